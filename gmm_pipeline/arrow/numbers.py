@@ -1,0 +1,76 @@
+"""Arrow arrays of numbers as NumPy arrays, with what is no finite number set apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pat
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.coordinate import Numbers
+from gmm_pipeline.core.sketch import Specials
+from gmm_pipeline.errors import ColumnDataError
+
+
+@dataclass(frozen=True)
+class NumberBatch:
+    """Consecutive rows of a numeric column.
+
+    Parameters
+    ----------
+    numbers : int64 or float64 array of shape (n,)
+        0 where a row is null.
+    nulls : bool array of shape (n,) or None
+        None when no row is null.
+    """
+
+    numbers: Numbers
+    nulls: NDArray[np.bool_] | None
+
+    @classmethod
+    def of(cls, array: pa.Array) -> NumberBatch:
+        """Take an Arrow array of any integer or floating-point type."""
+        nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+        filled = array.fill_null(0) if array.null_count else array
+        wide = pa.int64() if pat.is_integer(array.type) else pa.float64()
+        if pat.is_uint64(array.type):
+            _refuse_large(filled)
+        return cls(filled.cast(wide).to_numpy(zero_copy_only=False), nulls)
+
+    def finite(self) -> NDArray[np.bool_] | None:
+        """Return which rows hold a finite number, shape (n,); None when all do."""
+        usable = None
+        if self.numbers.dtype.kind == "f":
+            finite = np.isfinite(self.numbers)
+            usable = None if finite.all() else finite
+        if self.nulls is None:
+            return usable
+        return ~self.nulls if usable is None else usable & ~self.nulls
+
+    def split(self) -> tuple[Numbers, Specials]:
+        """Return the finite numbers and the counts of all other rows."""
+        usable = self.finite()
+        if usable is None:
+            return self.numbers, Specials()
+        others = self.numbers[~usable]
+        nulls = 0 if self.nulls is None else int(np.count_nonzero(self.nulls))
+        specials = Specials(
+            nulls=nulls,
+            nans=int(np.count_nonzero(np.isnan(others))),
+            positive_infinities=int(np.count_nonzero(np.isposinf(others))),
+            negative_infinities=int(np.count_nonzero(np.isneginf(others))),
+        )
+        return self.numbers[usable], specials
+
+
+def _refuse_large(array: pa.Array) -> None:
+    large = pc.sum(pc.greater(array, pa.scalar((1 << 63) - 1, pa.uint64()))).as_py()
+    if large:
+        raise ColumnDataError(
+            "integers of 2**63 and more cannot be encoded as numbers",
+            rows=large,
+            remedy="Encode the column as categories (kind = categorical), cast it to float64, or leave it out",
+        )

@@ -1,0 +1,62 @@
+"""Counter-based uniform draws: the draw of a row is a pure function of (seed, column, row number).
+
+The generator is SplitMix64 (Steele, Lea & Flood, 2014, "Fast splittable pseudorandom number generators") used as a
+counter-based one, with a second key mixed in between its rounds, so that two columns share no stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gmm_pipeline.core.kernel import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_SHIFT_1, _SHIFT_2, _SHIFT_3, _SHIFT_MANTISSA = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_UNIT = 2.0**-53
+
+
+@dataclass(frozen=True)
+class DrawKey:
+    """The stream of one column: two independent 64-bit keys."""
+
+    first: int
+    second: int
+
+    @classmethod
+    def of(cls, seed: int, column: str) -> DrawKey:
+        """Derive the key of a column from the seed and the column's name."""
+        digest = hashlib.blake2b(f"{seed}\0{column}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return cls(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+
+
+@kernel
+def uniform(first_key: np.uint64, second_key: np.uint64, row: np.uint64) -> float:
+    """Return the draw of one row, in [0, 1) with 53 random bits."""
+    bits = row * _GAMMA + first_key
+    bits = (bits ^ (bits >> _SHIFT_1)) * _MIX_1
+    bits ^= second_key
+    bits = (bits ^ (bits >> _SHIFT_2)) * _MIX_2
+    bits ^= bits >> _SHIFT_3
+    return np.float64(bits >> _SHIFT_MANTISSA) * _UNIT
+
+
+@kernel
+def _fill(first_key: np.uint64, second_key: np.uint64, first_row: np.uint64, out: NDArray[np.float64]) -> None:
+    for i in range(out.size):
+        out[i] = uniform(first_key, second_key, first_row + np.uint64(i))
+
+
+def uniforms(key: DrawKey, first_row: int, rows: int) -> NDArray[np.float64]:
+    """Return the draws of `rows` consecutive rows, float64 of shape (rows,)."""
+    out = np.empty(rows, dtype=np.float64)
+    _fill(np.uint64(key.first), np.uint64(key.second), np.uint64(first_row), out)
+    return out

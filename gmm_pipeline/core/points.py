@@ -1,0 +1,74 @@
+"""Weighted points on a line: what a mixture is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.robust import center_and_scale
+
+
+@dataclass(frozen=True)
+class WeightedPoints:
+    """Groups of rows, each reduced to their number, mean and variance.
+
+    Parameters
+    ----------
+    positions : array of shape (n,), increasing
+        The mean of each group.
+    weights : array of shape (n,), non-negative
+        The rows of each group.
+    spreads : array of shape (n,), non-negative
+        The variance of the rows around their mean; 0 for a single value.
+    """
+
+    positions: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, positions: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> WeightedPoints:
+        """Take single values, each of weight 1 unless told otherwise, in any order."""
+        order = np.argsort(positions, kind="stable")
+        weights = np.ones(positions.size) if weights is None else weights.astype(np.float64)
+        return cls(positions[order].astype(np.float64), weights[order], np.zeros(positions.size))
+
+    @property
+    def size(self) -> int:
+        """The number of points."""
+        return self.positions.size
+
+    @property
+    def total_weight(self) -> float:
+        """The number of rows."""
+        return float(self.weights.sum())
+
+    def standardised(self) -> tuple[WeightedPoints, float, int]:
+        """Return the points as (x − center) / 2**exponent with a robust center and exponent, and those two."""
+        weighted = self.weights > 0
+        center, exponent = center_and_scale(self.positions[weighted], self.weights[weighted])
+        positions = np.ldexp(self.positions - center, -exponent)
+        return WeightedPoints(positions, self.weights, np.ldexp(self.spreads, -2 * exponent)), center, exponent
+
+    def coarsened(self, size: int) -> WeightedPoints:
+        """Merge neighbours into at most about `size` groups, keeping each group's mean and variance.
+
+        Half of the boundaries divide the rows evenly, half divide the asinh of the positions, so that sparse tails keep
+        their shape. The points have to be standardised.
+        """
+        if self.size <= size:
+            return self
+        shares = (np.cumsum(self.weights) - self.weights / 2) / self.total_weight
+        stretched = np.arcsinh(self.positions)
+        reach = (stretched - stretched[0]) / (stretched[-1] - stretched[0])
+        group = np.floor(shares * (size / 2)) + np.floor(reach * (size / 2))
+        starts = np.flatnonzero(np.diff(group, prepend=-1.0))
+        weights = np.add.reduceat(self.weights, starts)
+        weights_or_one = np.where(weights > 0, weights, 1.0)
+        means = np.add.reduceat(self.weights * self.positions, starts) / weights_or_one
+        within = np.square(self.positions - np.repeat(means, np.diff(starts, append=self.size)))
+        spreads = np.add.reduceat(self.weights * (self.spreads + within), starts) / weights_or_one
+        held = weights > 0
+        return WeightedPoints(means[held], weights[held], spreads[held])

@@ -1,0 +1,57 @@
+"""CSV files, turned into one Parquet file so that columns can be read one by one."""
+
+from __future__ import annotations
+
+import csv
+import os
+import uuid
+from typing import TYPE_CHECKING, cast
+
+
+from gmm_pipeline.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+def header(path: Path) -> list[str]:
+    """Return the column names of a CSV file as they are written there."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), [])
+
+
+def convert(files: Sequence[Path], target: Path, null_values: Sequence[str], schema: pa.Schema | None) -> None:
+    """Write the rows of CSV files to a Parquet file, streaming; the target appears whole or not at all.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    target : Path
+    null_values : sequence of str
+        What stands for null, besides the empty field.
+    schema : pyarrow.Schema, optional
+        The types of known columns; those of the others are inferred from all rows.
+    """
+    import polars as pl
+
+    known = {} if schema is None else dict(cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        pl.scan_csv(
+            list(files),
+            null_values=["", *null_values],
+            infer_schema_length=None,
+            schema_overrides={name: dtype for name, dtype in known.items() if name in header(files[0])},
+        ).sink_parquet(partial, compression="lz4", row_group_size=1 << 18)
+        os.replace(partial, target)  # noqa: PTH105 - the same, and atomic by its documentation
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(
+            f"CSV cannot be read: {str(error).splitlines()[0]}",
+            remedy="Check the delimiter and the quoting of the file, or convert it to Parquet",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)

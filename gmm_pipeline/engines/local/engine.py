@@ -1,0 +1,123 @@
+"""Passes over one column: copy, sketch, encode. Parts are worked on in parallel, each by one thread."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
+from gmm_pipeline.arrow.sketching import sketch_column
+from gmm_pipeline.core.roundtrip import RoundTrip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from gmm_pipeline.arrow.codecs import ColumnCodec
+    from gmm_pipeline.arrow.counters import RowCounter
+    from gmm_pipeline.core.sketch import Sketch, Tally
+    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+
+T = TypeVar("T")
+
+_ROWS_PER_TASK = 1 << 20
+
+
+class LocalEngine:
+    """Passes over columns with threads of this process.
+
+    Parameters
+    ----------
+    threads : int, optional
+        As many as there are cores when left out. Results do not depend on it.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or os.cpu_count() or 1
+
+    def copy(self, column: ParquetColumn, folder: Path) -> None:
+        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
+        schema = pa.schema([column.field])
+
+        def copy_part(number: int, rows: range) -> None:
+            with open_writer(part_path(folder, number), schema) as writer:
+                for array in rechunked(column.arrays(rows), ROWS_PER_GROUP):
+                    writer.write_table(pa.table([array], schema=schema), row_group_size=ROWS_PER_GROUP)
+
+        self._for_each_part(column.rows, copy_part)
+
+    def sketch(self, column: ParquetColumn, kind: str) -> Sketch:
+        """Sketch a column; `kind` is the setting of that name."""
+
+        def count(make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
+            tasks = [piece for rows in ranges for piece in _split(rows, _ROWS_PER_TASK)]
+            return self._count(column, make, tasks)
+
+        return sketch_column(column.field, column.rows, kind, count)
+
+    def encode(self, column: ParquetColumn, codec: ColumnCodec, folder: Path) -> RoundTrip:
+        """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
+        schema = encoded_schema(column.field.name, codec)
+
+        def encode_part(number: int, rows: range) -> RoundTrip:
+            outcome = RoundTrip()
+            row = rows.start
+            with open_writer(part_path(folder, number), schema) as writer:
+                for array in rechunked(column.arrays(rows), ROWS_PER_GROUP):
+                    encoded = codec.encode(array, row)
+                    outcome = outcome.merge(codec.compare(array, encoded))
+                    table = pa.table([pa.array(encoded.value), pa.array(encoded.rank)], schema=schema)
+                    writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+                    row += len(array)
+            return outcome
+
+        return reduce(RoundTrip.merge, self._for_each_part(column.rows, encode_part))
+
+    def _count(self, column: ParquetColumn, make: Callable[[], RowCounter], tasks: Sequence[range]) -> Tally:
+        """Let each thread count every n-th task with a counter of its own, and merge the tallies."""
+
+        def count_tasks(thread: int) -> Tally:
+            counter = make()
+            for rows in tasks[thread :: self.threads]:
+                for array in column.arrays(rows):
+                    counter.add(array)
+            return counter.tally()
+
+        threads = range(min(self.threads, max(len(tasks), 1)))
+        return reduce(lambda left, right: left.merge(right), self._in_threads(count_tasks, threads))
+
+    def _for_each_part(self, rows: int, work: Callable[[int, range], T]) -> list[T]:
+        parts = list(enumerate(_split(range(rows), ROWS_PER_PART)))
+        return self._in_threads(lambda part: work(*part), parts)
+
+    def _in_threads(self, work: Callable[[int], T] | Callable[[tuple[int, range]], T], items: Iterable[object]) -> list[T]:
+        with ThreadPoolExecutor(self.threads) as pool:
+            futures = [pool.submit(work, item) for item in items]  # type: ignore[arg-type]
+            try:
+                return [future.result() for future in futures]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """Return the path of a part of a stored column."""
+    return folder / f"part-{number:05d}.parquet"
+
+
+def encoded_schema(column: str, codec: ColumnCodec) -> pa.Schema:
+    """Return the schema of a column's encoded rows: its value and its rank."""
+    return pa.schema(
+        [
+            pa.field(f"{column}.value", pa.from_numpy_dtype(codec.rows.value_dtype), nullable=False),
+            pa.field(f"{column}.rank", pa.from_numpy_dtype(codec.rows.rank_dtype), nullable=False),
+        ]
+    )
+
+
+def _split(rows: range, size: int) -> list[range]:
+    return [range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)]

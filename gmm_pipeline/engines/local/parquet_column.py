@@ -1,0 +1,76 @@
+"""One column of consecutive Parquet files, read by ranges of rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gmm_pipeline.arrow.parquet import open_reader
+
+BATCH_ROWS = 1 << 18
+
+
+@dataclass(frozen=True)
+class ParquetColumn:
+    """A column of one or more Parquet files, whose rows follow one another in the order of the files.
+
+    Parameters
+    ----------
+    field : pyarrow.Field
+        The column's name and type.
+    files : tuple of Path
+    file_rows : tuple of int
+        The rows of each file.
+    batch_rows : int
+        Most rows of an array that is read.
+    """
+
+    field: pa.Field
+    files: tuple[Path, ...]
+    file_rows: tuple[int, ...]
+    batch_rows: int = BATCH_ROWS
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(self.file_rows)
+
+    def arrays(self, rows: range) -> Iterator[pa.Array]:
+        """Yield consecutive arrays that together hold a range of rows."""
+        file_starts = list(accumulate(self.file_rows, initial=0))
+        position = rows.start
+        for number in range(bisect_right(file_starts, rows.start) - 1, len(self.files)):
+            if position >= rows.stop:
+                return
+            start, stop = file_starts[number], min(file_starts[number + 1], rows.stop)
+            if position < stop:
+                yield from self._file_arrays(self.files[number], position - start, stop - start)
+                position = stop
+
+    def _file_arrays(self, path: Path, start: int, stop: int) -> Iterator[pa.Array]:
+        with open_reader(path) as reader:
+            groups, skip = _row_groups(reader.metadata, start, stop)
+            remaining = stop - start
+            for batch in reader.iter_batches(
+                self.batch_rows, row_groups=groups, columns=[self.field.name], use_threads=False
+            ):
+                array = batch.column(batch.schema.get_field_index(self.field.name)).slice(skip, remaining)
+                skip = max(skip - batch.num_rows, 0)
+                remaining -= len(array)
+                if len(array):
+                    yield array if array.type == self.field.type else array.cast(self.field.type)
+
+
+def _row_groups(metadata: pq.FileMetaData, start: int, stop: int) -> tuple[list[int], int]:
+    """Return the row groups that hold a range of a file's rows, and how many rows to skip in the first of them."""
+    sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    starts = list(accumulate(sizes, initial=0))
+    first = bisect_right(starts, start) - 1
+    groups = [number for number in range(first, len(sizes)) if starts[number] < stop]
+    return groups, start - starts[first]

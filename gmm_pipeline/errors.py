@@ -1,0 +1,70 @@
+"""The project's errors: each says what went wrong, where, for how many rows, and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PipelineError(Exception):
+    """Root of every error that a user can act on.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, as one clause without a full stop.
+    column : str, optional
+        The column concerned.
+    rows : int, optional
+        How many rows are concerned.
+    remedy : str, optional
+        What the user can do about it.
+    """
+
+    def __init__(
+        self, problem: str, *, column: str | None = None, rows: int | None = None, remedy: str | None = None
+    ) -> None:
+        self.problem = problem
+        self.column = column
+        self.rows = rows
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = "" if self.column is None else f"column {self.column!r}: "
+        count = "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
+        next_step = "" if self.remedy is None else f". {self.remedy}"
+        return f"{where}{self.problem}{count}{next_step}"
+
+
+class SourceError(PipelineError):
+    """The table to read is missing, empty, or has column names that cannot be told apart."""
+
+
+class UnsupportedTypeError(PipelineError):
+    """A column has a type that cannot be encoded."""
+
+
+class ColumnDataError(PipelineError):
+    """Values of a column cannot be processed."""
+
+
+class SettingsError(PipelineError):
+    """A setting is unknown or has a value that is not allowed."""
+
+
+class StoreError(PipelineError):
+    """A result is missing from the store, damaged, or in use by another run."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint that names the closest known words, or lists them when none is close."""
+    options = sorted(known)
+    close = difflib.get_close_matches(word, options, n=3)
+    if close:
+        return "Did you mean " + " or ".join(repr(option) for option in close) + "?"
+    listed = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")  # noqa: PLR2004
+    return f"Known are: {listed}."

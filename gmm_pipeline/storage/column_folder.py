@@ -1,0 +1,240 @@
+"""The folder of one column: its results by stage, each replaced as a whole.
+
+`<stage>/` holds the files of a result, and `manifests/` its manifest. The files carry the id of the content in their
+names, and the manifest has it in its own, so that whichever of two contents is in place, its manifest is at hand: it is
+written before the folder is put in place, and the old one is removed after.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from gmm_pipeline.errors import StoreError
+from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin, versions
+from gmm_pipeline.storage.swap import put_in_place
+
+_NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
+_ATTEMPTS = 5
+_PAUSE = 0.02
+
+
+@dataclass(frozen=True)
+class Product:
+    """A result that is yet to be written.
+
+    Parameters
+    ----------
+    origin : Origin
+        What it is made from.
+    rows : int
+        Rows of the column that it stands for.
+    write : callable
+        Writes its files into an empty folder and returns numbers worth showing.
+    columns : dict of str to str
+        The types of its table's columns by name; empty if it is no table.
+    """
+
+    origin: Origin
+    rows: int
+    write: Callable[[Path], dict[str, JsonValue]]
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A published result: its manifest, and its files by the names that they were written under."""
+
+    manifest: Manifest
+    folder: Path
+
+    def file(self, name: str) -> Path:
+        """Return the path of a file."""
+        return self.folder / _with_id(Path(name), self.manifest.content_id)
+
+    def tables(self) -> list[Path]:
+        """Return the paths of its Parquet parts, in order."""
+        return [self.file(name) for name in sorted(self.manifest.files) if re.fullmatch(r"part-\d+\.parquet", name)]
+
+
+class Failure(BaseModel):
+    """Why the last attempt at a stage failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    error: str
+    message: str
+    at: datetime
+
+
+class ColumnFolder:
+    """Results of one column.
+
+    Parameters
+    ----------
+    path : Path
+    column : str
+    """
+
+    def __init__(self, path: Path, column: str) -> None:
+        self.path = path
+        self.column = column
+
+    def result(self, stage: str) -> Result | None:
+        """Return the result of a stage, or None if there is none that is whole."""
+        folder = self.path / stage
+        for attempt in range(_ATTEMPTS):
+            content_id = _content_id(folder)
+            if content_id is None:
+                return None
+            try:
+                text = self._manifest_path(stage, content_id).read_text()
+                result = Result(Manifest.model_validate_json(text), folder)
+            except FileNotFoundError:
+                # Another process may have put a new content in place between the two look-ups.
+                time.sleep(_PAUSE * attempt)
+                continue
+            except ValidationError:
+                return None
+            return result if all(result.file(name).exists() for name in result.manifest.files) else None
+        return None
+
+    def require(self, stage: str) -> Result:
+        """Return the result of a stage; raise StoreError if there is none."""
+        result = self.result(stage)
+        if result is None:
+            raise StoreError(
+                f"has no result of stage {stage!r} in {self.path}",
+                column=self.column,
+                remedy="Make it with `gmm-pipeline run`, or materialise the asset",
+            )
+        return result
+
+    def publish(self, stage: str, product: Product) -> Manifest:
+        """Write a product and put it in place of the stage's result: readers see the old one or the new one.
+
+        Raises
+        ------
+        StoreError
+            If another run is writing to this column.
+        """
+        with self._locked():
+            self._clear_drafts()
+            draft = self.path / ".drafts" / f"{stage}-{uuid.uuid4().hex}"
+            draft.mkdir(parents=True)
+            try:
+                manifest = self._write(stage, product, draft)
+                self._put_in_place(stage, manifest, draft)
+            finally:
+                shutil.rmtree(draft.parent, ignore_errors=True)
+            return manifest
+
+    def record_failure(self, stage: str, error: BaseException) -> None:
+        """Remember why a stage failed."""
+        failure = Failure(stage=stage, error=type(error).__name__, message=str(error), at=datetime.now(UTC))
+        self.path.mkdir(parents=True, exist_ok=True)
+        _write_atomically(self._failure_path, failure.model_dump_json(indent=2))
+
+    def clear_failure(self) -> None:
+        """Forget the last failure."""
+        self._failure_path.unlink(missing_ok=True)
+
+    def failure(self) -> Failure | None:
+        """Return why the last attempt failed, if it did."""
+        try:
+            return Failure.model_validate_json(self._failure_path.read_text())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    @property
+    def _failure_path(self) -> Path:
+        return self.path / "failure.json"
+
+    def _manifest_path(self, stage: str, content_id: str) -> Path:
+        return self.path / "manifests" / f"{stage}-{content_id}.json"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path / ".lock", blocking=False):
+                yield
+        except Timeout as error:
+            raise StoreError(
+                "another run is writing to this column",
+                column=self.column,
+                remedy="Wait for it to end, then run again; what it finished is not redone",
+            ) from error
+
+    def _clear_drafts(self) -> None:
+        """Remove what a run that was killed left behind; the lock keeps those of living runs out."""
+        shutil.rmtree(self.path / ".drafts", ignore_errors=True)
+
+    def _write(self, stage: str, product: Product, draft: Path) -> Manifest:
+        started = time.perf_counter()
+        summary = product.write(draft)
+        files = sorted(path for path in draft.rglob("*") if path.is_file())
+        for file in files:
+            _flush(file)
+        return Manifest(
+            column=self.column,
+            stage=stage,
+            rows=product.rows,
+            columns=product.columns,
+            files={file.relative_to(draft).as_posix(): FileFacts.of(file) for file in files},
+            origin=product.origin,
+            versions=versions(),
+            created=datetime.now(UTC),
+            seconds=time.perf_counter() - started,
+            summary=summary,
+        )
+
+    def _put_in_place(self, stage: str, manifest: Manifest, draft: Path) -> None:
+        path = self._manifest_path(stage, manifest.content_id)
+        path.parent.mkdir(exist_ok=True)
+        _write_atomically(path, manifest.model_dump_json(indent=2))
+        for file in [entry for entry in draft.iterdir() if entry.is_file()]:
+            file.rename(draft / _with_id(Path(file.name), manifest.content_id))
+        if _content_id(self.path / stage) != manifest.content_id or self.result(stage) is None:
+            put_in_place(draft, self.path / stage)
+        for other in path.parent.glob(f"{stage}-*.json"):
+            if other != path:
+                other.unlink(missing_ok=True)
+
+
+def _with_id(path: Path, content_id: str) -> Path:
+    """Return a path with the content's id in its name; files in subfolders keep theirs, which other tools prescribe."""
+    return path.with_name(f"{path.stem}-{content_id}{path.suffix}") if len(path.parts) == 1 else path
+
+
+def _content_id(folder: Path) -> str | None:
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return next((match[1] for match in map(_NAMED_BY_CONTENT.search, names) if match), None)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    partial.write_text(text)
+    _flush(partial)
+    partial.replace(path)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file's content to the disk before its name appears."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

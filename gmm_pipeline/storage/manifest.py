@@ -1,0 +1,113 @@
+"""The manifest of a result: what it holds, what it was made from, and how to tell damage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+_ID_DIGITS = 12
+_RECORDED = ("gmm-pipeline", "numpy", "numba", "pyarrow", "polars")
+
+
+class Origin(BaseModel):
+    """What a result is made from; results of the same origin are the same.
+
+    Parameters
+    ----------
+    inputs : dict of str to str
+        Digests of the contents that it depends on, by name.
+    settings : dict
+        The settings that it depends on, resolved.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    inputs: dict[str, str]
+    settings: dict[str, JsonValue]
+
+    def key(self) -> str:
+        """Return a digest of inputs and settings."""
+        return digest(self.model_dump(mode="json"))
+
+
+class FileFacts(BaseModel):
+    """Size and SHA-256 of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileFacts:
+        """Read them off a file."""
+        with path.open("rb") as file:
+            return cls(size=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+
+
+class Manifest(BaseModel):
+    """A published result.
+
+    Parameters
+    ----------
+    column, stage : str
+    rows : int
+        Rows of the column that the result stands for.
+    columns : dict of str to str
+        The types of its table's columns by name; empty if it is no table.
+    files : dict of str to FileFacts
+        By path within the result's folder, as they were before the content's id became part of their names.
+    origin : Origin
+    versions : dict of str to str
+        Of the libraries that made it.
+    created : datetime
+    seconds : float
+        What making it took.
+    summary : dict
+        Numbers worth showing; they depend on the stage.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    stage: str
+    rows: int
+    columns: dict[str, str]
+    files: dict[str, FileFacts]
+    origin: Origin
+    versions: dict[str, str]
+    created: datetime
+    seconds: float
+    summary: dict[str, JsonValue]
+
+    @property
+    def content(self) -> str:
+        """A digest of the files."""
+        return digest({name: facts.sha256 for name, facts in sorted(self.files.items())})
+
+    @property
+    def content_id(self) -> str:
+        """The start of that digest, which names the files."""
+        return self.content[:_ID_DIGITS]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(facts.size for facts in self.files.values())
+
+
+def digest(value: JsonValue | dict[str, str]) -> str:
+    """Return the SHA-256 of a JSON value in canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that results depend on."""
+    return {name: version(name) for name in _RECORDED}
