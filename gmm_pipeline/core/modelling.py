@@ -31,6 +31,7 @@ def model_column(
     column: str,
     *,
     max_modes: int = 10,
+    most_atoms: int | None = None,
     min_weight: float = 0.005,
     seed: int = 0,
     mode_choice: ModeChoice = "sample",
@@ -39,7 +40,7 @@ def model_column(
 ) -> ColumnModel:
     """Fit a column's modes to its sketch.
 
-    Categories, and numbers with at most `max_modes` distinct values, become atoms; other numbers a mixture of at most
+    Categories, and numbers with at most `most_atoms` distinct values, become atoms; other numbers a mixture of at most
     `max_modes` Gaussian modes. Nulls, NaN and infinities are atoms of their own wherever they occur.
 
     Parameters
@@ -49,6 +50,8 @@ def model_column(
     column : str
         The column's name, which also keys its draws.
     max_modes : int
+    most_atoms : int, optional
+        As `max_modes` when left out.
     min_weight : float
         Gaussian modes of a smaller weight are dropped.
     seed : int
@@ -60,7 +63,7 @@ def model_column(
     gaussians: tuple[GaussianMode, ...] = ()
     summary = None
     needed: ValueDtype = "float32"
-    values = _values_as_atoms(sketch, max_modes)
+    values = _values_as_atoms(sketch, max_modes if most_atoms is None else most_atoms)
     if values is not None:
         atoms += values
     else:
@@ -93,14 +96,14 @@ def _special_atoms(specials: Specials, rows: int) -> tuple[AtomMode, ...]:
     return tuple(AtomMode(value, count / rows) for value, count in counted if count)
 
 
-def _values_as_atoms(sketch: Sketch, max_modes: int) -> tuple[AtomMode, ...] | None:
+def _values_as_atoms(sketch: Sketch, most: int) -> tuple[AtomMode, ...] | None:
     """Return an atom for each category or each of few numbers; None where a mixture is called for."""
     body = sketch.tally.body
     if isinstance(body, GridCounts):
         return None
     if isinstance(body, LabelCounts):
         values: list[Label] = list(body.labels)
-    elif body.values.size <= max_modes:
+    elif body.values.size <= most:
         values = body.values.tolist()
     else:
         return None

@@ -36,6 +36,7 @@ class Product:
 
     Parameters
     ----------
+    column, stage : str
     origin : Origin
         What it is made from.
     rows : int
@@ -46,6 +47,8 @@ class Product:
         The types of its table's columns by name; empty if it is no table.
     """
 
+    column: str
+    stage: str
     origin: Origin
     rows: int
     write: Callable[[Path], dict[str, JsonValue]]
@@ -85,12 +88,10 @@ class ColumnFolder:
     Parameters
     ----------
     path : Path
-    column : str
     """
 
-    def __init__(self, path: Path, column: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.column = column
 
     def result(self, stage: str) -> Result | None:
         """Return the result of a stage, or None if there is none that is whole."""
@@ -116,14 +117,13 @@ class ColumnFolder:
         result = self.result(stage)
         if result is None:
             raise StoreError(
-                f"has no result of stage {stage!r} in {self.path}",
-                column=self.column,
+                f"{self.path} holds no whole result of stage {stage!r}",
                 remedy="Make it with `gmm-pipeline run`, or materialise the asset",
             )
         return result
 
-    def publish(self, stage: str, product: Product) -> Manifest:
-        """Write a product and put it in place of the stage's result: readers see the old one or the new one.
+    def publish(self, product: Product) -> Manifest:
+        """Write a product and put it in place of its stage's result: readers see the old one or the new one.
 
         Raises
         ------
@@ -132,11 +132,11 @@ class ColumnFolder:
         """
         with self._locked():
             self._clear_drafts()
-            draft = self.path / ".drafts" / f"{stage}-{uuid.uuid4().hex}"
+            draft = self.path / ".drafts" / f"{product.stage}-{uuid.uuid4().hex}"
             draft.mkdir(parents=True)
             try:
-                manifest = self._write(stage, product, draft)
-                self._put_in_place(stage, manifest, draft)
+                manifest = self._write(product, draft)
+                self._put_in_place(manifest, draft)
             finally:
                 shutil.rmtree(draft.parent, ignore_errors=True)
             return manifest
@@ -173,8 +173,7 @@ class ColumnFolder:
                 yield
         except Timeout as error:
             raise StoreError(
-                "another run is writing to this column",
-                column=self.column,
+                f"another run is writing to {self.path}",
                 remedy="Wait for it to end, then run again; what it finished is not redone",
             ) from error
 
@@ -182,15 +181,15 @@ class ColumnFolder:
         """Remove what a run that was killed left behind; the lock keeps those of living runs out."""
         shutil.rmtree(self.path / ".drafts", ignore_errors=True)
 
-    def _write(self, stage: str, product: Product, draft: Path) -> Manifest:
+    def _write(self, product: Product, draft: Path) -> Manifest:
         started = time.perf_counter()
         summary = product.write(draft)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
         for file in files:
             _flush(file)
         return Manifest(
-            column=self.column,
-            stage=stage,
+            column=product.column,
+            stage=product.stage,
             rows=product.rows,
             columns=product.columns,
             files={file.relative_to(draft).as_posix(): FileFacts.of(file) for file in files},
@@ -201,7 +200,8 @@ class ColumnFolder:
             summary=summary,
         )
 
-    def _put_in_place(self, stage: str, manifest: Manifest, draft: Path) -> None:
+    def _put_in_place(self, manifest: Manifest, draft: Path) -> None:
+        stage = manifest.stage
         path = self._manifest_path(stage, manifest.content_id)
         path.parent.mkdir(exist_ok=True)
         _write_atomically(path, manifest.model_dump_json(indent=2))

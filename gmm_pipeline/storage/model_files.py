@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from gmm_pipeline.arrow.fields import field_from_text, field_to_text
 from gmm_pipeline.core.modes import AtomMode, ColumnModel, FitSummary, GaussianMode
 from gmm_pipeline.storage.sketch_files import coordinate_from_json, coordinate_to_json
 from gmm_pipeline.storage.spark_ml import write_gaussian_mixture
@@ -40,7 +40,7 @@ def write_model(folder: Path, stored: StoredModel) -> None:
         "column": model.column,
         "rows": model.rows,
         "type": str(stored.field.type),
-        "arrow_field": _field_to_text(stored.field),
+        "arrow_field": field_to_text(stored.field),
         "gaussians": [asdict(mode) for mode in model.gaussians],
         "atoms": [{"value": _atom_to_json(atom.value), "weight": atom.weight} for atom in model.atoms],
         "coordinate": coordinate_to_json(model.coordinate),
@@ -74,7 +74,7 @@ def read_model(path: Path) -> StoredModel:
         extremes=document["extremes"],
         value_dtype=document["value_dtype"],
     )
-    return StoredModel(model, _field_from_text(document["arrow_field"]))
+    return StoredModel(model, field_from_text(document["arrow_field"]))
 
 
 def _atom_to_json(value: Any) -> Any:
@@ -86,11 +86,3 @@ def _atom_to_json(value: Any) -> Any:
 
 def _atom_from_json(value: Any) -> Any:
     return _SPECIAL_NUMBERS[value["number"]] if isinstance(value, dict) else value
-
-
-def _field_to_text(field: pa.Field) -> str:
-    return base64.b64encode(pa.schema([field]).serialize().to_pybytes()).decode()
-
-
-def _field_from_text(text: str) -> pa.Field:
-    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text))).field(0)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 _Floats = NDArray[np.float64]
-_SPARK_VERSION = "4.0.0"  # all of 4.x has this layout, and no reader meets a version newer than its own
+_SPARK_VERSION = "4.0.0"  # the oldest Spark meant to load this: no reader meets a version newer than its own
 _BYTE, _INT, _DOUBLE, _BOOLEAN = pa.int8(), pa.int32(), pa.float64(), pa.bool_()
 _INTS, _DOUBLES = (pa.list_(pa.field("element", number, nullable=False)) for number in (_INT, _DOUBLE))
 _SHAPE = {"type": _BYTE, "numRows": _INT, "numCols": _INT}

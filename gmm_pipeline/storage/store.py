@@ -35,7 +35,7 @@ class FitFolder:
 
     def column(self, name: str) -> ColumnFolder:
         """Return the folder of a column."""
-        return ColumnFolder(self.path / encode_name(name), name)
+        return ColumnFolder(self.path / encode_name(name))
 
     def fitted(self, name: str) -> tuple[StoredModel, Ranking]:
         """Return the model and the ranking of a column; raise StoreError if it is not fitted."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
 from gmm_pipeline.arrow.sketching import sketch_column
 from gmm_pipeline.core.roundtrip import RoundTrip
@@ -41,11 +43,12 @@ class LocalEngine:
 
     def copy(self, column: ParquetColumn, folder: Path) -> None:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
-        schema = pa.schema([column.field])
+        schema = stored_schema(column.field)
+        plain = replace(column, field=schema.field(0))
 
         def copy_part(number: int, rows: range) -> None:
             with open_writer(part_path(folder, number), schema) as writer:
-                for array in rechunked(column.arrays(rows), ROWS_PER_GROUP):
+                for array in rechunked(plain.arrays(rows), ROWS_PER_GROUP):
                     writer.write_table(pa.table([array], schema=schema), row_group_size=ROWS_PER_GROUP)
 
         self._for_each_part(column.rows, copy_part)

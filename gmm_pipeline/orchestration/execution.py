@@ -1,0 +1,100 @@
+"""Running the stages of columns through Dagster in this process, against the instance that the web UI reads."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from gmm_pipeline.orchestration.assets import asset_key, partitions_of
+from gmm_pipeline.orchestration.definitions import build_definitions, job_name
+from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.orchestration.stages import STAGES, Stage
+from gmm_pipeline.storage.names import encode_name
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_INSTANCE_CONFIG = "telemetry:\n  enabled: false\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a column's run; `error` is None if all its stages are done."""
+
+    column: str
+    seconds: float
+    error: str | None
+
+
+class DagsterRunner:
+    """Runs columns of one fit.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    store : Path
+    threads : int
+        Of the local engine; 0 means one per core.
+    """
+
+    def __init__(self, spec: FitSpec, store: Path, threads: int = 0) -> None:
+        self._spec = spec
+        self._instance = open_instance(store)
+        self._instance.add_dynamic_partitions(
+            str(partitions_of(spec.name).name), [encode_name(column) for column in spec.columns]
+        )
+        definitions = build_definitions({spec.name: lambda: spec}, store, threads=threads)
+        self._job = definitions.resolve_job_def(job_name(spec.name))
+
+    def run(self, column: str, stages: Sequence[Stage], on_stage: Callable[[Stage], None]) -> Outcome:
+        """Run some of a column's stages in order; call `on_stage` as each is done."""
+        started = time.perf_counter()
+        run_id = str(uuid.uuid4())
+        self._instance.add_event_listener(run_id, _stage_listener(on_stage))
+        result = self._job.execute_in_process(
+            run_config=_QUIET,
+            instance=self._instance,
+            partition_key=encode_name(column),
+            asset_selection=[asset_key(self._spec.name, stage) for stage in stages],
+            raise_on_error=False,
+            run_id=run_id,
+        )
+        return Outcome(column, time.perf_counter() - started, None if result.success else _error_of(result))
+
+
+def open_instance(store: Path) -> dg.DagsterInstance:
+    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set."""
+    if not os.environ.get("DAGSTER_HOME"):
+        home = (store / ".dagster").absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        config = home / "dagster.yaml"
+        if not config.exists():
+            config.write_text(_INSTANCE_CONFIG)
+        os.environ["DAGSTER_HOME"] = str(home)
+    return dg.DagsterInstance.get()
+
+
+def _stage_listener(on_stage: Callable[[Stage], None]) -> Callable[[dg.EventLogEntry], None]:
+    stages = {stage.asset: stage for stage in STAGES}
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is not None and event.is_step_materialization and event.asset_key is not None:
+            on_stage(stages[event.asset_key.path[-1]])
+
+    return listen
+
+
+def _error_of(result: dg.ExecuteInProcessResult) -> str:
+    """Return the message of the first error that a run ended with."""
+    for event in result.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return error.message.strip().removeprefix("gmm_pipeline.errors.")
+    return "the run failed; its log in the Dagster web UI says where"

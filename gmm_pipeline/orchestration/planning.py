@@ -1,0 +1,115 @@
+"""Which results of a column are done, stale, failed or missing, and so what a run has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from gmm_pipeline.orchestration.stages import SOURCE, STAGES, Stage
+
+if TYPE_CHECKING:
+    from gmm_pipeline.orchestration.settings import ColumnSettings
+    from gmm_pipeline.storage.column_folder import ColumnFolder
+    from gmm_pipeline.storage.manifest import Manifest, Origin
+
+
+class State(StrEnum):
+    """What is known of a stage's result."""
+
+    DONE = "done"
+    STALE = "stale"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """The state of one stage of a column, why it is so, and the manifest of its result if there is one."""
+
+    stage: Stage
+    state: State
+    reason: str
+    manifest: Manifest | None
+
+
+@dataclass(frozen=True)
+class ColumnStatus:
+    """The states of a column's stages, in order."""
+
+    column: str
+    stages: tuple[StageStatus, ...]
+
+    @property
+    def to_do(self) -> tuple[Stage, ...]:
+        """The stages that a run has to do."""
+        return tuple(status.stage for status in self.stages if status.state is not State.DONE)
+
+    @property
+    def done(self) -> bool:
+        """Whether every result is up to date."""
+        return not self.to_do
+
+    def of(self, stage: Stage) -> StageStatus:
+        """Return the status of one stage."""
+        return next(status for status in self.stages if status.stage == stage)
+
+
+def column_status(
+    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digest: str | None
+) -> ColumnStatus:
+    """Compare a column's results with what they would be made from now.
+
+    Parameters
+    ----------
+    column : str
+    folder : ColumnFolder
+    settings : ColumnSettings
+    source_digest : str or None
+        None if the source is no longer there; its copy then counts as up to date.
+    """
+    failure = folder.failure()
+    contents: dict[str, str] = {} if source_digest is None else {SOURCE: source_digest}
+    statuses: list[StageStatus] = []
+    for stage in STAGES:
+        result = folder.result(stage.name)
+        manifest = None if result is None else result.manifest
+        state, reason = _judge(stage, manifest, statuses, contents, settings)
+        if state is not State.DONE and failure is not None and failure.stage == stage.name:
+            state, reason = State.FAILED, failure.message
+        if state is State.DONE and manifest is not None:
+            contents[stage.name] = manifest.content
+        statuses.append(StageStatus(stage, state, reason, manifest))
+    return ColumnStatus(column, tuple(statuses))
+
+
+def _judge(
+    stage: Stage,
+    manifest: Manifest | None,
+    before: list[StageStatus],
+    contents: Mapping[str, str],
+    settings: ColumnSettings,
+) -> tuple[State, str]:
+    if manifest is None:
+        return State.MISSING, "not made yet"
+    waiting = [status.stage.name for status in before if status.stage.name in stage.inputs and status.state != State.DONE]
+    if waiting:
+        return State.STALE, f"{' and '.join(waiting)} to be made first"
+    if SOURCE in stage.inputs and SOURCE not in contents:
+        return State.DONE, "the source is no longer there"
+    origin = stage.origin(contents, settings)
+    if origin == manifest.origin:
+        return State.DONE, "up to date"
+    return State.STALE, _difference(manifest.origin, origin)
+
+
+def _difference(then: Origin, now: Origin) -> str:
+    """Say in which inputs and settings two origins differ."""
+    inputs = [f"{name} changed" for name in now.inputs if then.inputs.get(name) != now.inputs[name]]
+    settings = [
+        f"{name}: {then.settings.get(name)} → {value}"
+        for name, value in now.settings.items()
+        if then.settings.get(name) != value
+    ]
+    return ", ".join(inputs + settings) or "made by another version"

@@ -1,0 +1,212 @@
+"""How each stage's result is made from those before it. Plain functions: the assets call them, and so do tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.fields import original_field, stored_schema
+from gmm_pipeline.arrow.parquet import open_reader
+from gmm_pipeline.arrow.types import reading_of
+from gmm_pipeline.core.modelling import model_column
+from gmm_pipeline.core.ranks import rank_modes
+from gmm_pipeline.core.sketch import LabelCounts, Sketch
+from gmm_pipeline.engines.local.engine import LocalEngine, encoded_schema
+from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, SOURCE, TRANSFORMED
+from gmm_pipeline.storage.column_folder import Product, Result
+from gmm_pipeline.storage.model_files import MODEL_FILE, StoredModel, read_model, write_model
+from gmm_pipeline.storage.ranking_files import RANKING_FILE, read_ranking, write_ranking
+from gmm_pipeline.storage.sketch_files import SKETCH_FILE, read_sketch, write_sketch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pydantic import JsonValue
+
+    from gmm_pipeline.core.modes import ColumnModel
+    from gmm_pipeline.orchestration.settings import ColumnSettings
+
+
+def raw(column: ParquetColumn, source_digest: str, settings: ColumnSettings, engine: LocalEngine) -> Product:
+    """Return the recipe of a column's copy; raise UnsupportedTypeError if its type cannot be encoded."""
+    reading_of(column.field, settings.kind)
+
+    def write(folder: Path) -> dict[str, JsonValue]:
+        engine.copy(column, folder)
+        return {"type": str(column.field.type)}
+
+    return Product(
+        column=column.field.name,
+        stage=RAW.name,
+        origin=RAW.origin({SOURCE: source_digest}, settings),
+        rows=column.rows,
+        write=write,
+        columns=_types(stored_schema(column.field)),
+    )
+
+
+def sketch(raw: Result, settings: ColumnSettings, engine: LocalEngine) -> Product:
+    """Return the recipe of a column's sketch."""
+    column = stored_column(raw)
+
+    def write(folder: Path) -> dict[str, JsonValue]:
+        with _in_column(column.field.name):
+            sketched = engine.sketch(column, settings.kind)
+        write_sketch(folder, sketched)
+        return _sketch_summary(sketched)
+
+    return Product(
+        column=column.field.name,
+        stage=SKETCH.name,
+        origin=SKETCH.origin({RAW.name: raw.manifest.content}, settings),
+        rows=column.rows,
+        write=write,
+        columns={},
+    )
+
+
+def model(raw: Result, sketch: Result, settings: ColumnSettings) -> Product:
+    """Return the recipe of a column's model."""
+    name = raw.manifest.column
+
+    def write(folder: Path) -> dict[str, JsonValue]:
+        with _in_column(name):
+            fitted = fit_settings(read_sketch(sketch.file(SKETCH_FILE)), name, settings)
+        write_model(folder, StoredModel(fitted, _original_field(raw)))
+        return _model_summary(fitted)
+
+    return Product(
+        column=name,
+        stage=MODEL.name,
+        origin=MODEL.origin({RAW.name: raw.manifest.content, SKETCH.name: sketch.manifest.content}, settings),
+        rows=raw.manifest.rows,
+        write=write,
+        columns={},
+    )
+
+
+def feature_rank(sketch: Result, model: Result, settings: ColumnSettings) -> Product:
+    """Return the recipe of a column's ranking."""
+
+    def write(folder: Path) -> dict[str, JsonValue]:
+        fitted = read_model(model.file(MODEL_FILE)).model
+        ranking = rank_modes(fitted, read_sketch(sketch.file(SKETCH_FILE)))
+        write_ranking(folder, fitted, ranking)
+        return {"modes": fitted.n_modes, "most_frequent": float(ranking.frequencies[0])}
+
+    return Product(
+        column=sketch.manifest.column,
+        stage=FEATURE_RANK.name,
+        origin=FEATURE_RANK.origin(
+            {SKETCH.name: sketch.manifest.content, MODEL.name: model.manifest.content}, settings
+        ),
+        rows=sketch.manifest.rows,
+        write=write,
+        columns={},
+    )
+
+
+def transformed(
+    raw: Result, model: Result, feature_rank: Result, settings: ColumnSettings, engine: LocalEngine
+) -> Product:
+    """Return the recipe of a column's encoded rows, compared on the way with what they decode to."""
+    column = stored_column(raw)
+    stored = read_model(model.file(MODEL_FILE))
+    codec = column_codec(stored.model, read_ranking(feature_rank.file(RANKING_FILE)), column.field)
+
+    def write(folder: Path) -> dict[str, JsonValue]:
+        with _in_column(column.field.name):
+            return asdict(engine.encode(column, codec, folder))
+
+    contents = {
+        RAW.name: raw.manifest.content,
+        MODEL.name: model.manifest.content,
+        FEATURE_RANK.name: feature_rank.manifest.content,
+    }
+    return Product(
+        column=column.field.name,
+        stage=TRANSFORMED.name,
+        origin=TRANSFORMED.origin(contents, settings),
+        rows=column.rows,
+        write=write,
+        columns=_types(encoded_schema(column.field.name, codec)),
+    )
+
+
+def fit_settings(sketched: Sketch, column: str, settings: ColumnSettings) -> ColumnModel:
+    """Fit a column's modes to its sketch as its settings say."""
+    return model_column(
+        sketched,
+        column,
+        max_modes=settings.max_modes,
+        most_atoms=1 if settings.kind == "continuous" else settings.max_modes,
+        min_weight=settings.min_weight,
+        seed=settings.seed,
+        mode_choice=settings.mode_choice,
+        extremes=settings.extremes,
+        value_dtype=settings.value_dtype,
+    )
+
+
+def stored_column(raw: Result) -> ParquetColumn:
+    """Return the rows of a stored column."""
+    files = raw.tables()
+    with open_reader(files[0]) as reader:
+        field = reader.schema_arrow.field(0)
+    return ParquetColumn(field, tuple(files), tuple(_rows(file) for file in files))
+
+
+def _rows(file: Path) -> int:
+    with open_reader(file) as reader:
+        rows: int = reader.metadata.num_rows
+    return rows
+
+
+def _original_field(raw: Result) -> pa.Field:
+    with open_reader(raw.tables()[0]) as reader:
+        return original_field(reader.schema_arrow)
+
+
+def _types(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema}
+
+
+def _sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
+    body = sketched.tally.body
+    points = len(body.labels) if isinstance(body, LabelCounts) else int(body.counts.size)
+    return {"form": type(body).__name__, "points": points, **asdict(sketched.tally.specials)}
+
+
+def _model_summary(model: ColumnModel) -> dict[str, JsonValue]:
+    summary: dict[str, JsonValue] = {
+        "kind": model.kind,
+        "modes": model.n_modes,
+        "gaussian_modes": len(model.gaussians),
+        "atoms": len(model.atoms),
+        "value_dtype": model.value_dtype,
+    }
+    if model.fit is not None:
+        summary |= {
+            "mean_log_likelihood": model.fit.mean_log_likelihood,
+            "iterations": model.fit.n_iter,
+            "converged": model.fit.converged,
+            "points": model.fit.n_points,
+        }
+    return summary
+
+
+@contextmanager
+def _in_column(name: str) -> Iterator[None]:
+    """Name the column in errors that come from where columns have no names."""
+    try:
+        yield
+    except PipelineError as error:
+        if error.column is None:
+            raise type(error)(error.problem, column=name, rows=error.rows, remedy=error.remedy) from error
+        raise

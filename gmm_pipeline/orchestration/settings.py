@@ -1,0 +1,129 @@
+"""Settings of a column, and where they come from: defaults, a file, the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gmm_pipeline.core.modes import Extremes, ModeChoice, ValueDtype
+from gmm_pipeline.errors import SettingsError, did_you_mean
+
+_ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
+
+
+class ColumnSettings(BaseModel):
+    """How a column is fitted and encoded; the defaults are right for most."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["auto", "continuous", "categorical"] = Field(
+        "auto",
+        description="auto: numbers with more than max_modes distinct values get a mixture, everything else atoms; "
+        "continuous: always a mixture; categorical: always atoms",
+    )
+    max_modes: int = Field(10, ge=1, le=1000, description="most Gaussian modes of a column")
+    min_weight: float = Field(0.005, ge=0, lt=1, description="Gaussian modes of a smaller weight are dropped")
+    method: Literal["em"] = Field("em", description="how the mixture is fitted: expectation-maximisation")
+    mode_choice: ModeChoice = Field("sample", description="draw a row's mode by its probabilities, or take the likeliest")
+    extremes: Extremes = Field("keep", description="values beyond ±0.99: written as they are, or clipped")
+    value_dtype: ValueDtype | None = Field(None, description="float32 or float64; by default what the column's grid needs")
+    seed: int = Field(0, ge=0, description="of the random starts and the draws")
+
+
+class TableSettings(BaseModel):
+    """Settings of all columns, and what differs for single ones.
+
+    Parameters
+    ----------
+    settings : dict
+        Settings that hold for all columns.
+    columns : dict of str to dict
+        Settings that hold for one column, by its name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, Any] = {}
+    columns: dict[str, dict[str, Any]] = {}
+
+    def of(self, column: str) -> ColumnSettings:
+        """Return the resolved settings of a column; raise SettingsError if one is unknown or not allowed."""
+        return validated({**self.settings, **self.columns.get(column, {})}, column)
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Raise SettingsError for settings that are unknown, not allowed, or of columns that there are not."""
+        validated(self.settings, None)
+        for column in self.columns:
+            if column not in columns:
+                raise SettingsError(
+                    f"settings are given for a column {column!r} that is not there", remedy=did_you_mean(column, columns)
+                )
+            self.of(column)
+
+    def merged(self, other: TableSettings) -> TableSettings:
+        """Return both, the other's taking precedence."""
+        names = dict.fromkeys([*self.columns, *other.columns])
+        columns = {name: {**self.columns.get(name, {}), **other.columns.get(name, {})} for name in names}
+        return TableSettings(settings={**self.settings, **other.settings}, columns=columns)
+
+
+def validated(settings: Mapping[str, Any], column: str | None) -> ColumnSettings:
+    """Return checked settings; raise SettingsError with a suggestion for the first that is wrong."""
+    for name in settings:
+        if name not in ColumnSettings.model_fields:
+            raise SettingsError(
+                f"unknown setting {name!r}", column=column, remedy=did_you_mean(name, ColumnSettings.model_fields)
+            )
+    try:
+        return ColumnSettings(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            f"setting {name} = {first['input']!r} is not allowed: {first['msg']}",
+            column=column,
+            remedy=f"It says: {ColumnSettings.model_fields[name].description}",
+        ) from error
+
+
+def parse_assignments(assignments: Sequence[str]) -> TableSettings:
+    """Read `SETTING=VALUE` and `COLUMN.SETTING=VALUE`; values are JSON, or else text."""
+    parsed = TableSettings()
+    for assignment in assignments:
+        match = _ASSIGNMENT.fullmatch(assignment)
+        if match is None:
+            raise SettingsError(
+                f"{assignment!r} is no setting", remedy="Write SETTING=VALUE, or COLUMN.SETTING=VALUE for one column"
+            )
+        value = {match["setting"]: _value(match["value"])}
+        column = match["column"]
+        parsed = parsed.merged(TableSettings(columns={column: value}) if column else TableSettings(settings=value))
+    return parsed
+
+
+def read_settings(path: Path) -> TableSettings:
+    """Read a TOML or YAML file with `settings` of all columns and `columns` by name."""
+    if not path.is_file():
+        raise SettingsError(f"settings file {path} does not exist", remedy="Give a .toml, .yaml or .yml file")
+    text = path.read_text(encoding="utf-8")
+    try:
+        content = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text) or {}
+        return TableSettings.model_validate(content)
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise SettingsError(
+            f"settings file {path} cannot be read: {error}", remedy="It may have the tables `settings` and `columns`"
+        ) from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

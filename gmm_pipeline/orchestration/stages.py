@@ -1,0 +1,57 @@
+"""The stages of a column, in order: what each is made from, and which settings it depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gmm_pipeline.storage.manifest import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gmm_pipeline.orchestration.settings import ColumnSettings
+
+FORMAT = 1
+"""Raised when the same inputs and settings lead to another result than before."""
+SOURCE = "source"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the pipeline.
+
+    Parameters
+    ----------
+    name : str
+        The folder of its result.
+    asset : str
+        The name of its Dagster asset.
+    inputs : tuple of str
+        The stages that it reads; `SOURCE` for the table itself.
+    settings : tuple of str
+        The settings that it depends on.
+    """
+
+    name: str
+    asset: str
+    inputs: tuple[str, ...]
+    settings: tuple[str, ...]
+
+    def origin(self, contents: Mapping[str, str], settings: ColumnSettings) -> Origin:
+        """Return the origin of a result made from inputs of the given content digests."""
+        resolved = settings.model_dump(mode="json", include=set(self.settings))
+        return Origin(
+            inputs={name: contents[name] for name in self.inputs}, settings={**resolved, "format": FORMAT}
+        )
+
+
+_MODEL_SETTINGS = ("kind", "max_modes", "min_weight", "method", "mode_choice", "extremes", "value_dtype", "seed")
+
+RAW = Stage("raw", "raw", (SOURCE,), ())
+SKETCH = Stage("sketch", "sketch", ("raw",), ("kind",))
+MODEL = Stage("model", "gmm_model", ("raw", "sketch"), _MODEL_SETTINGS)
+FEATURE_RANK = Stage("feature_rank", "feature_rank", ("sketch", "model"), ())
+TRANSFORMED = Stage("transformed", "transformed", ("raw", "model", "feature_rank"), ())
+
+STAGES = (RAW, SKETCH, MODEL, FEATURE_RANK, TRANSFORMED)

@@ -1,0 +1,73 @@
+"""Dagster IO managers over the store: an asset gives a recipe, the IO manager makes and publishes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from gmm_pipeline.storage.column_folder import ColumnFolder, Product, Result
+from gmm_pipeline.storage.store import Store
+
+if TYPE_CHECKING:
+    from gmm_pipeline.storage.manifest import Manifest
+
+STAGE_METADATA = "gmm_pipeline/stage"
+"""The key in an asset's metadata that holds the name of its stage."""
+
+
+class ResultIOManager(dg.ConfigurableIOManager):
+    """Publishes an asset's product as the result of its stage, and hands results to the assets after it.
+
+    The asset key's prefix names the fit, the partition key the column. Failures are remembered in the column's folder.
+    """
+
+    store: str
+
+    def handle_output(self, context: dg.OutputContext, obj: Product) -> None:
+        """Write the product and put it in place; the manifest becomes the materialisation's metadata."""
+        folder = self._folder(context.asset_key, context.partition_key)
+        try:
+            manifest = folder.publish(obj)
+        except Exception as error:
+            folder.record_failure(obj.stage, error)
+            raise
+        failure = folder.failure()
+        if failure is not None and failure.stage == obj.stage:
+            folder.clear_failure()
+        context.add_output_metadata(_metadata(manifest, folder.path / obj.stage))
+
+    def load_input(self, context: dg.InputContext) -> Result:
+        """Return the result of the asset upstream; raise StoreError if there is none."""
+        upstream = context.upstream_output
+        if upstream is None or upstream.definition_metadata is None:
+            raise ValueError("an input of this IO manager comes from an asset")
+        stage = str(upstream.definition_metadata[STAGE_METADATA])
+        return self._folder(context.asset_key, context.partition_key).require(stage)
+
+    def _folder(self, asset_key: dg.AssetKey, partition_key: str) -> ColumnFolder:
+        return ColumnFolder(Store(Path(self.store)).fit(asset_key.path[0]).path / partition_key)
+
+
+def _metadata(manifest: Manifest, folder: Path) -> dict[str, dg.MetadataValue]:
+    """Return a manifest's numbers as metadata that the web UI shows and plots."""
+    values: dict[str, dg.MetadataValue] = {
+        "rows": dg.MetadataValue.int(manifest.rows),
+        "bytes": dg.MetadataValue.int(manifest.size),
+        "seconds": dg.MetadataValue.float(round(manifest.seconds, 3)),
+        "path": dg.MetadataValue.path(str(folder)),
+    }
+    for name, value in manifest.summary.items():
+        if isinstance(value, bool):
+            values[name] = dg.MetadataValue.bool(value)
+        elif isinstance(value, int):
+            values[name] = dg.MetadataValue.int(value)
+        elif isinstance(value, float):
+            values[name] = dg.MetadataValue.float(value)
+        else:
+            values[name] = dg.MetadataValue.text(str(value))
+    if manifest.columns:
+        columns = [dg.TableColumn(name, kind) for name, kind in manifest.columns.items()]
+        values["dagster/column_schema"] = dg.MetadataValue.table_schema(dg.TableSchema(columns))
+    return values
