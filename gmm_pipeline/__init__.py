@@ -1,0 +1,19 @@
+"""Mode-specific normalisation of tables of any size, as a Dagster pipeline partitioned by column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gmm_pipeline.interfaces.table_encoder import TableEncoder
+
+__all__ = ["TableEncoder"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for, so that the core can be used without Polars and Arrow.
+    if name == "TableEncoder":
+        from gmm_pipeline.interfaces.table_encoder import TableEncoder
+
+        return TableEncoder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

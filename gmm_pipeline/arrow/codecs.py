@@ -33,6 +33,7 @@ class ColumnCodec(Protocol):
     """Encodes and decodes Arrow arrays of one column."""
 
     rows: RowCodec
+    field: pa.Field
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows, the first of which has the number `first_row`."""
@@ -62,7 +63,7 @@ class NumberCodec:
             raise ValueError("a model of labels encodes no numbers")
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self._model = model
-        self._field = field
+        self.field = field
         self._coordinate = model.coordinate
         self._has_gaussians = bool(model.gaussians)
         dtype = np.int64 if pat.is_integer(field.type) else np.float64
@@ -85,7 +86,7 @@ class NumberCodec:
     def decode(self, encoded: Encoded) -> pa.Array:
         """Decode rows to the column's own type."""
         numbers, nulls = self._decode_numbers(encoded)
-        return pa.array(numbers, mask=nulls if nulls.any() else None).cast(self._field.type, safe=False)
+        return pa.array(numbers, mask=nulls if nulls.any() else None).cast(self.field.type, safe=False)
 
     def compare(self, array: pa.Array, encoded: Encoded) -> RoundTrip:
         """Decode rows and compare them with what they were."""
@@ -98,7 +99,7 @@ class NumberCodec:
             after.numbers[kept],
             encoded.value[kept],
             half_widths[kept],
-            type_precision(self._field.type),
+            type_precision(self.field.type),
         )
         lost = len(array) - compared.rows
         return compared.merge(RoundTrip(rows=lost, changed=lost))
@@ -159,7 +160,7 @@ class LabelCodec:
     def __init__(self, model: ColumnModel, ranking: Ranking, field: pa.Field) -> None:
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self._column = model.column
-        self._field = field
+        self.field = field
         self._labels = pa.array([atom.value for atom in model.atoms], value_type(field.type))
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
@@ -177,7 +178,7 @@ class LabelCodec:
     def decode(self, encoded: Encoded) -> pa.Array:
         """Decode rows to the column's own type."""
         _, atoms = self.rows.decode(encoded.value, encoded.rank)
-        return self._labels.take(pa.array(atoms)).cast(self._field.type)
+        return self._labels.take(pa.array(atoms)).cast(self.field.type)
 
     def compare(self, array: pa.Array, encoded: Encoded) -> RoundTrip:
         """Decode rows and compare them with what they were."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 ROWS_PER_GROUP = 1 << 18
@@ -37,6 +37,21 @@ def read_table(path: Path) -> pa.Table:
     """Read a small table."""
     with open_reader(path) as reader:
         return reader.read(use_threads=False)
+
+
+def batches(paths: Iterable[Path]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of consecutive files, by row groups."""
+    for path in paths:
+        with open_reader(path) as reader:
+            yield from reader.iter_batches(ROWS_PER_GROUP, use_threads=False)
+
+
+def side_by_side(tables: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """Join tables of the same rows, in batches of the same sizes, column by column."""
+    for pieces in zip(*tables, strict=True):
+        fields = [field for piece in pieces for field in piece.schema]
+        arrays = [array for piece in pieces for array in piece.columns]
+        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def rechunked(arrays: Iterable[pa.Array], rows: int) -> Iterator[pa.Array]:

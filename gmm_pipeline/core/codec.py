@@ -174,6 +174,7 @@ class RowCodec:
         self._rank_of_mode = np.argsort(mode_of_rank)
         self._bound = REACH if model.extremes == "clip" else np.inf
         self.value_dtype: np.dtype[np.floating] = np.dtype(model.value_dtype)
+        self.n_modes = model.n_modes
         self.rank_dtype = rank_dtype(model.n_modes)
 
     @property

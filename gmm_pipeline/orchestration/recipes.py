@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from gmm_pipeline.arrow.codecs import column_codec
 from gmm_pipeline.arrow.fields import original_field, stored_schema
 from gmm_pipeline.arrow.parquet import open_reader
+from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.modelling import model_column
-from gmm_pipeline.core.ranks import rank_modes
+from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import LabelCounts, Sketch
-from gmm_pipeline.engines.local.engine import LocalEngine, encoded_schema
+from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, SOURCE, TRANSFORMED
 from gmm_pipeline.storage.column_folder import Product, Result
+from gmm_pipeline.storage.manifest import Origin
 from gmm_pipeline.storage.model_files import MODEL_FILE, StoredModel, read_model, write_model
 from gmm_pipeline.storage.ranking_files import RANKING_FILE, read_ranking, write_ranking
 from gmm_pipeline.storage.sketch_files import SKETCH_FILE, read_sketch, write_sketch
@@ -56,7 +58,7 @@ def sketch(raw: Result, settings: ColumnSettings, engine: LocalEngine) -> Produc
     column = stored_column(raw)
 
     def write(folder: Path) -> dict[str, JsonValue]:
-        with _in_column(column.field.name):
+        with in_column(column.field.name):
             sketched = engine.sketch(column, settings.kind)
         write_sketch(folder, sketched)
         return _sketch_summary(sketched)
@@ -76,8 +78,8 @@ def model(raw: Result, sketch: Result, settings: ColumnSettings) -> Product:
     name = raw.manifest.column
 
     def write(folder: Path) -> dict[str, JsonValue]:
-        with _in_column(name):
-            fitted = fit_settings(read_sketch(sketch.file(SKETCH_FILE)), name, settings)
+        with in_column(name):
+            fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), name, settings)
         write_model(folder, StoredModel(fitted, _original_field(raw)))
         return _model_summary(fitted)
 
@@ -98,7 +100,7 @@ def feature_rank(sketch: Result, model: Result, settings: ColumnSettings) -> Pro
         fitted = read_model(model.file(MODEL_FILE)).model
         ranking = rank_modes(fitted, read_sketch(sketch.file(SKETCH_FILE)))
         write_ranking(folder, fitted, ranking)
-        return {"modes": fitted.n_modes, "most_frequent": float(ranking.frequencies[0])}
+        return _ranking_summary(ranking)
 
     return Product(
         column=sketch.manifest.column,
@@ -121,7 +123,7 @@ def transformed(
     codec = column_codec(stored.model, read_ranking(feature_rank.file(RANKING_FILE)), column.field)
 
     def write(folder: Path) -> dict[str, JsonValue]:
-        with _in_column(column.field.name):
+        with in_column(column.field.name):
             return asdict(engine.encode(column, codec, folder))
 
     contents = {
@@ -135,11 +137,11 @@ def transformed(
         origin=TRANSFORMED.origin(contents, settings),
         rows=column.rows,
         write=write,
-        columns=_types(encoded_schema(column.field.name, codec)),
+        columns=_types(encoded_schema({column.field.name: codec})),
     )
 
 
-def fit_settings(sketched: Sketch, column: str, settings: ColumnSettings) -> ColumnModel:
+def fit_modes(sketched: Sketch, column: str, settings: ColumnSettings) -> ColumnModel:
     """Fit a column's modes to its sketch as its settings say."""
     return model_column(
         sketched,
@@ -152,6 +154,35 @@ def fit_settings(sketched: Sketch, column: str, settings: ColumnSettings) -> Col
         extremes=settings.extremes,
         value_dtype=settings.value_dtype,
     )
+
+
+def products_without_rows(
+    column: str, sketched: Sketch | None, stored: StoredModel, ranking: Ranking, settings: ColumnSettings
+) -> list[Product]:
+    """Return the products of a column that was fitted outside of a store: its sketch, if at hand, model and ranking."""
+    origin = Origin(inputs={}, settings=settings.model_dump(mode="json"))
+    model = stored.model
+
+    def write_stored_sketch(folder: Path) -> dict[str, JsonValue]:
+        if sketched is None:
+            raise ValueError("there is no sketch to write")
+        write_sketch(folder, sketched)
+        return _sketch_summary(sketched)
+
+    def write_stored_model(folder: Path) -> dict[str, JsonValue]:
+        write_model(folder, stored)
+        return _model_summary(model)
+
+    def write_stored_ranking(folder: Path) -> dict[str, JsonValue]:
+        write_ranking(folder, model, ranking)
+        return _ranking_summary(ranking)
+
+    writers = {SKETCH: write_stored_sketch, MODEL: write_stored_model, FEATURE_RANK: write_stored_ranking}
+    return [
+        Product(column=column, stage=stage.name, origin=origin, rows=model.rows, write=write, columns={})
+        for stage, write in writers.items()
+        if stage is not SKETCH or sketched is not None
+    ]
 
 
 def stored_column(raw: Result) -> ParquetColumn:
@@ -183,6 +214,10 @@ def _sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
     return {"form": type(body).__name__, "points": points, **asdict(sketched.tally.specials)}
 
 
+def _ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
+    return {"modes": int(ranking.frequencies.size), "most_frequent": float(ranking.frequencies[0])}
+
+
 def _model_summary(model: ColumnModel) -> dict[str, JsonValue]:
     summary: dict[str, JsonValue] = {
         "kind": model.kind,
@@ -202,7 +237,7 @@ def _model_summary(model: ColumnModel) -> dict[str, JsonValue]:
 
 
 @contextmanager
-def _in_column(name: str) -> Iterator[None]:
+def in_column(name: str) -> Iterator[None]:
     """Name the column in errors that come from where columns have no names."""
     try:
         yield

@@ -6,17 +6,18 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import reduce
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 
 from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
 from gmm_pipeline.arrow.sketching import sketch_column
+from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.core.roundtrip import RoundTrip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from gmm_pipeline.arrow.codecs import ColumnCodec
@@ -27,6 +28,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ROWS_PER_TASK = 1 << 20
+
+
+class ColumnRows(Protocol):
+    """A column that is read by ranges of rows, by several threads at once."""
+
+    @property
+    def field(self) -> pa.Field:
+        """Name and type."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def arrays(self, rows: range) -> Iterator[pa.Array]:
+        """Yield consecutive arrays that together hold a range of rows."""
+        ...
 
 
 class LocalEngine:
@@ -53,7 +72,7 @@ class LocalEngine:
 
         self._for_each_part(column.rows, copy_part)
 
-    def sketch(self, column: ParquetColumn, kind: str) -> Sketch:
+    def sketch(self, column: ColumnRows, kind: str) -> Sketch:
         """Sketch a column; `kind` is the setting of that name."""
 
         def count(make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
@@ -62,9 +81,9 @@ class LocalEngine:
 
         return sketch_column(column.field, column.rows, kind, count)
 
-    def encode(self, column: ParquetColumn, codec: ColumnCodec, folder: Path) -> RoundTrip:
+    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
-        schema = encoded_schema(column.field.name, codec)
+        schema = encoded_schema({column.field.name: codec})
 
         def encode_part(number: int, rows: range) -> RoundTrip:
             outcome = RoundTrip()
@@ -80,7 +99,7 @@ class LocalEngine:
 
         return reduce(RoundTrip.merge, self._for_each_part(column.rows, encode_part))
 
-    def _count(self, column: ParquetColumn, make: Callable[[], RowCounter], tasks: Sequence[range]) -> Tally:
+    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], tasks: Sequence[range]) -> Tally:
         """Let each thread count every n-th task with a counter of its own, and merge the tallies."""
 
         def count_tasks(thread: int) -> Tally:
@@ -110,16 +129,6 @@ class LocalEngine:
 def part_path(folder: Path, number: int) -> Path:
     """Return the path of a part of a stored column."""
     return folder / f"part-{number:05d}.parquet"
-
-
-def encoded_schema(column: str, codec: ColumnCodec) -> pa.Schema:
-    """Return the schema of a column's encoded rows: its value and its rank."""
-    return pa.schema(
-        [
-            pa.field(f"{column}.value", pa.from_numpy_dtype(codec.rows.value_dtype), nullable=False),
-            pa.field(f"{column}.rank", pa.from_numpy_dtype(codec.rows.rank_dtype), nullable=False),
-        ]
-    )
 
 
 def _split(rows: range, size: int) -> list[range]:

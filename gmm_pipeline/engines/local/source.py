@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.engines.local import csv
+from gmm_pipeline.engines.local.memory_column import MemoryColumn
 from gmm_pipeline.engines.local.parquet_column import BATCH_ROWS, ParquetColumn
 from gmm_pipeline.errors import SourceError, did_you_mean
 
@@ -62,9 +63,38 @@ class LocalTable:
         SourceError
             If there is none of that name.
         """
-        if name not in self.schema.names:
-            raise SourceError(f"the table has no column {name!r}", remedy=did_you_mean(name, self.schema.names))
+        _require(name, self.schema.names)
         return ParquetColumn(self.schema.field(name), self.files, self.file_rows, batch_rows)
+
+
+@dataclass(frozen=True)
+class MemoryTable:
+    """A table in memory; it can be read like a `LocalTable`."""
+
+    table: pa.Table
+
+    @classmethod
+    def of(cls, table: pa.Table) -> MemoryTable:
+        """Take an Arrow table; raise SourceError if it has no rows, or duplicate or empty column names."""
+        _check_names("the table", table.column_names)
+        if not table.num_rows:
+            raise SourceError("the table has no rows", remedy="Give a table with at least one row")
+        return cls(table)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return self.table.schema
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> MemoryColumn:
+        """Return one column; raise SourceError if there is none of that name."""
+        _require(name, self.schema.names)
+        return MemoryColumn(self.schema.field(name), self.table[name])
 
 
 def find_files(source: str) -> SourceFiles:
@@ -120,7 +150,7 @@ def open_table(
     found = find_files(source)
     if not found.is_csv:
         return _open_parquet(source, found.files)
-    _check_names(source, csv.header(found.files[0]))
+    _check_names(f"source {source!r}", csv.header(found.files[0]))
     options = json.dumps([found.fingerprint(), list(csv_nulls), csv_schema and csv_schema.to_string()])
     target = staging / f"{hashlib.sha256(options.encode()).hexdigest()[:16]}.parquet"
     if not target.exists():
@@ -136,7 +166,7 @@ def _is_data(file: Path, folder: Path) -> bool:
 
 def _open_parquet(source: str, files: Sequence[Path]) -> LocalTable:
     schema, rows = _footer(files[0])
-    _check_names(source, schema.names)
+    _check_names(f"source {source!r}", schema.names)
     file_rows = [rows]
     for file in files[1:]:
         other, rows = _footer(file)
@@ -157,16 +187,21 @@ def _footer(file: Path) -> tuple[pa.Schema, int]:
         ) from error
 
 
+def _require(name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        raise SourceError(f"the table has no column {name!r}", remedy=did_you_mean(name, names))
+
+
 def _check_names(source: str, names: Sequence[str]) -> None:
     duplicates = [name for name, count in Counter(names).items() if count > 1]
     if duplicates:
         raise SourceError(
-            f"source {source!r} has several columns of the same name: {', '.join(map(repr, duplicates))}",
+            f"{source} has several columns of the same name: {', '.join(map(repr, duplicates))}",
             remedy="Rename them, so that results can be told apart",
         )
     if "" in names:
         raise SourceError(
-            f"source {source!r} has a column without a name at position {names.index('') + 1}", remedy="Name it"
+            f"{source} has a column without a name at position {names.index('') + 1}", remedy="Name it"
         )
 
 

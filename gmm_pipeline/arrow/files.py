@@ -1,0 +1,41 @@
+"""One table in one file, Parquet or CSV, written batch by batch; it appears whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_writer
+from gmm_pipeline.errors import SourceError
+
+
+def check_target(path: Path) -> None:
+    """Raise SourceError if a table cannot be written to a path, by its ending or its folder."""
+    if path.suffix.lower() not in {".parquet", ".csv"}:
+        raise SourceError(f"{path} is neither .parquet nor .csv", remedy="Give the output one of these endings")
+    if not path.absolute().parent.is_dir():
+        raise SourceError(f"folder {path.absolute().parent} does not exist", remedy="Make it first")
+
+
+def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write batches to a .parquet or .csv file; return the number of rows."""
+    check_target(path)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    rows = 0
+    try:
+        with _writer(partial, path.suffix.lower(), schema) as writer:
+            for batch in batches:
+                writer.write_table(pa.Table.from_batches([batch], schema=schema), ROWS_PER_GROUP)
+                rows += batch.num_rows
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
+def _writer(path: Path, suffix: str, schema: pa.Schema) -> pa.parquet.ParquetWriter | pa_csv.CSVWriter:
+    return open_writer(path, schema) if suffix == ".parquet" else pa_csv.CSVWriter(path, schema)

@@ -1,0 +1,1 @@
+"""How people use it: the Python API and the command line."""

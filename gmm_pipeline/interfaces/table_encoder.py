@@ -1,0 +1,257 @@
+"""The Python API: fit, transform and inverse-transform a table."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import polars as pl
+import pyarrow as pa
+from polars.io.plugins import register_io_source
+
+from gmm_pipeline.arrow import tables
+from gmm_pipeline.arrow.codecs import ColumnCodec, column_codec
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
+from gmm_pipeline.arrow.types import reading_of
+from gmm_pipeline.core.ranks import Ranking, rank_modes
+from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_table
+from gmm_pipeline.errors import StoreError
+from gmm_pipeline.interfaces.spans import ColumnSpans
+from gmm_pipeline.orchestration import recipes
+from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec, select_columns
+from gmm_pipeline.orchestration.settings import TableSettings
+from gmm_pipeline.storage.model_files import StoredModel
+from gmm_pipeline.storage.ranking_files import ranking_table
+from gmm_pipeline.storage.store import FitFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Table = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
+"""A Parquet or CSV file, a folder or a glob; or a table in memory."""
+
+
+@dataclass(frozen=True)
+class FittedColumn:
+    """A column's model and ranking, and the sketch they come from where it is at hand."""
+
+    stored: StoredModel
+    ranking: Ranking
+    sketch: Sketch | None = None
+
+    def codec(self) -> ColumnCodec:
+        """Return the codec of the column's own type."""
+        return column_codec(self.stored.model, self.ranking, self.stored.field)
+
+
+class TableEncoder:
+    """Mode-specific normalisation of a table.
+
+    Parameters
+    ----------
+    columns : mapping, optional
+        Settings that hold for single columns, by name.
+    include : sequence of str
+        Names or globs of the columns to encode; `!` in front leaves out. All columns by default.
+    threads : int, optional
+        One per core by default. Results do not depend on it.
+    csv_nulls : sequence of str
+        What stands for null in CSV files, besides the empty field.
+    settings
+        Settings that hold for all columns, such as `seed` and `max_modes`.
+
+    Examples
+    --------
+    >>> encoder = TableEncoder(columns={"amount": {"max_modes": 5}}, seed=0).fit("table.parquet")
+    >>> encoded = encoder.transform("table.parquet")
+    >>> decoded = encoder.inverse_transform(encoded)
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        include: Sequence[str] = (),
+        threads: int | None = None,
+        csv_nulls: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
+        overrides = {name: dict(values) for name, values in (columns or {}).items()}
+        self.settings = TableSettings(settings=settings, columns=overrides)
+        self.settings.check(list(overrides))
+        self._include = tuple(include)
+        self._csv_nulls = tuple(csv_nulls)
+        self._engine = LocalEngine(threads)
+        self._fitted: dict[str, FittedColumn] = {}
+        self._source = ""
+
+    def fit(self, table: Table) -> Self:
+        """Fit every column; nothing is written.
+
+        Raises
+        ------
+        SourceError
+            If the table cannot be read.
+        UnsupportedTypeError, ColumnDataError
+            If a column cannot be encoded; `include` can leave it out.
+        """
+        with tempfile.TemporaryDirectory() as staging:
+            opened = _open(table, Path(staging), self._csv_nulls, None)
+            names = select_columns(opened.schema.names, self._include)
+            self.settings.check(names)
+            for name in names:
+                reading_of(opened.schema.field(name), self.settings.of(name).kind)
+            self._fitted = {name: self._fit_column(opened, name) for name in names}
+        self._source = str(table) if isinstance(table, str | Path) else ""
+        return self
+
+    def transform(self, table: Table) -> pl.LazyFrame:
+        """Return the rows encoded, narrow: `<column>.value` and `<column>.rank` of each column, in their order.
+
+        Rows are read and encoded, by batches, when the frame is collected or sunk.
+        """
+        codecs = self.codecs()
+
+        def encoded() -> Iterator[pa.RecordBatch]:
+            with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._engine.threads) as pool:
+                opened = _open(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
+                arrays = {name: _cast(opened, name, codec) for name, codec in codecs.items()}
+                yield from tables.encode_arrays(arrays, codecs, pool)
+
+        return _lazy(tables.encoded_schema(codecs), encoded)
+
+    def inverse_transform(self, encoded: Table) -> pl.LazyFrame:
+        """Return encoded or generated rows decoded: the columns in their own order and types.
+
+        Parameters
+        ----------
+        encoded : Table
+            Narrow or wide; further columns are ignored.
+        """
+        codecs = self.codecs()
+
+        def decoded() -> Iterator[pa.RecordBatch]:
+            for batch in _encoded_batches(encoded):
+                yield tables.decode_batch(batch, codecs)
+
+        return _lazy(tables.decoded_schema(codecs), decoded)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fitted columns, in the order of the table."""
+        return tuple(self._fitted)
+
+    @property
+    def spans(self) -> tuple[ColumnSpans, ...]:
+        """What a generative model has to put out: for each column a value (tanh) and a rank (softmax)."""
+        return tuple(ColumnSpans.of(name, column.stored.model.n_modes) for name, column in self._fitted.items())
+
+    def modes(self, column: str) -> pl.DataFrame:
+        """Return the modes of a column by rank: type, value, weight, mean, std and expected frequency."""
+        fitted = self._fitted[column]
+        return pl.DataFrame(ranking_table(fitted.stored.model, fitted.ranking))
+
+    def codecs(self) -> dict[str, ColumnCodec]:
+        """Return the codec of each fitted column; raise StoreError if there are none."""
+        if not self._fitted:
+            raise StoreError("the encoder is not fitted", remedy="Call fit, or TableEncoder.load")
+        return {name: column.codec() for name, column in self._fitted.items()}
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit into a folder, in the layout of a store's fit; what it replaces is replaced result by result."""
+        folder = FitFolder(Path(path))
+        spec = FitSpec(
+            name=folder.path.name,
+            source=self._source,
+            columns=self.columns,
+            csv_nulls=self._csv_nulls,
+            settings=self.settings,
+        )
+        for name, column in self._fitted.items():
+            settings = self.settings.of(name)
+            for product in recipes.products_without_rows(
+                name, column.sketch, column.stored, column.ranking, settings
+            ):
+                folder.column(name).publish(product)
+        save_spec(spec, folder)
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
+        """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote. Unfitted columns are left out."""
+        folder = FitFolder(Path(path))
+        if not folder.spec_path.exists():
+            raise StoreError(f"{path} is no fit", remedy="Give the folder of a fit: <store>/<fit>")
+        spec = load_spec(folder)
+        encoder = cls(
+            spec.settings.columns, threads=threads, csv_nulls=spec.csv_nulls, **spec.settings.settings
+        )
+        for name in spec.columns:
+            if folder.column(name).result("model") and folder.column(name).result("feature_rank"):
+                encoder._fitted[name] = FittedColumn(*folder.fitted(name))
+        encoder._source = spec.source
+        return encoder
+
+    def _fit_column(self, table: LocalTable | MemoryTable, name: str) -> FittedColumn:
+        settings = self.settings.of(name)
+        column = table.column(name)
+        with recipes.in_column(name):
+            sketch = self._engine.sketch(column, settings.kind)
+            model = recipes.fit_modes(sketch, name, settings)
+        return FittedColumn(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
+
+
+def _open(
+    table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schema | None
+) -> LocalTable | MemoryTable:
+    if isinstance(table, str | Path):
+        return open_table(str(table), staging, csv_nulls=csv_nulls, csv_schema=known)
+    if isinstance(table, pa.Table):
+        return MemoryTable.of(table)
+    frame = table.collect() if isinstance(table, pl.LazyFrame) else table
+    return MemoryTable.of(frame.to_arrow())
+
+
+def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Iterator[pa.Array]:
+    """Yield a column's arrays in the type that it was fitted in."""
+    column = table.column(name)
+    with recipes.in_column(name):
+        for array in column.arrays(range(column.rows)):
+            yield tables.in_type(array, codec.field)
+
+
+def _encoded_batches(encoded: Table) -> Iterator[pa.RecordBatch]:
+    if isinstance(encoded, str | Path) and Path(encoded).suffix.lower() != ".csv":
+        yield from batches([Path(encoded)])
+        return
+    if isinstance(encoded, pa.Table):
+        yield from encoded.to_batches(ROWS_PER_GROUP)
+        return
+    lazy = pl.scan_csv(encoded) if isinstance(encoded, str | Path) else encoded.lazy()
+    for frame in lazy.collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
+        yield from frame.to_arrow().to_batches()
+
+
+def _lazy(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) -> pl.LazyFrame:
+    """Return a frame whose rows are made when it is collected."""
+
+    def scan(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        remaining = n_rows
+        for batch in make():
+            frame = pl.DataFrame(pa.Table.from_batches([batch], schema=schema))
+            if remaining is not None:
+                frame = frame.head(remaining)
+                remaining -= frame.height
+            frame = frame if predicate is None else frame.filter(predicate)
+            yield frame if columns is None else frame.select(columns)
+            if remaining == 0:
+                return
+
+    return register_io_source(scan, schema=pl.DataFrame(schema.empty_table()).schema)
