@@ -116,15 +116,7 @@ class TableEncoder:
 
         Rows are read and encoded, by batches, when the frame is collected or sunk.
         """
-        codecs = self.codecs()
-
-        def encoded() -> Iterator[pa.RecordBatch]:
-            with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._engine.threads) as pool:
-                opened = _open(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
-                arrays = {name: _cast(opened, name, codec) for name, codec in codecs.items()}
-                yield from tables.encode_arrays(arrays, codecs, pool)
-
-        return _lazy(tables.encoded_schema(codecs), encoded)
+        return _lazy(tables.encoded_schema(self.codecs()), lambda: self.encode_batches(table))
 
     def inverse_transform(self, encoded: Table) -> pl.LazyFrame:
         """Return encoded or generated rows decoded: the columns in their own order and types.
@@ -134,13 +126,21 @@ class TableEncoder:
         encoded : Table
             Narrow or wide; further columns are ignored.
         """
+        return _lazy(tables.decoded_schema(self.codecs()), lambda: self.decode_batches(encoded))
+
+    def encode_batches(self, table: Table) -> Iterator[pa.RecordBatch]:
+        """Yield the rows encoded, narrow, in batches of Arrow."""
         codecs = self.codecs()
+        with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._engine.threads) as pool:
+            opened = _open(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
+            arrays = {name: _cast(opened, name, codec) for name, codec in codecs.items()}
+            yield from tables.encode_arrays(arrays, codecs, pool)
 
-        def decoded() -> Iterator[pa.RecordBatch]:
-            for batch in _encoded_batches(encoded):
-                yield tables.decode_batch(batch, codecs)
-
-        return _lazy(tables.decoded_schema(codecs), decoded)
+    def decode_batches(self, encoded: Table) -> Iterator[pa.RecordBatch]:
+        """Yield encoded rows, narrow or wide, decoded, in batches of Arrow."""
+        codecs = self.codecs()
+        for batch in _encoded_batches(encoded):
+            yield tables.decode_batch(batch, codecs)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -182,14 +182,22 @@ class TableEncoder:
         save_spec(spec, folder)
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
-        """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote. Unfitted columns are left out."""
+    def load(
+        cls, path: str | Path, *, threads: int | None = None, csv_nulls: Sequence[str] | None = None
+    ) -> Self:
+        """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
+
+        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given.
+        """
         folder = FitFolder(Path(path))
         if not folder.spec_path.exists():
             raise StoreError(f"{path} is no fit", remedy="Give the folder of a fit: <store>/<fit>")
         spec = load_spec(folder)
         encoder = cls(
-            spec.settings.columns, threads=threads, csv_nulls=spec.csv_nulls, **spec.settings.settings
+            spec.settings.columns,
+            threads=threads,
+            csv_nulls=spec.csv_nulls if csv_nulls is None else csv_nulls,
+            **spec.settings.settings,
         )
         for name in spec.columns:
             if folder.column(name).result("model") and folder.column(name).result("feature_rank"):

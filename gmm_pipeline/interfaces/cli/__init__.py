@@ -1,0 +1,1 @@
+"""The command line. It runs the Dagster assets that the web UI shows, against the same instance."""

@@ -1,0 +1,65 @@
+"""What commands print: tables and JSON on stdout, messages on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_PIPE_WIDTH = 160
+
+
+def stdout() -> Console:
+    """Return the console for results; it does not fold lines where no terminal limits them."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(width=_PIPE_WIDTH, highlight=False)
+
+
+def stderr() -> Console:
+    """Return the console for messages and progress."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Print a table; numbers are set right."""
+    cells = [[_text(value) for value in row] for row in rows]
+    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        numeric = all(_is_number(row[number]) for row in cells)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    stdout().print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON; NaN and infinities, which JSON has no numbers for, become null."""
+    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text == "–" or text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()

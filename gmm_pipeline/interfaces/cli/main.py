@@ -1,0 +1,50 @@
+"""The command `gmm-pipeline`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
+from gmm_pipeline.interfaces.cli import run_commands, table_commands
+from gmm_pipeline.interfaces.cli.display import stderr
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gmm-pipeline")
+def cli() -> None:
+    """Write every value of a table as (mode, distance from the mode's mean), and back.
+
+    A Gaussian mixture is fitted to every numeric column; categories, nulls and single values are modes of their own.
+
+    \b
+    Examples:
+      gmm-pipeline demo
+      gmm-pipeline run sales.parquet
+      gmm-pipeline show amount --fit sales
+      gmm-pipeline export --fit sales --out encoded.parquet --wide
+    """
+
+
+for command in (
+    run_commands.demo,
+    run_commands.run,
+    run_commands.plan,
+    run_commands.status,
+    table_commands.transform,
+    table_commands.inverse,
+    table_commands.export,
+    table_commands.show,
+):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; exit with 0 if all is done, 1 if data stood in the way, 2 for a wrong call."""
+    try:
+        return cli(arguments)
+    except PipelineError as error:
+        stderr().print(f"Error: {error}", markup=False)
+        sys.exit(1 if isinstance(error, ColumnDataError | UnsupportedTypeError) else 2)

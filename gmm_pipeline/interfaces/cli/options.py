@@ -1,0 +1,77 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gmm_pipeline.orchestration.settings import TableSettings, parse_assignments, read_settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_STORE = Path("gmm_store")
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT_STORE,
+    show_default=True,
+    envvar="GMM_PIPELINE_STORE",
+    show_envvar=True,
+    help="Folder of all results.",
+)
+fit_option = click.option("--fit", required=True, help="Name of the fit.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=0), default=0, help="Threads; 0 means one per core. Results do not depend on it."
+)
+csv_null_option = click.option(
+    "--csv-null", "csv_nulls", multiple=True, help="What stands for null in CSV files, besides the empty field."
+)
+
+
+def out_option(what: str) -> Callable[[F], F]:
+    """Return the option for a command's output file."""
+    return click.option(
+        "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=f"{what}: a .parquet or .csv file."
+    )
+
+
+def source_options(command: F) -> F:
+    """Add the argument and options that say what a fit is made from."""
+    decorators = [
+        click.argument("source"),
+        click.option("--fit", "fit", default=None, help="Name of the fit; by default the name of the source."),
+        click.option(
+            "--columns", "patterns", default="", help="Names or globs, separated by commas; ! in front leaves out."
+        ),
+        click.option("--engine", type=click.Choice(["local"]), default="local", help="Where rows are processed."),
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="[COLUMN.]SETTING=VALUE",
+            help="A setting of all columns, or of one.",
+        ),
+        click.option("--config", type=click.Path(path_type=Path), help="A TOML or YAML file of settings."),
+        csv_null_option,
+        store_option,
+        json_option,
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def given_settings(config: Path | None, assignments: tuple[str, ...]) -> TableSettings:
+    """Return the settings of a file and of the command line, which takes precedence."""
+    from_file = TableSettings() if config is None else read_settings(config)
+    return from_file.merged(parse_assignments(assignments))
+
+
+def given_patterns(patterns: str) -> list[str]:
+    """Return the column patterns of a comma-separated list."""
+    return [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]

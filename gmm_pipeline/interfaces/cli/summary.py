@@ -1,0 +1,48 @@
+"""The row of a run's summary that tells of one column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gmm_pipeline.orchestration.planning import ColumnStatus
+from gmm_pipeline.orchestration.stages import MODEL, TRANSFORMED
+
+FIELDS = {
+    "column": "column",
+    "kind": "kind",
+    "rows": "rows",
+    "modes": "modes",
+    "mean_log_likelihood": "mean log-likelihood",
+    "rows_changed": "rows changed by the round trip",
+    "beyond_reach": "beyond ±0.99",
+    "seconds": "seconds",
+}
+"""What a summary says of a column, and the headings that it says it under."""
+
+
+def summary_row(status: ColumnStatus, seconds: Mapping[str, float], errors: Mapping[str, str]) -> dict[str, Any]:
+    """Return the summary of a column, by the names of `FIELDS`; `error` besides if it failed.
+
+    Parameters
+    ----------
+    status : ColumnStatus
+    seconds : mapping of str to float
+        What this run took for each column that it worked on.
+    errors : mapping of str to str
+    """
+    column = status.column
+    model, transformed = status.of(MODEL).manifest, status.of(TRANSFORMED).manifest
+    made = {} if model is None else model.summary
+    round_trip = {} if transformed is None else transformed.summary
+    row = {
+        "column": column,
+        "kind": "failed" if column in errors else made.get("kind"),
+        "rows": None if transformed is None else transformed.rows,
+        "modes": made.get("modes"),
+        "mean_log_likelihood": made.get("mean_log_likelihood"),
+        "rows_changed": round_trip.get("changed"),
+        "beyond_reach": round_trip.get("beyond_reach"),
+        "seconds": round(seconds.get(column, 0.0), 2),
+    }
+    return {**row, "error": errors[column]} if column in errors else row
