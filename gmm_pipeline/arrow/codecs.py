@@ -116,7 +116,7 @@ class NumberCodec:
         if usable is not None:
             atoms[~usable] = self._special_atoms(batch, ~usable)
         if not self._has_gaussians:
-            self._refuse_unseen(np.count_nonzero((atoms < 0) & (True if usable is None else usable)), "values")
+            self._refuse_unseen(int(np.count_nonzero((atoms < 0) & (True if usable is None else usable))), "values")
         return atoms
 
     def _special_atoms(self, batch: NumberBatch, special: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -130,7 +130,7 @@ class NumberCodec:
             elif isinstance(atom.value, float) and not math.isfinite(atom.value):
                 same = np.isnan(numbers) if math.isnan(atom.value) else numbers == atom.value
                 atoms[same & ~nulls] = number
-        self._refuse_unseen(np.count_nonzero(atoms < 0), "nulls, NaN or infinities")
+        self._refuse_unseen(int(np.count_nonzero(atoms < 0)), "nulls, NaN or infinities")
         return atoms
 
     def _refuse_unseen(self, rows: int, what: str) -> None:
@@ -138,7 +138,7 @@ class NumberCodec:
             raise ColumnDataError(
                 f"holds {what} that the fitted rows did not",
                 column=self._model.column,
-                rows=int(rows),
+                rows=rows,
                 remedy="Fit again on rows that include them, or remove them",
             )
 

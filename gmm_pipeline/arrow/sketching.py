@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow.types as pat
@@ -40,7 +41,7 @@ def sample_windows(rows: int) -> tuple[list[range], list[range]]:
         return [range(rows)], []
     starts = [number * (rows - WINDOW_ROWS) // (SAMPLE_WINDOWS - 1) for number in range(SAMPLE_WINDOWS)]
     windows = [range(start, start + WINDOW_ROWS) for start in starts]
-    between = [range(left.stop, right.start) for left, right in zip(windows, windows[1:], strict=False)]
+    between = [range(left.stop, right.start) for left, right in pairwise(windows)]
     return windows, [gap for gap in between if gap]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,9 +55,7 @@ def wide_schema(codecs: Codecs) -> pa.Schema:
     return pa.schema(fields)
 
 
-def encode_arrays(
-    arrays: Mapping[str, Iterator[pa.Array]], codecs: Codecs, pool: Executor
-) -> Iterator[pa.RecordBatch]:
+def encode_arrays(arrays: Mapping[str, Iterator[pa.Array]], codecs: Codecs, pool: Executor) -> Iterator[pa.RecordBatch]:
     """Encode columns side by side, narrow.
 
     Parameters
@@ -140,7 +139,7 @@ def _encoded(batch: pa.RecordBatch, column: str, codec: ColumnCodec) -> Encoded:
     return Encoded(wanted, rank.astype(codec.rows.rank_dtype, copy=False))
 
 
-def _numbers(batch: pa.RecordBatch, name: str, column: str) -> NDArray[np.generic]:
+def _numbers(batch: pa.RecordBatch, name: str, column: str) -> NDArray[Any]:
     if name not in batch.schema.names:
         raise SourceError(
             f"the encoded rows have no column {name!r}", column=column, remedy="Encode this column as well"
@@ -150,7 +149,7 @@ def _numbers(batch: pa.RecordBatch, name: str, column: str) -> NDArray[np.generi
         raise ColumnDataError(
             f"{name!r} holds nulls", column=column, rows=array.null_count, remedy="Encoded rows have none; remove them"
         )
-    numbers: NDArray[np.generic] = array.to_numpy(zero_copy_only=False)
+    numbers: NDArray[Any] = array.to_numpy(zero_copy_only=False)
     if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
         raise ColumnDataError(
             f"{name!r} holds NaN or infinities",
@@ -173,4 +172,5 @@ def _one_hot_ranks(batch: pa.RecordBatch, column: str, n_modes: int) -> NDArray[
             rows=int(np.count_nonzero(~proper)),
             remedy="Take the arg max of generated probabilities before decoding",
         )
-    return np.argmax(flags, axis=0).astype(np.int64)
+    ranks: NDArray[np.int64] = np.argmax(flags, axis=0)
+    return ranks

@@ -49,8 +49,8 @@ class IntegerCoordinate:
     step: float = 1.0
 
     @classmethod
-    def around(cls, numbers: NDArray[np.int64], lowest: int, highest: int) -> IntegerCoordinate:
-        """Choose the origin by a sorted sample: 0 unless the numbers are far from it."""
+    def around(cls, numbers: Numbers, lowest: int, highest: int) -> IntegerCoordinate:
+        """Choose the origin by a sorted sample of int64 numbers: 0 unless the numbers are far from it."""
         near_zero = abs(int(numbers[0])) <= _SMALL_INTEGER and abs(int(numbers[-1])) <= _SMALL_INTEGER
         return cls(0 if near_zero else int(numbers[numbers.size // 2]), lowest, highest)
 
@@ -74,17 +74,10 @@ class IntegerCoordinate:
 
     def backward(self, coordinates: NDArray[np.float64]) -> Numbers:
         """Map coordinates to the nearest integers within the type's bounds, int64 of shape (n,)."""
-        low, high = float(self.lowest - self.origin), float(self.highest - self.origin)
-        nearest = np.rint(np.clip(coordinates, max(low, -(2.0**62)), min(high, 2.0**62))).astype(np.int64)
-        if abs(self.origin) <= _FURTHEST_INTEGER:
-            return np.clip(nearest + np.int64(self.origin), self.lowest, self.highest)
-        return _saturating_add(nearest, self.origin, self.lowest, self.highest)
+        furthest = 2 * _FURTHEST_INTEGER
+        low, high = max(self.lowest - self.origin, -furthest), min(self.highest - self.origin, furthest)
+        integers: NDArray[np.int64] = np.rint(np.clip(coordinates, low, high)).astype(np.int64) + np.int64(self.origin)
+        return integers
 
 
 Coordinate = RealCoordinate | IntegerCoordinate
-
-
-def _saturating_add(numbers: NDArray[np.int64], origin: int, lowest: int, highest: int) -> NDArray[np.int64]:
-    """Add `origin` without wrapping around; sums beyond the bounds become the bounds."""
-    clipped = np.clip(numbers, max(lowest - origin, -(2**62)), min(highest - origin, 2**62))
-    return clipped + np.int64(origin)

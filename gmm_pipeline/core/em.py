@@ -1,8 +1,9 @@
 """Expectation-maximisation on weighted points.
 
-A point stands for a group of rows with a mean and a variance (its spread). All rows of a group share one responsibility,
-so each step maximises a lower bound of the rows' log-likelihood; the bound is tight for groups without spread, and it never
-falls. See McLachlan & Jones (1988) and Cadez et al. (2002) on EM for binned data, Neal & Hinton (1998) on the bound.
+A point stands for a group of rows with a mean and a variance (its spread). All rows of a group share one
+responsibility, so each step maximises a lower bound of the rows' log-likelihood; the bound is tight for groups without
+spread, and it never falls. See McLachlan & Jones (1988) and Cadez et al. (2002) on EM for binned data, Neal & Hinton
+(1998) on the bound.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _em_step(
     half_precisions: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
-    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component in `sums`, d from its mean; return Σ log-likelihood."""
+    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component in `sums`, d from its mean; return Σ log density."""
     n_components = means.size
     terms = np.empty(n_components)
     sums[:] = 0.0

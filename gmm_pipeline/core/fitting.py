@@ -99,9 +99,7 @@ def _refine(points: WeightedPoints, start: Mixture, tol: float, max_iter: int) -
     """Run EM to convergence on a summary of the points first, where a step costs little, then on all of them."""
     summaries = [points] if points.size <= REFINEMENT_POINTS else [points.coarsened(REFINEMENT_POINTS), points]
     for summary in summaries:
-        result = expectation_maximisation(
-            summary, start, variance_floor=VARIANCE_FLOOR, tol=tol, max_iter=max_iter
-        )
+        result = expectation_maximisation(summary, start, variance_floor=VARIANCE_FLOOR, tol=tol, max_iter=max_iter)
         start = result.mixture
     return result
 

@@ -1,8 +1,9 @@
 """The fixed grid of a sketch: log-linear cells around a centre, over the whole real line.
 
 With y = (x − center) / 2**exponent, the cells on each side are the values of 1 + |y| that share their binary exponent
-and their leading mantissa bits: of equal width for |y| < 1, then doubling in width with every doubling of 1 + |y|. A cell
-number needs a subtraction, an exact scaling and a shift, all of them exactly rounded, so every machine finds the same cell.
+and their leading mantissa bits: of equal width for |y| < 1, then doubling in width with every doubling of 1 + |y|. A
+cell number needs a subtraction, an exact scaling and a shift, all of them exactly rounded, so every machine finds the
+same cell.
 """
 
 from __future__ import annotations

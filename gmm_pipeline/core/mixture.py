@@ -26,14 +26,15 @@ class Mixture:
     def weighted_log_densities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return log(weight · density) of each component at each x, shape (n, n_components)."""
         with np.errstate(divide="ignore"):
-            log_factors = np.log(self.weights) - np.log(self.stds) - _LOG_SQRT_2PI
+            log_factors: NDArray[np.float64] = np.log(self.weights) - np.log(self.stds) - _LOG_SQRT_2PI
         return log_factors - 0.5 * np.square((x[:, np.newaxis] - self.means) / self.stds)
 
     def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log density at each x, shape (n,)."""
         terms = self.weighted_log_densities(x)
-        largest = terms.max(axis=1)
-        return largest + np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
+        largest: NDArray[np.float64] = terms.max(axis=1)
+        above: NDArray[np.float64] = np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
+        return largest + above
 
     def mean_log_likelihood(self, x: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None) -> float:
         """Return the mean log density over rows x of shape (n,), weighted by `sample_weight` of the same shape."""

@@ -107,7 +107,9 @@ def _values_as_atoms(sketch: Sketch, most: int) -> tuple[AtomMode, ...] | None:
         values = body.values.tolist()
     else:
         return None
-    return tuple(AtomMode(value, count / sketch.rows) for value, count in zip(values, body.counts.tolist(), strict=True))
+    return tuple(
+        AtomMode(value, count / sketch.rows) for value, count in zip(values, body.counts.tolist(), strict=True)
+    )
 
 
 def _gaussian_modes(fit: MixtureFit) -> tuple[GaussianMode, ...]:
@@ -117,9 +119,7 @@ def _gaussian_modes(fit: MixtureFit) -> tuple[GaussianMode, ...]:
 
 
 def _summary(fit: MixtureFit) -> FitSummary:
-    return FitSummary(
-        fit.mean_log_likelihood, fit.n_iter, fit.converged, fit.n_points, tuple(fit.history.tolist())
-    )
+    return FitSummary(fit.mean_log_likelihood, fit.n_iter, fit.converged, fit.n_points, tuple(fit.history.tolist()))
 
 
 def _narrowest_dtype(

@@ -22,7 +22,8 @@ def weighted_quantiles(
     """Return lower quantiles of sorted `values` (each an element of `values`), shape (len(probabilities),)."""
     cumulative = np.cumsum(weights)
     positions = np.searchsorted(cumulative, np.asarray(probabilities) * cumulative[-1], side="left")
-    return values[np.minimum(positions, values.size - 1)]
+    quantiles: NDArray[np.float64] = values[np.minimum(positions, values.size - 1)]
+    return quantiles
 
 
 def _without_point_masses(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -50,9 +51,7 @@ def center_and_scale(values: NDArray[np.float64], weights: NDArray[np.float64]) 
     weights : array of shape (n,), positive
     """
     kept = _without_point_masses(weights)
-    center, *bounds = weighted_quantiles(
-        values[kept], weights[kept], (0.5, 0.25, 0.75, 0.05, 0.95, 0.0, 1.0)
-    )
+    center, *bounds = weighted_quantiles(values[kept], weights[kept], (0.5, 0.25, 0.75, 0.05, 0.95, 0.0, 1.0))
     spread = next((high / 2 - low / 2 for low, high in zip(bounds[::2], bounds[1::2], strict=True) if high > low), 0.0)
     furthest = max(abs(values[0] / 2 - center / 2), abs(values[-1] / 2 - center / 2))
     if spread == 0.0:

@@ -72,9 +72,7 @@ def compare_numbers(
         return RoundTrip(rows=original.size, exact=n_exact, beyond_reach=beyond)
     with np.errstate(invalid="ignore", over="ignore"):
         errors = np.abs(decoded[differing].astype(np.float64) - original[differing])
-    tolerance = _PRECISION[value.dtype.name] * half_widths[differing] + 2 * type_precision * np.abs(
-        original[differing]
-    )
+    tolerance = _PRECISION[value.dtype.name] * half_widths[differing] + 2 * type_precision * np.abs(original[differing])
     within = int(np.count_nonzero(errors <= tolerance))
     return RoundTrip(
         rows=original.size,

@@ -135,7 +135,7 @@ class Sketch:
     Parameters
     ----------
     tally : Tally
-        Finite numbers, counted exactly while few are distinct and on a grid otherwise; or categories; and the other rows.
+        Finite numbers, counted exactly while few are distinct and on a grid otherwise; or categories; and the rest.
     coordinate : Coordinate or None
         The coordinate of the numbers; None for categories.
     """
@@ -175,8 +175,8 @@ def _points_of_values(body: ValueCounts, coordinate: Coordinate) -> WeightedPoin
 def _points_of_cells(body: GridCounts, step: float) -> WeightedPoints:
     """Put each cell's rows at their mean, with the variance that they are expected to have around it.
 
-    Rows spread over a cell of width h evenly have the variance h²/12, and (n² − 1)·step²/12 if they lie on n points of a
-    grid; around their own mean it is less by the factor (rows − 1)/rows.
+    Rows spread over a cell of width h evenly have the variance h²/12, and (n² − 1)·step²/12 if they lie on n points of
+    a grid; around their own mean it is less by the factor (rows − 1)/rows.
     """
     edges, widths = body.grid.edges(body.cells)
     offsets = (body.offset_sums / body.counts + 0.5) / (1 << OFFSET_BITS)
@@ -208,9 +208,7 @@ class GridCounter:
         if not numbers.size:
             return
         values = self._coordinate.forward(numbers)
-        outside = count_cells(
-            values, self._grid.center, 2.0**-self._grid.exponent, self._counts, self._offset_sums
-        )
+        outside = count_cells(values, self._grid.center, 2.0**-self._grid.exponent, self._counts, self._offset_sums)
         if outside:
             raise ColumnDataError(
                 "values lie beyond 1e150 times the column's scale",

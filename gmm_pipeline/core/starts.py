@@ -56,9 +56,7 @@ def optimal_segments(
 
 
 @kernel
-def _best_partitions(
-    positions: NDArray[np.float64], weights: NDArray[np.float64], starts: NDArray[np.int64]
-) -> None:
+def _best_partitions(positions: NDArray[np.float64], weights: NDArray[np.float64], starts: NDArray[np.int64]) -> None:
     """Fill starts[k, j]: where the last of k + 1 segments begins in the best partition of the points 0 … j."""
     n_segments, n = starts.shape
     best = np.empty(n)
@@ -74,10 +72,9 @@ def _best_partitions(
                     d = positions[i] - mean
                     mean += d * weights[i] / weight
                     cost += weights[i] * d * (positions[i] - mean)
-                if k == 0:
-                    total = cost if i == 0 else np.inf
-                else:
-                    total = cost + previous[i - 1] if i > 0 else cost
+                total = cost
+                if i > 0:
+                    total += previous[i - 1] if k > 0 else np.inf
                 if total < best[j]:
                     best[j] = total
                     starts[k, j] = i

@@ -1,13 +1,14 @@
 """Exact counts of distinct values, which thin out to a sample of them when there are too many.
 
 A value belongs to the sample at level l if the first l bits of its hash are zero. The level is the lowest at which at
-most `LIMIT` distinct values remain; it and the counts depend on the rows alone, not on their order or grouping (Gibbons,
-2001, "Distinct sampling for highly-accurate answers to distinct values queries"). Level 0 holds every value.
+most `LIMIT` distinct values remain; it and the counts depend on the rows alone, not on their order or grouping
+(Gibbons, 2001, "Distinct sampling for highly-accurate answers to distinct values queries"). Level 0 holds every value.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +124,7 @@ def _count(
 class ValueCounter:
     """Counts distinct values of one dtype (int64 or float64) as rows stream by."""
 
-    def __init__(self, dtype: np.dtype[np.float64] | np.dtype[np.int64]) -> None:
+    def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
         self._keys = np.zeros(_SLOTS, dtype=np.uint64)
         self._counts = np.zeros(_SLOTS, dtype=np.int64)

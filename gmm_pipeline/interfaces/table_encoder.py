@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -33,7 +33,7 @@ from gmm_pipeline.storage.store import FitFolder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Table = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
+Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
 """A Parquet or CSV file, a folder or a glob; or a table in memory."""
 
 
@@ -164,7 +164,7 @@ class TableEncoder:
         return {name: column.codec() for name, column in self._fitted.items()}
 
     def save(self, path: str | Path) -> None:
-        """Write the fit into a folder, in the layout of a store's fit; what it replaces is replaced result by result."""
+        """Write the fit into a folder in the layout of a store's fit; results there are replaced one by one."""
         folder = FitFolder(Path(path))
         spec = FitSpec(
             name=folder.path.name,
@@ -175,16 +175,12 @@ class TableEncoder:
         )
         for name, column in self._fitted.items():
             settings = self.settings.of(name)
-            for product in recipes.products_without_rows(
-                name, column.sketch, column.stored, column.ranking, settings
-            ):
+            for product in recipes.products_without_rows(name, column.sketch, column.stored, column.ranking, settings):
                 folder.column(name).publish(product)
         save_spec(spec, folder)
 
     @classmethod
-    def load(
-        cls, path: str | Path, *, threads: int | None = None, csv_nulls: Sequence[str] | None = None
-    ) -> Self:
+    def load(cls, path: str | Path, *, threads: int | None = None, csv_nulls: Sequence[str] | None = None) -> Self:
         """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
 
         Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given.
@@ -214,9 +210,7 @@ class TableEncoder:
         return FittedColumn(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
 
 
-def _open(
-    table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schema | None
-) -> LocalTable | MemoryTable:
+def _open(table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schema | None) -> LocalTable | MemoryTable:
     if isinstance(table, str | Path):
         return open_table(str(table), staging, csv_nulls=csv_nulls, csv_schema=known)
     if isinstance(table, pa.Table):

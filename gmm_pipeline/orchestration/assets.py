@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
@@ -11,8 +10,8 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.settings import ColumnSettings
-from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
-from gmm_pipeline.storage.column_folder import Product, Result
+from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
+from gmm_pipeline.storage.column_folder import ColumnFolder, Product, Result
 from gmm_pipeline.storage.io_managers import STAGE_METADATA
 from gmm_pipeline.storage.store import FitFolder, Store
 
@@ -57,7 +56,7 @@ def build_assets(fit: str, spec_source: SpecSource) -> list[dg.AssetsDefinition]
     """
     partitions = partitions_of(fit)
 
-    def stage_asset(stage: Stage, description: str) -> Any:
+    def stage_asset(stage: Stage, description: str) -> Callable[[Callable[..., Product]], dg.AssetsDefinition]:
         return dg.asset(
             name=stage.asset,
             key_prefix=fit,
@@ -120,7 +119,5 @@ def _remembering(folder: FitFolder, stage: Stage, partition_key: str) -> Iterato
     try:
         yield
     except Exception as error:
-        from gmm_pipeline.storage.column_folder import ColumnFolder
-
         ColumnFolder(folder.path / partition_key).record_failure(stage.name, error)
         raise

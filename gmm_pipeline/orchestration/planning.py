@@ -93,7 +93,9 @@ def _judge(
 ) -> tuple[State, str]:
     if manifest is None:
         return State.MISSING, "not made yet"
-    waiting = [status.stage.name for status in before if status.stage.name in stage.inputs and status.state != State.DONE]
+    waiting = [
+        status.stage.name for status in before if status.stage.name in stage.inputs and status.state != State.DONE
+    ]
     if waiting:
         return State.STALE, f"{' and '.join(waiting)} to be made first"
     if SOURCE in stage.inputs and SOURCE not in contents:

@@ -31,9 +31,13 @@ class ColumnSettings(BaseModel):
     max_modes: int = Field(10, ge=1, le=1000, description="most Gaussian modes of a column")
     min_weight: float = Field(0.005, ge=0, lt=1, description="Gaussian modes of a smaller weight are dropped")
     method: Literal["em"] = Field("em", description="how the mixture is fitted: expectation-maximisation")
-    mode_choice: ModeChoice = Field("sample", description="draw a row's mode by its probabilities, or take the likeliest")
+    mode_choice: ModeChoice = Field(
+        "sample", description="draw a row's mode by its probabilities, or take the likeliest"
+    )
     extremes: Extremes = Field("keep", description="values beyond ±0.99: written as they are, or clipped")
-    value_dtype: ValueDtype | None = Field(None, description="float32 or float64; by default what the column's grid needs")
+    value_dtype: ValueDtype | None = Field(
+        None, description="float32 or float64; by default what the column's grid needs"
+    )
     seed: int = Field(0, ge=0, description="of the random starts and the draws")
 
 
@@ -63,7 +67,8 @@ class TableSettings(BaseModel):
         for column in self.columns:
             if column not in columns:
                 raise SettingsError(
-                    f"settings are given for a column {column!r} that is not there", remedy=did_you_mean(column, columns)
+                    f"settings are given for a column {column!r} that is not there",
+                    remedy=did_you_mean(column, columns),
                 )
             self.of(column)
 

@@ -41,9 +41,7 @@ class Stage:
     def origin(self, contents: Mapping[str, str], settings: ColumnSettings) -> Origin:
         """Return the origin of a result made from inputs of the given content digests."""
         resolved = settings.model_dump(mode="json", include=set(self.settings))
-        return Origin(
-            inputs={name: contents[name] for name in self.inputs}, settings={**resolved, "format": FORMAT}
-        )
+        return Origin(inputs={name: contents[name] for name in self.inputs}, settings={**resolved, "format": FORMAT})
 
 
 _MODEL_SETTINGS = ("kind", "max_modes", "min_weight", "method", "mode_choice", "extremes", "value_dtype", "seed")

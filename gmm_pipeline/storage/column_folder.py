@@ -221,7 +221,7 @@ def _with_id(path: Path, content_id: str) -> Path:
 
 def _content_id(folder: Path) -> str | None:
     try:
-        names = os.listdir(folder)
+        names = [entry.name for entry in folder.iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return None
     return next((match[1] for match in map(_NAMED_BY_CONTENT.search, names) if match), None)

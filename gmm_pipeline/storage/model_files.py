@@ -33,7 +33,7 @@ class StoredModel:
 
 
 def write_model(folder: Path, stored: StoredModel) -> None:
-    """Write a model into a folder; as a Spark ML model too if it has Gaussian modes whose variances float64 can hold."""
+    """Write a model into a folder; its Gaussian modes as a Spark ML model too, if float64 holds their variances."""
     model = stored.model
     document = {
         "format": _FORMAT,

@@ -25,7 +25,7 @@ _KEY = b"gmm_pipeline.sketch"
 def write_sketch(folder: Path, sketch: Sketch) -> None:
     """Write a sketch into a folder."""
     body = sketch.tally.body
-    header = {
+    header: dict[str, Any] = {
         "specials": asdict(sketch.tally.specials),
         "coordinate": coordinate_to_json(sketch.coordinate),
         "body": type(body).__name__,

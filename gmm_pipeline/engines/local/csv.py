@@ -7,7 +7,6 @@ import os
 import uuid
 from typing import TYPE_CHECKING, cast
 
-
 from gmm_pipeline.errors import SourceError
 
 if TYPE_CHECKING:

@@ -116,7 +116,9 @@ class LocalEngine:
         parts = list(enumerate(_split(range(rows), ROWS_PER_PART)))
         return self._in_threads(lambda part: work(*part), parts)
 
-    def _in_threads(self, work: Callable[[int], T] | Callable[[tuple[int, range]], T], items: Iterable[object]) -> list[T]:
+    def _in_threads(
+        self, work: Callable[[int], T] | Callable[[tuple[int, range]], T], items: Iterable[object]
+    ) -> list[T]:
         with ThreadPoolExecutor(self.threads) as pool:
             futures = [pool.submit(work, item) for item in items]  # type: ignore[arg-type]
             try:

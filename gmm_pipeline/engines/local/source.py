@@ -200,9 +200,7 @@ def _check_names(source: str, names: Sequence[str]) -> None:
             remedy="Rename them, so that results can be told apart",
         )
     if "" in names:
-        raise SourceError(
-            f"{source} has a column without a name at position {names.index('') + 1}", remedy="Name it"
-        )
+        raise SourceError(f"{source} has a column without a name at position {names.index('') + 1}", remedy="Name it")
 
 
 def _check_same(schema: pa.Schema, file: Path, other: pa.Schema, other_file: Path) -> None:

@@ -26,7 +26,10 @@ store_option = click.option(
 fit_option = click.option("--fit", required=True, help="Name of the fit.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=0), default=0, help="Threads; 0 means one per core. Results do not depend on it."
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Threads; 0 means one per core. Results do not depend on it.",
 )
 csv_null_option = click.option(
     "--csv-null", "csv_nulls", multiple=True, help="What stands for null in CSV files, besides the empty field."
@@ -36,7 +39,10 @@ csv_null_option = click.option(
 def out_option(what: str) -> Callable[[F], F]:
     """Return the option for a command's output file."""
     return click.option(
-        "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=f"{what}: a .parquet or .csv file."
+        "--out",
+        required=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"{what}: a .parquet or .csv file.",
     )
 
 

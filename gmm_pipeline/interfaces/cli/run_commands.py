@@ -155,9 +155,7 @@ def _spec(
     columns = select_columns(table.schema.names, given_patterns(patterns))
     settings = given_settings(config, assignments)
     settings.check(columns)
-    return FitSpec(
-        name=name, source=_absolute(source), columns=columns, csv_nulls=csv_nulls, settings=settings
-    )
+    return FitSpec(name=name, source=_absolute(source), columns=columns, csv_nulls=csv_nulls, settings=settings)
 
 
 def _absolute(source: str) -> str:
@@ -193,9 +191,7 @@ def _run(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool
         raise click.exceptions.Exit(1)
 
 
-def _execute(
-    spec: FitSpec, store: Path, threads: int, work: dict[str, Any]
-) -> tuple[dict[str, str], dict[str, float]]:
+def _execute(spec: FitSpec, store: Path, threads: int, work: dict[str, Any]) -> tuple[dict[str, str], dict[str, float]]:
     """Run the columns one after the other; return the errors and the seconds, by column."""
     console = stderr()
     console.print(f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …", markup=False)
@@ -271,4 +267,3 @@ def _notes(status: ColumnStatus) -> str:
         if stage.state in {State.FAILED, State.STALE}:
             return f"{stage.stage.name}: {stage.reason}"
     return ""
-
