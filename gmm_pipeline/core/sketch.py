@@ -169,22 +169,31 @@ class Sketch:
 
 def _points_of_values(body: ValueCounts, coordinate: Coordinate) -> WeightedPoints:
     positions = coordinate.forward(body.values)
-    return WeightedPoints(positions, body.counts.astype(np.float64), np.zeros(positions.size))
+    spreads = np.full(positions.size, _rounding_variance(coordinate.step))
+    return WeightedPoints(positions, body.counts.astype(np.float64), spreads)
 
 
 def _points_of_cells(body: GridCounts, step: float) -> WeightedPoints:
     """Put each cell's rows at their mean, with the variance that they are expected to have around it.
 
-    Rows spread over a cell of width h evenly have the variance h²/12, and (n² − 1)·step²/12 if they lie on n points of
-    a grid; around their own mean it is less by the factor (rows − 1)/rows.
+    Rows spread over a cell of width h evenly have the variance h²/12; around their own mean it is less by the factor
+    (rows − 1)/rows. What lies on a grid spreads over whole steps, and by its rounding even within one.
     """
     edges, widths = body.grid.edges(body.cells)
     offsets = (body.offset_sums / body.counts + 0.5) / (1 << OFFSET_BITS)
     positions = np.clip(edges + widths * offsets, body.minimum, body.maximum)
-    grid_points = np.maximum(np.floor(np.abs(widths) / step), 1.0) if step else np.inf
-    even = (np.square(widths) - np.square(step)) / 12 if step else np.square(widths) / 12
-    spread = np.where(grid_points > 1, even, 0.0) * (1.0 - 1.0 / body.counts)
-    return WeightedPoints(positions, body.counts.astype(np.float64), np.maximum(spread, 0.0))
+    rounding = _rounding_variance(step)
+    even = np.maximum(np.square(widths) / 12 - rounding, 0.0)
+    spreads = even * (1.0 - 1.0 / body.counts) + rounding
+    return WeightedPoints(positions, body.counts.astype(np.float64), spreads)
+
+
+def _rounding_variance(step: float) -> float:
+    """Return the variance that rounding to a grid of that step hides: a number stands for the interval around it.
+
+    It keeps components from collapsing on single grid points.
+    """
+    return step * step / 12
 
 
 class GridCounter:
