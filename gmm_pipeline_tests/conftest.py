@@ -5,11 +5,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
+from workplace import Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyspark.sql import SparkSession
+
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +54,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
 def _java_is_installed() -> bool:
     home = os.environ.get("JAVA_HOME")
     return (pathlib.Path(home) / "bin" / "java").exists() if home else shutil.which("java") is not None
+
+
+@pytest.fixture
+def workplace(tmp_path: pathlib.Path) -> Workplace:
+    """Give a folder with an empty store and a Dagster instance that no other test shares."""
+    return Workplace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def new_workplace(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[], Workplace]":
+    """Give what makes such folders, for fixtures that several tests read from."""
+    return lambda: Workplace(tmp_path_factory.mktemp("workplace"))

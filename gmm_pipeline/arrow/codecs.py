@@ -13,7 +13,7 @@ import pyarrow.types as pat
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.numbers import NumberBatch
-from gmm_pipeline.arrow.types import type_precision, value_type
+from gmm_pipeline.arrow.types import plain_labels, type_precision, value_type
 from gmm_pipeline.core.codec import RowCodec
 from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.ranks import Ranking
@@ -162,10 +162,11 @@ class LabelCodec:
         self._column = model.column
         self.field = field
         self._labels = pa.array([atom.value for atom in model.atoms], value_type(field.type))
+        self._sought = plain_labels(self._labels)
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows, the first of which has the number `first_row`."""
-        atoms = pc.index_in(_plain(array), value_set=self._labels)
+        atoms = pc.index_in(plain_labels(array), value_set=self._sought)
         if atoms.null_count:
             raise ColumnDataError(
                 "holds categories or nulls that the fitted rows did not",
@@ -182,17 +183,15 @@ class LabelCodec:
 
     def compare(self, array: pa.Array, encoded: Encoded) -> RoundTrip:
         """Decode rows and compare them with what they were."""
-        before, after = _plain(array), _plain(self.decode(encoded))
+        before, after = plain_labels(array), plain_labels(self.decode(encoded))
+        if pat.is_null(before.type):
+            return RoundTrip(rows=len(array), exact=len(array))
         equal = pc.equal(before, after).fill_null(False)
         if pat.is_floating(before.type):
             equal = pc.or_(equal, pc.and_(pc.is_nan(before), pc.is_nan(after)).fill_null(False))
         both_null = pc.and_(before.is_null(), after.is_null())
         exact = pc.sum(pc.or_(equal, both_null)).as_py() or 0
         return RoundTrip(rows=len(array), exact=exact, changed=len(array) - exact)
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    return array.dictionary_decode() if pat.is_dictionary(array.type) else array
 
 
 def _same_nulls(

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.types import plain_labels
 from gmm_pipeline.core.coordinate import Coordinate
 from gmm_pipeline.core.grid import Grid
 from gmm_pipeline.core.sketch import GridCounter, Label, LabelCounts, Specials, Tally
@@ -74,7 +75,7 @@ class LabelCounter:
 
     def add(self, array: pa.Array) -> None:
         """Count the rows of an array."""
-        for entry in pc.value_counts(array.dictionary_decode() if pat.is_dictionary(array.type) else array).to_pylist():
+        for entry in pc.value_counts(plain_labels(array)).to_pylist():
             value, rows = entry["values"], entry["counts"]
             if value is None:
                 self._specials = self._specials.merge(Specials(nulls=rows))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gmm_pipeline.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
@@ -42,8 +44,17 @@ def read_table(path: Path) -> pa.Table:
 def batches(paths: Iterable[Path]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of consecutive files, by row groups."""
     for path in paths:
-        with open_reader(path) as reader:
+        with _opened(path) as reader:
             yield from reader.iter_batches(ROWS_PER_GROUP, use_threads=False)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return open_reader(path)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"file {path} cannot be read as Parquet: {error}", remedy="Write the file again, or leave it out"
+        ) from error
 
 
 def side_by_side(tables: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:

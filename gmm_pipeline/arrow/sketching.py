@@ -69,6 +69,7 @@ def sketch_column(field: pa.Field, rows: int, kind: str, count: CountingPass) ->
         whole = sample.merge(count(counter, rest)) if rest else sample
         if _values(whole).exact:
             return Sketch(whole, _coordinate(field.type, _values(whole)))
+        sample = whole
     coordinate = _coordinate(field.type, _values(sample))
     grid = Grid.around(coordinate.forward(_values(sample).values), _values(sample).counts.astype(float))
     return Sketch(count(partial(GridNumberCounter, grid, coordinate), [range(rows)]), coordinate)

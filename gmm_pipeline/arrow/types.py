@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from gmm_pipeline.errors import UnsupportedTypeError
@@ -48,6 +49,15 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
             )
         return Reading.LABELS
     return Reading.NUMBERS
+
+
+def plain_labels(array: pa.Array) -> pa.Array:
+    """Return labels as plain values that Arrow's kernels can count and look up; −0.0 as 0.0."""
+    if pat.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pat.is_float16(array.type):
+        array = array.cast(pa.float32())
+    return pc.add(array, pa.scalar(0.0, array.type)) if pat.is_floating(array.type) else array
 
 
 def integer_bounds(arrow_type: pa.DataType) -> tuple[int, int]:

@@ -53,6 +53,11 @@ def mode_probabilities(
         largest = max(largest, out[k])
         if abs(z) <= REACH:
             largest_reaching = max(largest_reaching, out[k])
+    if largest == -np.inf:
+        nearest = np.argmin(np.abs(x - means) / half_widths)
+        out[:] = 0.0
+        out[nearest] = 1.0
+        return 1.0
     reached = largest_reaching > -np.inf
     reference = largest_reaching if reached else largest
     total = 0.0

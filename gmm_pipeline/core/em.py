@@ -54,7 +54,11 @@ def _em_step(
     half_precisions: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
-    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component in `sums`, d from its mean; return Σ log density."""
+    """Accumulate in `sums`, for each component, Σr, the mean of d and Σr·(variance of d + spread); return Σ log density.
+
+    d is the distance from the component's mean. Means and variances are updated point by point (West, 1979), which
+    loses no digits when a component moves far.
+    """
     n_components = means.size
     terms = np.empty(n_components)
     sums[:] = 0.0
@@ -79,8 +83,9 @@ def _em_step(
                 r = share * terms[k]
                 d = positions[i] - means[k]
                 sums[0, k] += r
-                sums[1, k] += r * d
-                sums[2, k] += r * (d * d + spreads[i])
+                shift = (d - sums[1, k]) * (r / sums[0, k])
+                sums[2, k] += r * ((d - sums[1, k]) * (d - sums[1, k] - shift) + spreads[i])
+                sums[1, k] += shift
     return total
 
 
@@ -108,9 +113,8 @@ def _run(
         for k in range(means.size):
             shares[k] = sums[0, k] / total_weight
             if sums[0, k] > 0.0:
-                shift = sums[1, k] / sums[0, k]
-                means[k] += shift
-                variances[k] = max(sums[2, k] / sums[0, k] - shift * shift, variance_floor)
+                means[k] += sums[1, k]
+                variances[k] = max(sums[2, k] / sums[0, k], variance_floor)
     return history.size, False
 
 

@@ -30,22 +30,20 @@ class MixtureFit:
     ----------
     mixture : Mixture
         In the units of the points, components in the order of their means.
+    mean_log_likelihood : float
+        Per row, at the points' positions.
     history : array of shape (n_iter,)
-        The mean log-likelihood per row at each step of the refinement.
+        What EM maximised at each step of the refinement: a lower bound of the same for rows spread around the points.
     converged : bool
     n_points : int
         The number of points fitted.
     """
 
     mixture: Mixture
+    mean_log_likelihood: float
     history: NDArray[np.float64]
     converged: bool
     n_points: int
-
-    @property
-    def mean_log_likelihood(self) -> float:
-        """The mean log-likelihood per row of the continuous part."""
-        return float(self.history[-1])
 
     @property
     def n_iter(self) -> int:
@@ -79,6 +77,9 @@ def fit_mixture(
     max_iter : int
         Of each refinement.
     """
+    held = points.weights > 0
+    if not held.all():
+        points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
     standardised, center, exponent = points.standardised()
     mixture = _best_start(standardised, min(n_components, points.size), seed)
     result = _refine(standardised, mixture, tol, max_iter)
@@ -87,8 +88,10 @@ def fit_mixture(
     if not kept.all():
         result = _refine(standardised, result.mixture.select(kept), tol, max_iter)
         history = np.concatenate([history, result.history])
+    mean_log_likelihood = result.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
         mixture=result.mixture.rescaled(center, exponent).sorted(),
+        mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
         history=history - exponent * math.log(2),
         converged=result.converged,
         n_points=points.size,

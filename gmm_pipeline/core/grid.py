@@ -23,8 +23,8 @@ CELL_BITS = 10
 """Cells per octave and side: 2**CELL_BITS."""
 OFFSET_BITS = 20
 """An offset within a cell is a multiple of 2**-OFFSET_BITS of the cell's width; sums in int64 hold 2**43 rows."""
-OCTAVES = 520
-"""Octaves on each side that a grid can count; `center_and_scale` keeps values within 500."""
+OCTAVES = 500
+"""Octaves on each side; squares of values within them are finite."""
 CELLS = 2 * OCTAVES << CELL_BITS
 """Cells of a grid: negative side first, then positive."""
 
@@ -63,20 +63,15 @@ def count_cells(
     inverse_scale: float,
     counts: NDArray[np.int64],
     offset_sums: NDArray[np.int64],
-) -> int:
-    """Add finite values to the counts and offset sums of their cells; return how many lie outside the grid."""
-    outside = 0
+) -> None:
+    """Add finite values to the counts and offset sums of their cells; the outermost take all that lies beyond."""
     buffer = np.empty(1, dtype=np.float64)
     bits = buffer.view(np.int64)
     for i in range(values.size):
         y = (values[i] - center) * inverse_scale
         buffer[0] = 1.0 + abs(y)
         pattern = bits[0]
-        from_center = (pattern >> _CELL_SHIFT) - _ONE
-        if from_center >= _SIDE:
-            outside += 1
-            continue
+        from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
         cell = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
         counts[cell] += 1
         offset_sums[cell] += (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK
-    return outside

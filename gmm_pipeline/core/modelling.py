@@ -23,7 +23,7 @@ from gmm_pipeline.core.sketch import GridCounts, Label, LabelCounts, Sketch, Spe
 
 _FLOAT32_PRECISION = 2.0**-24
 _QUARTER_STEP = 0.25
-_FLOAT32_SAFE = 1e30
+_FLOAT32_SAFE = 2.0**-10
 
 
 def model_column(
@@ -125,12 +125,18 @@ def _summary(fit: MixtureFit) -> FitSummary:
 def _narrowest_dtype(
     gaussians: tuple[GaussianMode, ...], points: WeightedPoints, coordinate: Coordinate | None
 ) -> ValueDtype:
-    """Return float32 if it tells neighbours on the column's grid apart at the largest distance from a mode."""
+    """Return float32 if it tells the column's values apart in the units of any of its modes.
+
+    On a grid these are neighbours at the largest distance from a mode. Elsewhere, the widest mode must resolve a small
+    part of the narrowest one's width: it may be the only one that reaches values in between.
+    """
     means = np.array([mode.mean for mode in gaussians])
-    furthest = float(max(points.positions[-1] - means.min(), means.max() - points.positions[0]))
-    narrowest = min(mode.std for mode in gaussians)
+    with np.errstate(over="ignore"):
+        furthest = float(max(points.positions[-1] - means.min(), means.max() - points.positions[0]))
+    narrowest, widest = min(mode.std for mode in gaussians), max(mode.std for mode in gaussians)
     if coordinate is not None and coordinate.step:
         enough = furthest * _FLOAT32_PRECISION < _QUARTER_STEP * coordinate.step
     else:
-        enough = furthest / _FLOAT32_SAFE < HALF_WIDTH_STDS * narrowest
+        resolution = max(HALF_WIDTH_STDS * widest, furthest) * _FLOAT32_PRECISION
+        enough = resolution < _FLOAT32_SAFE * narrowest
     return "float32" if enough else "float64"

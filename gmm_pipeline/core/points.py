@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.robust import center_and_scale
 
+_FURTHEST = 2.0**500
+
 
 @dataclass(frozen=True)
 class WeightedPoints:
@@ -46,10 +48,14 @@ class WeightedPoints:
         return float(self.weights.sum())
 
     def standardised(self) -> tuple[WeightedPoints, float, int]:
-        """Return the points as (x − center) / 2**exponent with a robust center and exponent, and those two."""
+        """Return the points as (x − center) / 2**exponent with a robust center and exponent, and those two.
+
+        What lies beyond 2**500 is moved there, so that squares stay finite.
+        """
         weighted = self.weights > 0
         center, exponent = center_and_scale(self.positions[weighted], self.weights[weighted])
-        positions = np.ldexp(self.positions - center, -exponent)
+        with np.errstate(over="ignore"):
+            positions = np.clip(np.ldexp(self.positions - center, -exponent), -_FURTHEST, _FURTHEST)
         return WeightedPoints(positions, self.weights, np.ldexp(self.spreads, -2 * exponent)), center, exponent
 
     def coarsened(self, size: int) -> WeightedPoints:
@@ -62,7 +68,7 @@ class WeightedPoints:
             return self
         shares = (np.cumsum(self.weights) - self.weights / 2) / self.total_weight
         stretched = np.arcsinh(self.positions)
-        reach = (stretched - stretched[0]) / (stretched[-1] - stretched[0])
+        reach = (stretched - stretched[0]) / ((stretched[-1] - stretched[0]) or 1.0)
         group = np.floor(shares * (size / 2)) + np.floor(reach * (size / 2))
         starts = np.flatnonzero(np.diff(group, prepend=-1.0))
         weights = np.add.reduceat(self.weights, starts)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _POINT_MASS = 0.02
 _FEWEST = 64
-_MAX_LOG2_RANGE = 500
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = -1000, 1000
 
 
@@ -42,8 +41,7 @@ def center_and_scale(values: NDArray[np.float64], weights: NDArray[np.float64]) 
     """Return the median and the exponent e such that half the inter-quartile range is near 2**e.
 
     A power of two as scale makes the division by it exact. Where the quartiles coincide (few values, large point
-    masses), wider quantiles take their place. No value is further than 2**500 scales from the centre, so that squares
-    of standardised values stay finite.
+    masses), wider quantiles take their place.
 
     Parameters
     ----------
@@ -57,6 +55,4 @@ def center_and_scale(values: NDArray[np.float64], weights: NDArray[np.float64]) 
     if spread == 0.0:
         spread = furthest or 1.0
     exponent = math.frexp(spread)[1]
-    if furthest > 0.0:
-        exponent = max(exponent, math.frexp(furthest)[1] + 1 - _MAX_LOG2_RANGE)
     return float(center), min(max(exponent, _SMALLEST_EXPONENT), _LARGEST_EXPONENT)

@@ -12,7 +12,8 @@ from gmm_pipeline.core.coordinate import Coordinate, Numbers
 from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid, count_cells
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.core.values import ValueCounts
-from gmm_pipeline.errors import ColumnDataError
+
+_LARGEST_VARIANCE = 1e300
 
 Label = str | int | float | bool
 """A category: the value as Python holds it."""
@@ -47,7 +48,7 @@ class LabelCounts:
     @classmethod
     def of(cls, counter: Counter[Label]) -> LabelCounts:
         """Bring counts into their one canonical order."""
-        labels = tuple(sorted(counter))
+        labels = tuple(label + 0.0 if isinstance(label, float) else label for label in sorted(counter))
         return cls(labels, np.array([counter[label] for label in labels], dtype=np.int64))
 
     @property
@@ -181,9 +182,10 @@ def _points_of_cells(body: GridCounts, step: float) -> WeightedPoints:
     """
     edges, widths = body.grid.edges(body.cells)
     offsets = (body.offset_sums / body.counts + 0.5) / (1 << OFFSET_BITS)
-    positions = np.clip(edges + widths * offsets, body.minimum, body.maximum)
     rounding = _rounding_variance(step)
-    even = np.maximum(np.square(widths) / 12 - rounding, 0.0)
+    with np.errstate(over="ignore"):
+        positions = np.clip(edges + widths * offsets, body.minimum, body.maximum)
+        even = np.clip(np.square(widths) / 12 - rounding, 0.0, _LARGEST_VARIANCE)
     spreads = even * (1.0 - 1.0 / body.counts) + rounding
     return WeightedPoints(positions, body.counts.astype(np.float64), spreads)
 
@@ -212,20 +214,14 @@ class GridCounter:
         Raises
         ------
         ColumnDataError
-            If numbers lie too far out for the grid: beyond about 1e150 times the column's scale.
+            If the coordinate cannot hold them.
         """
         if not numbers.size:
             return
         values = self._coordinate.forward(numbers)
-        outside = count_cells(values, self._grid.center, 2.0**-self._grid.exponent, self._counts, self._offset_sums)
-        if outside:
-            raise ColumnDataError(
-                "values lie beyond 1e150 times the column's scale",
-                rows=outside,
-                remedy="Replace them by null, or leave the column out",
-            )
-        self._minimum = min(self._minimum, float(values.min()))
-        self._maximum = max(self._maximum, float(values.max()))
+        count_cells(values, self._grid.center, 2.0**-self._grid.exponent, self._counts, self._offset_sums)
+        self._minimum = min(self._minimum, float(values.min()) + 0.0)
+        self._maximum = max(self._maximum, float(values.max()) + 0.0)
 
     def counts(self) -> GridCounts:
         """Return what was counted so far."""

@@ -20,8 +20,8 @@ from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_table
-from gmm_pipeline.errors import StoreError
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, find_files, open_table
+from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec, select_columns
@@ -154,6 +154,8 @@ class TableEncoder:
 
     def modes(self, column: str) -> pl.DataFrame:
         """Return the modes of a column by rank: type, value, weight, mean, std and expected frequency."""
+        if column not in self._fitted:
+            raise StoreError(f"column {column!r} is not fitted", remedy=did_you_mean(column, self._fitted))
         fitted = self._fitted[column]
         return pl.DataFrame(ranking_table(fitted.stored.model, fitted.ranking))
 
@@ -216,7 +218,12 @@ def _open(table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schem
     if isinstance(table, pa.Table):
         return MemoryTable.of(table)
     frame = table.collect() if isinstance(table, pl.LazyFrame) else table
-    return MemoryTable.of(frame.to_arrow())
+    try:
+        return MemoryTable.of(frame.to_arrow())
+    except pa.ArrowException as error:
+        raise SourceError(
+            f"the table has a type that Arrow does not: {error}", remedy="Cast the column, or leave it out"
+        ) from error
 
 
 def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Iterator[pa.Array]:
@@ -228,14 +235,16 @@ def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Ite
 
 
 def _encoded_batches(encoded: Table) -> Iterator[pa.RecordBatch]:
-    if isinstance(encoded, str | Path) and Path(encoded).suffix.lower() != ".csv":
-        yield from batches([Path(encoded)])
-        return
+    if isinstance(encoded, str | Path):
+        found = find_files(str(encoded))
+        if not found.is_csv:
+            yield from batches(found.files)
+            return
+        encoded = pl.scan_csv(list(found.files))
     if isinstance(encoded, pa.Table):
         yield from encoded.to_batches(ROWS_PER_GROUP)
         return
-    lazy = pl.scan_csv(encoded) if isinstance(encoded, str | Path) else encoded.lazy()
-    for frame in lazy.collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
+    for frame in encoded.lazy().collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
         yield from frame.to_arrow().to_batches()
 
 

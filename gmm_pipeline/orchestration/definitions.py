@@ -57,7 +57,6 @@ def _job(fit: str, assets: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDe
     return dg.define_asset_job(
         job_name(fit),
         selection=dg.AssetSelection.assets(*assets),
-        partitions_def=partitions_of(fit),
         description=f"All five results of one column of {fit}.",
     )
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import dagster as dg
 
+from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.orchestration.assets import asset_key, partitions_of
 from gmm_pipeline.orchestration.definitions import build_definitions, job_name
 from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.stages import STAGES, Stage
 from gmm_pipeline.storage.names import encode_name
 
+_OWN_ERRORS = {kind.__name__ for kind in PipelineError.__subclasses__()}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _INSTANCE_CONFIG = "telemetry:\n  enabled: false\n"
 
@@ -93,8 +95,10 @@ def _error_of(result: dg.ExecuteInProcessResult) -> str:
     """Return the message of the first error that a run ended with."""
     for event in result.get_step_failure_events():
         error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
+        while error is not None and error.cause is not None and error.cls_name not in _OWN_ERRORS:
             error = error.cause
+        if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+            raise KeyboardInterrupt
         if error is not None:
-            return error.message.strip().removeprefix("gmm_pipeline.errors.")
+            return error.message.strip().removeprefix(f"gmm_pipeline.errors.{error.cls_name}: ")
     return "the run failed; its log in the Dagster web UI says where"

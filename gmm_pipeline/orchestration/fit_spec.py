@@ -103,19 +103,22 @@ def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, 
     Raises
     ------
     SourceError
-        If a pattern matches nothing.
+        If a pattern matches nothing, or no column is left.
     """
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
     unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     for pattern in [*wanted, *unwanted]:
         if not any(_matches(name, pattern) for name in names):
             raise SourceError(f"no column matches {pattern!r}", remedy=did_you_mean(pattern, names))
-    return tuple(
+    selected = tuple(
         name
         for name in names
         if (not wanted or any(_matches(name, pattern) for pattern in wanted))
         and not any(_matches(name, pattern) for pattern in unwanted)
     )
+    if not selected:
+        raise SourceError("the patterns leave no column", remedy="Leave out fewer columns")
+    return selected
 
 
 def default_fit_name(source: str) -> str:

@@ -75,11 +75,16 @@ def column_status(
     for stage in STAGES:
         result = folder.result(stage.name)
         manifest = None if result is None else result.manifest
-        state, reason = _judge(stage, manifest, statuses, contents, settings)
+        state, reason = _judge(stage, manifest, contents, settings)
         if state is not State.DONE and failure is not None and failure.stage == stage.name:
             state, reason = State.FAILED, failure.message
-        if state is State.DONE and manifest is not None:
-            contents[stage.name] = manifest.content
+        known = manifest if state is State.DONE else None
+        if result is None:
+            # Made again from the same, it will be the same; so what was made from it is still good.
+            last = folder.last_manifest(stage.name)
+            known = last if last is not None and _would_be_same(stage, last, contents, settings) else None
+        if known is not None:
+            contents[stage.name] = known.content
         statuses.append(StageStatus(stage, state, reason, manifest))
     return ColumnStatus(column, tuple(statuses))
 
@@ -87,15 +92,12 @@ def column_status(
 def _judge(
     stage: Stage,
     manifest: Manifest | None,
-    before: list[StageStatus],
     contents: Mapping[str, str],
     settings: ColumnSettings,
 ) -> tuple[State, str]:
     if manifest is None:
         return State.MISSING, "not made yet"
-    waiting = [
-        status.stage.name for status in before if status.stage.name in stage.inputs and status.state != State.DONE
-    ]
+    waiting = [name for name in stage.inputs if name != SOURCE and name not in contents]
     if waiting:
         return State.STALE, f"{' and '.join(waiting)} to be made first"
     if SOURCE in stage.inputs and SOURCE not in contents:
@@ -104,6 +106,10 @@ def _judge(
     if origin == manifest.origin:
         return State.DONE, "up to date"
     return State.STALE, _difference(manifest.origin, origin)
+
+
+def _would_be_same(stage: Stage, last: Manifest, contents: Mapping[str, str], settings: ColumnSettings) -> bool:
+    return all(name in contents for name in stage.inputs) and stage.origin(contents, settings) == last.origin
 
 
 def _difference(then: Origin, now: Origin) -> str:

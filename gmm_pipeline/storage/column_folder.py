@@ -109,7 +109,18 @@ class ColumnFolder:
                 continue
             except ValidationError:
                 return None
-            return result if all(result.file(name).exists() for name in result.manifest.files) else None
+            if all(result.file(name).exists() for name in result.manifest.files):
+                return result
+            time.sleep(_PAUSE * attempt)
+        return None
+
+    def last_manifest(self, stage: str) -> Manifest | None:
+        """Return the manifest of a stage's result even if its files are gone, or None if there is none."""
+        for path in sorted((self.path / "manifests").glob(f"{stage}-*.json")):
+            try:
+                return Manifest.model_validate_json(path.read_text())
+            except (FileNotFoundError, ValidationError):
+                continue
         return None
 
     def require(self, stage: str) -> Result:

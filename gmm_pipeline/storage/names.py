@@ -12,6 +12,7 @@ import re
 import unicodedata
 
 _LONGEST = 200
+_TAKEN = {"fit.json"}
 _DIGEST_DIGITS = 16
 _ESCAPED_BYTE = re.compile("((?:~[0-9A-F]{2})+)")
 
@@ -19,6 +20,8 @@ _ESCAPED_BYTE = re.compile("((?:~[0-9A-F]{2})+)")
 def encode_name(name: str) -> str:
     """Return the folder name and partition key of a non-empty column name."""
     encoded = "".join(_encode_character(name, position) for position in range(len(name)))
+    if encoded in _TAKEN:
+        encoded = f"~{ord(encoded[0]):02X}{encoded[1:]}"
     if len(encoded.encode()) <= _LONGEST:
         return encoded
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.parquet import read_table, write_table
 from gmm_pipeline.core.coordinate import Coordinate, IntegerCoordinate, RealCoordinate
 from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.sketch import Body, GridCounts, LabelCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.sketch import Body, GridCounts, Label, LabelCounts, Sketch, Specials, Tally
 from gmm_pipeline.core.values import ValueCounts
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SKETCH_FILE = "part-00000.parquet"
 _KEY = b"gmm_pipeline.sketch"
+_LARGEST_INT64 = (1 << 63) - 1
 
 
 def write_sketch(folder: Path, sketch: Sketch) -> None:
@@ -35,7 +36,7 @@ def write_sketch(folder: Path, sketch: Sketch) -> None:
         header["range"] = [body.minimum.hex(), body.maximum.hex()]
         table = pa.table({"cell": body.cells, "count": body.counts, "offset_sum": body.offset_sums})
     elif isinstance(body, LabelCounts):
-        table = pa.table({"value": pa.array(body.labels), "count": body.counts})
+        table = pa.table({"value": _label_array(body.labels), "count": body.counts})
     else:
         table = pa.table({"value": body.values, "count": body.counts})
     write_table(folder / SKETCH_FILE, table.replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)}))
@@ -56,6 +57,11 @@ def read_sketch(path: Path) -> Sketch:
     else:
         body = ValueCounts(table["value"].to_numpy(), counts)
     return Sketch(Tally(Specials(**header["specials"]), body), coordinate_from_json(header["coordinate"]))
+
+
+def _label_array(labels: tuple[Label, ...]) -> pa.Array:
+    large = any(isinstance(label, int) and label > _LARGEST_INT64 for label in labels)
+    return pa.array(labels, pa.uint64() if large else None)
 
 
 def coordinate_to_json(coordinate: Coordinate | None) -> dict[str, Any] | None:

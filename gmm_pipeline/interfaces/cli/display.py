@@ -7,8 +7,10 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,12 +31,14 @@ def stderr() -> Console:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
     """Print a table; numbers are set right."""
     cells = [[_text(value) for value in row] for row in rows]
-    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    table = Table(
+        title=None if title is None else Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD
+    )
     for number, column in enumerate(columns):
         numeric = all(_is_number(row[number]) for row in cells)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in cells:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     stdout().print(table)
 
 

@@ -110,8 +110,7 @@ def plan(
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     with TemporaryDirectory() as temporary:
-        staging = folder.staging if folder.staging.is_dir() else Path(temporary)
-        table = open_table(source, staging, csv_nulls=csv_nulls)
+        table = open_table(source, Path(temporary), csv_nulls=csv_nulls)
         spec = _spec(name, source, table, patterns, csv_nulls, config, assignments)
         entries = [_plan_entry(status, spec, table) for status in _statuses(spec, folder)]
     if as_json:

@@ -1,0 +1,59 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.starts import mixture_starts, optimal_segments
+
+ROWS = st.lists(st.tuples(st.floats(-100, 100) | st.integers(-3, 3), st.floats(0.01, 100)), min_size=1, max_size=8).map(
+    lambda rows: np.array(sorted(rows), dtype=np.float64).T.copy()
+)
+
+
+def cost(positions: NDArray[np.float64], weights: NDArray[np.float64], starts: NDArray[np.int64]) -> float:
+    """Return the weighted squares around the mean of each segment, summed."""
+    total = 0.0
+    for part in np.split(np.arange(positions.size), starts[1:]):
+        mean = np.average(positions[part], weights=weights[part])
+        total += float(np.sum(weights[part] * np.square(positions[part] - mean)))
+    return total
+
+
+@settings(max_examples=200)
+@given(ROWS, st.integers(1, 9))
+def test_no_other_segments_are_better(rows: NDArray[np.float64], n_segments: int) -> None:
+    positions, weights = rows
+    found = optimal_segments(positions, weights, n_segments)
+    assert found.shape == (n_segments,)
+    assert found[0] == 0
+    n_parts = min(n_segments, positions.size)
+    best = min(
+        cost(positions, weights, np.array([0, *cuts])) for cuts in combinations(range(1, positions.size), n_parts - 1)
+    )
+    scale = float(np.sum(weights * np.square(positions)))
+    assert cost(positions, weights, np.unique(found)) <= best + 1e-12 * scale
+
+
+def test_segments_follow_the_gaps() -> None:
+    positions = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 9.0])
+    assert optimal_segments(positions, np.ones(6), 3).tolist() == [0, 3, 5]
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 5, 12, 40])
+def test_every_start_is_a_mixture_of_at_most_so_many_components(n_components: int) -> None:
+    rng = np.random.default_rng(0)
+    points = WeightedPoints.of(rng.standard_t(2, 200), rng.integers(1, 1000, 200))
+    starts = list(mixture_starts(points, n_components, variance_floor=1e-6, seed=0))
+    assert len(starts) > 3
+    for start in starts:
+        assert 1 <= start.n_components <= n_components
+        assert start.weights.sum() == pytest.approx(1, abs=1e-12)
+        assert (start.weights > 0).all()
+        assert (start.stds >= 1e-3).all()
+        assert np.sum(start.weights * start.means) == pytest.approx(
+            np.average(points.positions, weights=points.weights), abs=1e-9
+        )

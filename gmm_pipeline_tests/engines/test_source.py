@@ -1,0 +1,233 @@
+import pathlib
+from collections.abc import Callable
+from itertools import pairwise
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, find_files, open_table
+from gmm_pipeline.errors import SourceError
+
+
+@pytest.fixture
+def in_pieces(tmp_path: pathlib.Path) -> LocalTable:
+    """Numbers 0 … 999 in files of 0, 1, 499, 500 rows with row groups of 7."""
+    bounds = [0, 0, 1, 500, 1000]
+    for number, (start, stop) in enumerate(pairwise(bounds)):
+        pq.write_table(
+            pa.table({"x": pa.array(range(start, stop), pa.int64())}), tmp_path / f"{number}.parquet", row_group_size=7
+        )
+    return open_table(str(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 6, 7, 8, 1000])
+@pytest.mark.parametrize(
+    "rows", [range(1000), range(1), range(1, 2), range(6, 8), range(499, 501), range(3, 996), range(999, 1000)]
+)
+def test_any_range_of_rows_is_read_across_files_and_row_groups(
+    in_pieces: LocalTable, rows: range, batch_rows: int
+) -> None:
+    arrays = list(in_pieces.column("x", batch_rows=batch_rows).arrays(rows))
+
+    assert [value for array in arrays for value in array.to_pylist()] == list(rows)
+    assert max(map(len, arrays)) <= batch_rows
+
+
+def test_rows_follow_the_files_by_name(in_pieces: LocalTable) -> None:
+    assert in_pieces.rows == 1000
+    assert [file.name for file in in_pieces.files] == ["0.parquet", "1.parquet", "2.parquet", "3.parquet"]
+
+
+def test_a_folder_gives_its_data_files_and_leaves_out_what_other_tools_put_there(tmp_path: pathlib.Path) -> None:
+    for name in ("b.parquet", "sub/a.parquet", "_SUCCESS", "_temporary/x.parquet", ".hidden/x.parquet", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pl.DataFrame({"x": [1]}).write_parquet(tmp_path / name)
+
+    assert [file.relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path)).files] == [
+        "b.parquet",
+        "sub/a.parquet",
+    ]
+
+
+def _nothing(folder: pathlib.Path) -> str:
+    return str(folder / "missing.parquet")
+
+
+def _no_match(folder: pathlib.Path) -> str:
+    return str(folder / "*.parquet")
+
+
+def _empty_folder(folder: pathlib.Path) -> str:
+    return str(folder)
+
+
+def _no_rows(folder: pathlib.Path) -> str:
+    pl.DataFrame({"x": []}, schema={"x": pl.Int64}).write_parquet(folder / "t.parquet")
+    return str(folder / "t.parquet")
+
+
+def _no_columns(folder: pathlib.Path) -> str:
+    pl.DataFrame().write_parquet(folder / "t.parquet")
+    return str(folder / "t.parquet")
+
+
+def _duplicate_names(folder: pathlib.Path) -> str:
+    pq.write_table(pa.table([[1], [2]], names=["twice", "twice"]), folder / "t.parquet")
+    return str(folder / "t.parquet")
+
+
+def _empty_name(folder: pathlib.Path) -> str:
+    pq.write_table(pa.table([[1], [2]], names=["x", ""]), folder / "t.parquet")
+    return str(folder / "t.parquet")
+
+
+def _no_parquet(folder: pathlib.Path) -> str:
+    (folder / "t.parquet").write_text("x,y\n1,2\n")
+    return str(folder / "t.parquet")
+
+
+def _cut_parquet(folder: pathlib.Path) -> str:
+    pl.DataFrame({"x": range(1000)}).write_parquet(folder / "t.parquet")
+    whole = (folder / "t.parquet").read_bytes()
+    (folder / "t.parquet").write_bytes(whole[: len(whole) // 2])
+    return str(folder / "t.parquet")
+
+
+def _several_formats(folder: pathlib.Path) -> str:
+    pl.DataFrame({"x": [1]}).write_parquet(folder / "a.parquet")
+    pl.DataFrame({"x": [1]}).write_csv(folder / "b.csv")
+    return str(folder)
+
+
+def _unknown_format(folder: pathlib.Path) -> str:
+    (folder / "t.xlsx").write_bytes(b"PK")
+    return str(folder / "t.xlsx")
+
+
+def _different_types(folder: pathlib.Path) -> str:
+    pl.DataFrame({"x": [1]}).write_parquet(folder / "a.parquet")
+    pl.DataFrame({"x": ["1"]}).write_parquet(folder / "b.parquet")
+    return str(folder)
+
+
+def _missing_column(folder: pathlib.Path) -> str:
+    pl.DataFrame({"x": [1], "y": [1]}).write_parquet(folder / "a.parquet")
+    pl.DataFrame({"x": [1]}).write_parquet(folder / "b.parquet")
+    return str(folder)
+
+
+def _empty_csv(folder: pathlib.Path) -> str:
+    (folder / "t.csv").write_text("")
+    return str(folder / "t.csv")
+
+
+def _csv_without_rows(folder: pathlib.Path) -> str:
+    (folder / "t.csv").write_text("x,y\n")
+    return str(folder / "t.csv")
+
+
+def _csv_with_duplicate_names(folder: pathlib.Path) -> str:
+    (folder / "t.csv").write_text("twice,twice\n1,2\n")
+    return str(folder / "t.csv")
+
+
+def _csv_with_an_empty_name(folder: pathlib.Path) -> str:
+    (folder / "t.csv").write_text("x,\n1,2\n")
+    return str(folder / "t.csv")
+
+
+def _ragged_csv(folder: pathlib.Path) -> str:
+    (folder / "t.csv").write_text("x,y\n1,2\n1,2,3,4\n")
+    return str(folder / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_nothing, "does not exist"),
+        (_no_match, "does not exist"),
+        (_empty_folder, "holds no Parquet or CSV file"),
+        (_no_rows, "has no rows"),
+        (_no_columns, "has no rows"),
+        (_duplicate_names, "several columns of the same name: 'twice'"),
+        (_empty_name, "a column without a name at position 2"),
+        (_no_parquet, "cannot be read as Parquet"),
+        (_cut_parquet, "cannot be read as Parquet"),
+        (_several_formats, "several or unknown formats: .csv, .parquet"),
+        (_unknown_format, "unknown formats: .xlsx"),
+        (_different_types, "column 'x': files of one table differ: type int64 in a.parquet, large_string in b.parquet"),
+        (_missing_column, "column 'y': files of one table differ: type int64 in a.parquet, missing in b.parquet"),
+        (_empty_csv, "CSV cannot be read"),
+        (_csv_without_rows, "has no rows"),
+        (_csv_with_duplicate_names, "several columns of the same name: 'twice'"),
+        (_csv_with_an_empty_name, "a column without a name at position 2"),
+        (_ragged_csv, "CSV cannot be read"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused_with_what_is_wrong_and_what_to_do(
+    tmp_path: pathlib.Path, make: Callable[[pathlib.Path], str], says: str
+) -> None:
+    (tmp_path / "input").mkdir()
+    source = make(tmp_path / "input")
+
+    with pytest.raises(SourceError) as refused:
+        open_table(source, tmp_path / "staging")
+
+    assert says in str(refused.value)
+    assert refused.value.remedy
+    assert not list(tmp_path.glob("staging/.*")), "a partial file stayed behind"
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (pa.table({"x": pa.array([], pa.int64())}), "no rows"),
+        (pa.table([[1], [2]], names=["twice", "twice"]), "several columns of the same name: 'twice'"),
+        (pa.table([[1]], names=[""]), "a column without a name at position 1"),
+    ],
+)
+def test_a_table_in_memory_is_refused_for_the_same_reasons(table: pa.Table, says: str) -> None:
+    with pytest.raises(SourceError, match=says) as refused:
+        MemoryTable.of(table)
+
+    assert refused.value.remedy
+
+
+def test_an_unknown_column_is_answered_with_the_closest_name(in_pieces: LocalTable) -> None:
+    with pytest.raises(SourceError, match=r"no column 'X'. Known are: x"):
+        in_pieces.column("X")
+
+
+def test_csv_types_come_from_all_rows_of_all_files(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n" + "1,NA\n" * 5000 + "1,7\n")
+    (tmp_path / "b.csv").write_text("x,y\n" + "1,7\n" * 5000 + "1.5,NA\n")
+
+    table = open_table(str(tmp_path / "*.csv"), tmp_path / "staging", csv_nulls=["NA"])
+
+    assert table.schema == pa.schema({"x": pa.float64(), "y": pa.int64()})
+    assert table.rows == 10_002
+
+
+def test_csv_numbers_stay_numbers_when_one_file_holds_none_of_them(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "january.csv").write_text("x,y\n1,NA\n2,NA\n")
+    (tmp_path / "february.csv").write_text("x,y\n3,7\n4,8\n")
+
+    table = open_table(str(tmp_path / "*.csv"), tmp_path / "staging", csv_nulls=["NA"])
+
+    assert table.schema == pa.schema({"x": pa.int64(), "y": pa.int64()})
+
+
+def test_csv_is_converted_once_and_again_when_it_changes(tmp_path: pathlib.Path) -> None:
+    source = tmp_path / "t.csv"
+    source.write_text("x\n1\n")
+    first = open_table(str(source), tmp_path / "staging").files[0]
+    written = first.stat().st_mtime_ns
+
+    again = open_table(str(source), tmp_path / "staging").files[0]
+    source.write_text("x\n1\n2\n")
+    changed = open_table(str(source), tmp_path / "staging")
+
+    assert (again, again.stat().st_mtime_ns) == (first, written)
+    assert changed.rows == 2

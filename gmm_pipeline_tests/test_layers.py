@@ -1,0 +1,44 @@
+"""What importing a part of the package loads: nothing that the part can do without."""
+
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import gmm_pipeline.core
+
+FRAMEWORKS = {"dagster", "pyspark", "polars", "pyarrow", "pydantic"}
+CORE_MODULES = [module.name for module in pkgutil.walk_packages(gmm_pipeline.core.__path__, "gmm_pipeline.core.")]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return the top-level packages that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(process.stdout))
+
+
+def test_the_core_is_numbers_only() -> None:
+    loaded = loaded_by("import " + ", ".join(CORE_MODULES))
+    assert {"gmm_pipeline", "numpy", "numba"} <= loaded
+    assert not loaded & FRAMEWORKS
+    assert len(CORE_MODULES) > 10
+
+
+def test_the_package_alone_loads_no_framework() -> None:
+    loaded = loaded_by("import gmm_pipeline")
+    assert "gmm_pipeline" in loaded
+    assert not loaded & (FRAMEWORKS | {"numba", "numpy"})
+
+
+def test_the_encoder_is_used_without_dagster_and_spark() -> None:
+    loaded = loaded_by("from gmm_pipeline import TableEncoder; TableEncoder.fit")
+    assert {"polars", "pyarrow"} <= loaded
+    assert not loaded & {"dagster", "pyspark"}
+
+
+def test_the_package_has_nothing_else_at_its_top() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'TableEncodr'"):
+        _ = gmm_pipeline.TableEncodr  # type: ignore[attr-defined]

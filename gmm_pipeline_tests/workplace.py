@@ -1,0 +1,114 @@
+"""Where tests call commands in, and how they look at what those leave behind."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+PROJECT = pathlib.Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit status and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Workplace:
+    """A folder with a store and a Dagster instance of its own, to call commands in."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+        self.store = path / "store"
+        self.dagster_home = path / "dagster_home"
+        self.dagster_home.mkdir()
+        (self.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"DAGSTER_HOME": str(self.dagster_home), "GMM_PIPELINE_STORE": str(self.store)}
+
+    def call(self, *arguments: object) -> Finished:
+        """Call `gmm-pipeline` in this process, from this folder."""
+        from gmm_pipeline.interfaces.cli.main import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.chdir(self.path)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            try:
+                main([str(argument) for argument in arguments])
+                status = 0
+            except SystemExit as ended:
+                status = int(ended.code or 0)
+        return Finished(status, out.getvalue(), err.getvalue())
+
+    def start(self, program: str, *arguments: object, folder: pathlib.Path | None = None) -> "subprocess.Popen[str]":
+        """Start a program of the virtual environment, in this folder unless told otherwise."""
+        return subprocess.Popen(
+            [str(pathlib.Path(sys.executable).with_name(program)), *map(str, arguments)],
+            cwd=folder or self.path,
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, program: str, *arguments: object, folder: pathlib.Path | None = None) -> Finished:
+        """Run a program of the virtual environment to its end."""
+        with self.start(program, *arguments, folder=folder) as process:
+            out, err = process.communicate()
+        return Finished(process.returncode, out, err)
+
+    def runs(self) -> int:
+        """Count the runs that Dagster knows of."""
+        import dagster as dg
+
+        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
+            return instance.get_runs_count()
+
+
+def contents(folder: pathlib.Path) -> dict[str, str]:
+    """Return the digest of each file's bytes by its path in the folder; locks are left out."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def results(folder: pathlib.Path) -> dict[str, str]:
+    """Return the same of the results in a fit or a column: manifests tell of times, and the others are no results."""
+    return {
+        path: digest
+        for path, digest in contents(folder).items()
+        if any(f"/{stage}/" in f"/{path}" for stage in ("raw", "sketch", "model", "feature_rank", "transformed"))
+    }
+
+
+def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
+    """Return the inode and the time of change of each file by its path in the folder."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
