@@ -51,6 +51,8 @@ def batches(paths: Iterable[Path]) -> Iterator[pa.RecordBatch]:
 def _opened(path: Path) -> pq.ParquetFile:
     try:
         return open_reader(path)
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             f"file {path} cannot be read as Parquet: {error}", remedy="Write the file again, or leave it out"

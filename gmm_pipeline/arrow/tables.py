@@ -111,6 +111,8 @@ def widened(batch: pa.RecordBatch, codecs: Codecs) -> pa.RecordBatch:
 def in_type(array: pa.Array, field: pa.Field) -> pa.Array:
     """Return an array in the type that its column was fitted in; raise ColumnDataError if that would change values."""
     wanted = value_type(field.type)
+    if pa.types.is_null(wanted) and array.null_count == len(array):
+        return pa.nulls(len(array))
     try:
         return array if array.type == wanted else array.cast(wanted)
     except pa.ArrowInvalid as error:

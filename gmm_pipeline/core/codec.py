@@ -14,6 +14,8 @@ from gmm_pipeline.core.draw import DrawKey, uniform
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.modes import HALF_WIDTH_STDS, REACH, ColumnModel
 
+COARSEST = 2.0**20
+"""A mode so many times wider than the mode nearest to a value, and than the distance to it, does not resolve it."""
 _BYTE, _SHORT = 1 << 8, 1 << 16
 
 
@@ -44,17 +46,24 @@ def mode_probabilities(
 ) -> float:
     """Fill `out` with the modes' unnormalised posterior probabilities at x; return their sum.
 
-    Modes that do not reach x have none, unless no mode reaches it.
+    Modes that do not reach x have none, unless no mode reaches it. Nor has a mode so wide that it cannot resolve what
+    is around the mode nearest to x; if no other reaches x, the nearest takes it.
     """
+    nearest = np.argmin(np.abs(x - means))
+    widest = COARSEST * max(abs(x - means[nearest]), half_widths[nearest])
     largest, largest_reaching = -np.inf, -np.inf
+    too_wide = False
     for k in range(means.size):
         z = (x - means[k]) / half_widths[k]
         out[k] = log_factors[k] - 0.5 * (HALF_WIDTH_STDS * z) * (HALF_WIDTH_STDS * z)
         largest = max(largest, out[k])
-        if abs(z) <= REACH:
+        if abs(z) <= REACH and (half_widths[k] <= widest or k == nearest):
             largest_reaching = max(largest_reaching, out[k])
+        elif abs(z) <= REACH:
+            too_wide = True
     if largest == -np.inf:
         nearest = np.argmin(np.abs(x - means) / half_widths)
+    if largest == -np.inf or (too_wide and largest_reaching == -np.inf):
         out[:] = 0.0
         out[nearest] = 1.0
         return 1.0
@@ -62,7 +71,8 @@ def mode_probabilities(
     reference = largest_reaching if reached else largest
     total = 0.0
     for k in range(means.size):
-        if reached and abs((x - means[k]) / half_widths[k]) > REACH:
+        fitting = abs((x - means[k]) / half_widths[k]) <= REACH and (half_widths[k] <= widest or k == nearest)
+        if reached and not fitting:
             out[k] = 0.0
         else:
             out[k] = np.exp(out[k] - reference)

@@ -54,7 +54,7 @@ def _em_step(
     half_precisions: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
-    """Accumulate in `sums`, for each component, Σr, the mean of d and Σr·(variance of d + spread); return Σ log density.
+    """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return Σ log density.
 
     d is the distance from the component's mean. Means and variances are updated point by point (West, 1979), which
     loses no digits when a component moves far.

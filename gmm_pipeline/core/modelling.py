@@ -20,6 +20,7 @@ from gmm_pipeline.core.modes import (
 )
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.core.sketch import GridCounts, Label, LabelCounts, Sketch, Specials
+from gmm_pipeline.errors import ColumnDataError
 
 _FLOAT32_PRECISION = 2.0**-24
 _QUARTER_STEP = 0.25
@@ -69,6 +70,7 @@ def model_column(
     else:
         points = sketch.points()
         fit = fit_mixture(points, max_modes, min_weight=min_weight, seed=seed)
+        _refuse_unreachable(fit, points)
         gaussians = _gaussian_modes(fit)
         summary = _summary(fit)
         needed = _narrowest_dtype(gaussians, points, sketch.coordinate)
@@ -110,6 +112,20 @@ def _values_as_atoms(sketch: Sketch, most: int) -> tuple[AtomMode, ...] | None:
     return tuple(
         AtomMode(value, count / sketch.rows) for value, count in zip(values, body.counts.tolist(), strict=True)
     )
+
+
+def _refuse_unreachable(fit: MixtureFit, points: WeightedPoints) -> None:
+    """Raise ColumnDataError for values so far out that float64 cannot hold their distance in units of any mode."""
+    mixture = fit.mixture
+    with np.errstate(over="ignore"):
+        distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (HALF_WIDTH_STDS * mixture.stds)
+    far = ~np.isfinite(distances.min(axis=1))
+    if far.any():
+        raise ColumnDataError(
+            "values lie too far from the others for float64 to hold both",
+            rows=int(points.weights[far].sum()),
+            remedy="Replace them by null, take logarithms, or leave the column out",
+        )
 
 
 def _gaussian_modes(fit: MixtureFit) -> tuple[GaussianMode, ...]:

@@ -21,7 +21,7 @@ from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, find_files, open_table
-from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
+from gmm_pipeline.errors import StoreError, UnsupportedTypeError, did_you_mean
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec, select_columns
@@ -218,12 +218,19 @@ def _open(table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schem
     if isinstance(table, pa.Table):
         return MemoryTable.of(table)
     frame = table.collect() if isinstance(table, pl.LazyFrame) else table
-    try:
-        return MemoryTable.of(frame.to_arrow())
-    except pa.ArrowException as error:
-        raise SourceError(
-            f"the table has a type that Arrow does not: {error}", remedy="Cast the column, or leave it out"
-        ) from error
+    return MemoryTable.of(_to_arrow(frame))
+
+
+def _to_arrow(frame: pl.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table; raise UnsupportedTypeError for a column whose type Arrow does not have."""
+    for column in frame.iter_columns():
+        try:
+            column.head(0).to_arrow()
+        except pa.ArrowException as error:
+            raise UnsupportedTypeError(
+                f"type {column.dtype} cannot be encoded", column=column.name, remedy="Leave the column out, or cast it"
+            ) from error
+    return frame.to_arrow()
 
 
 def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Iterator[pa.Array]:

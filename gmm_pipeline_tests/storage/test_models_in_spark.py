@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,8 +31,9 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("column", ["heavy", "whole", "with nulls", "single"])
-def test_spark_loads_a_stored_model_and_gives_our_probabilities(fit: Path, column: str, spark: Any) -> None:
+def test_spark_loads_a_stored_model_and_gives_our_probabilities(fit: Path, column: str) -> None:
     from pyspark.ml.clustering import GaussianMixtureModel
     from pyspark.ml.linalg import Vectors
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import polars as pl
     import pyarrow as pa
 
 
@@ -36,10 +37,10 @@ def convert(files: Sequence[Path], target: Path, null_values: Sequence[str], sch
     """
     import polars as pl
 
-    known = {} if schema is None else dict(cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        known = _agreed_types(files, null_values) if schema is None else _polars_types(schema)
         pl.scan_csv(
             list(files),
             null_values=["", *null_values],
@@ -54,3 +55,34 @@ def convert(files: Sequence[Path], target: Path, null_values: Sequence[str], sch
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    types = cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema
+    return {name: dtype for name, dtype in types.items() if dtype != pl.Null}
+
+
+def _agreed_types(files: Sequence[Path], null_values: Sequence[str]) -> dict[str, pl.DataType]:
+    """Return the types of columns that differ between files but agree once files that hold only nulls are set aside."""
+    import polars as pl
+
+    if len(files) == 1:
+        return {}
+    frames = [pl.scan_csv(file, null_values=["", *null_values], infer_schema_length=None) for file in files]
+    schemas = [frame.collect_schema() for frame in frames]
+    agreed: dict[str, pl.DataType] = {}
+    for name in schemas[0]:
+        if len({schema.get(name) for schema in schemas}) == 1:
+            continue
+        held = {
+            schema[name]
+            for frame, schema in zip(frames, schemas, strict=True)
+            if name in schema and not frame.select(pl.col(name).is_null().all()).collect().item()
+        }
+        if held == {pl.Int64(), pl.Float64()}:
+            held = {pl.Float64()}
+        if len(held) == 1:
+            agreed[name] = held.pop()
+    return agreed
