@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from core_helpers import bits, chi_square, chi_square_bound, model_of, pieces
+from core_evidence import bits, chi_square, chi_square_bound, model_of, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from core_helpers import REAL
+from core_evidence import REAL
 from hypothesis import given
 from hypothesis import strategies as st
 

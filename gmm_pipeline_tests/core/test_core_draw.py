@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from core_helpers import bits, chi_square, chi_square_bound, pieces
+from core_evidence import bits, chi_square, chi_square_bound, pieces
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from core_helpers import bits, sketch_on_grid
+from core_evidence import bits, sketch_on_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from core_helpers import (
+from core_evidence import (
     REAL,
     bits,
     count_on,

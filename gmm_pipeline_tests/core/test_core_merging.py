@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from core_helpers import REAL, bits, count_on, count_values, merged_in_turn, sketch_of_values, sketch_on_grid
+from core_evidence import REAL, bits, count_on, count_values, merged_in_turn, sketch_of_values, sketch_on_grid
 from hypothesis import given
 from hypothesis import strategies as st
 

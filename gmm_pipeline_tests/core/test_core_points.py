@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from core_helpers import bits
+from core_evidence import bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

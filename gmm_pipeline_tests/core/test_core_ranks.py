@@ -3,7 +3,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from core_helpers import REAL, bits, model_of, sketch_of_values, sketch_on_grid
+from core_evidence import REAL, bits, model_of, sketch_of_values, sketch_on_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from core_helpers import bits, count_values, merged_in_turn
+from core_evidence import bits, count_values, merged_in_turn
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray

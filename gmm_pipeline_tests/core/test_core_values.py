@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from core_helpers import bits, count_values, merged_at_random, merged_in_turn, pieces
+from core_evidence import bits, count_values, merged_at_random, merged_in_turn, pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
