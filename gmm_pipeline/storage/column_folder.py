@@ -26,7 +26,7 @@ from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin, versions
 from gmm_pipeline.storage.swap import put_in_place
 
 _NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 _PAUSE = 0.02
 
 
@@ -97,21 +97,22 @@ class ColumnFolder:
         """Return the result of a stage, or None if there is none that is whole."""
         folder = self.path / stage
         for attempt in range(_ATTEMPTS):
+            if not folder.is_dir():
+                return None
+            # Another process may put a new content in place between any two look-ups; then all of them start again.
+            time.sleep(_PAUSE * attempt)
             content_id = _content_id(folder)
             if content_id is None:
-                return None
+                continue
             try:
                 text = self._manifest_path(stage, content_id).read_text()
                 result = Result(Manifest.model_validate_json(text), folder)
             except FileNotFoundError:
-                # Another process may have put a new content in place between the two look-ups.
-                time.sleep(_PAUSE * attempt)
                 continue
             except ValidationError:
                 return None
             if all(result.file(name).exists() for name in result.manifest.files):
                 return result
-            time.sleep(_PAUSE * attempt)
         return None
 
     def last_manifest(self, stage: str) -> Manifest | None:
