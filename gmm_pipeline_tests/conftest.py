@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# No deadline: the first call of a kernel compiles it. The same examples every time, so that a failure is a change's own;
+# `--hypothesis-profile=searching` looks for new ones.
+settings.register_profile(
+    "same examples", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
+settings.load_profile("same examples")
 
 
 @pytest.fixture(scope="session")

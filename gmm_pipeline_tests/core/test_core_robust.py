@@ -32,7 +32,8 @@ def test_five_percent_of_outliers_move_neither_centre_nor_scale(outliers: list[f
     # Distinct outliers, so that they are no point mass either.
     far = np.resize(outliers, 100) * np.linspace(1, 2, 100)
     moved, widened = of_rows(np.concatenate([rows, far]))
-    assert abs(moved - center) < 0.1
+    # Among the rows alone it would be the 0.526 quantile: 0.066 away, give or take their noise.
+    assert abs(moved - center) < 0.15
     assert abs(widened - exponent) <= 1
 
 
