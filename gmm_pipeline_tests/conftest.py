@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-# No deadline: the first call of a kernel compiles it. The same examples every time, so that a failure is a change's own;
-# `--hypothesis-profile=searching` looks for new ones.
+# No deadline: the first call of a kernel compiles it. The same examples every time, so that a failure is a change's
+# own; `--hypothesis-profile=searching` looks for new ones.
 settings.register_profile(
     "same examples", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )

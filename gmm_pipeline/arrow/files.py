@@ -13,8 +13,10 @@ from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_writer
 from gmm_pipeline.errors import SourceError
 
 
-def check_target(path: Path) -> None:
-    """Raise SourceError if a table cannot be written to a path, by its ending or its folder."""
+def check_target(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise SourceError if a table cannot be written to a path: by its ending or folder, or as it is an input."""
+    if path.exists() and any(path.samefile(file) for file in inputs if file.exists()):
+        raise SourceError(f"{path} is what would be read from", remedy="Give another --out")
     if path.suffix.lower() not in {".parquet", ".csv"}:
         raise SourceError(f"{path} is neither .parquet nor .csv", remedy="Give the output one of these endings")
     if not path.absolute().parent.is_dir():
@@ -23,7 +25,6 @@ def check_target(path: Path) -> None:
 
 def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write batches to a .parquet or .csv file; return the number of rows."""
-    check_target(path)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     rows = 0
     try:

@@ -8,6 +8,9 @@ import polars as pl
 import pytest
 from workplace import Finished, Workplace, states
 
+from gmm_pipeline import TableEncoder
+from gmm_pipeline.interfaces.cli.main import main
+
 COMMANDS = ["demo", "run", "plan", "status", "transform", "inverse", "export", "show"]
 EXACT = ["count", "colour", "size", "flag"]
 
@@ -476,3 +479,17 @@ def test_the_store_is_named_by_option_or_environment(fitted: Workplace, tmp_path
     assert fitted.call("status", "--fit", "t").status == 0
     assert fitted.call("status", "--fit", "t", "--store", tmp_path).status == 2
     assert "holds none yet" in fitted.call("status", "--fit", "t", "--store", tmp_path).err
+
+
+def test_no_command_writes_over_what_it_reads(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"label": ["a", "b", "a"]}).write_parquet("sales.parquet")
+    TableEncoder().fit("sales.parquet").save("gmm_store/sales")
+    before = pathlib.Path("sales.parquet").read_bytes()
+
+    for command in (["export"], ["transform", "sales.parquet"], ["inverse", "sales.parquet"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--fit", "sales", "--out", "sales.parquet"])
+        assert ended.value.code == 2
+
+    assert pathlib.Path("sales.parquet").read_bytes() == before

@@ -216,12 +216,15 @@ def _print_ending(spec: FitSpec, store: Path, worked: int, failed: int, elapsed:
     if not worked:
         console.print("Everything is up to date; nothing was done.")
     else:
-        console.print(f"{worked - failed} columns done in {elapsed:.1f} s" + (f", {failed} failed." if failed else "."))
+        console.print(
+            f"{worked - failed} of {worked} columns done in {elapsed:.1f} s"
+            + (f", {failed} failed." if failed else ".")
+        )
     column = shlex.quote(spec.columns[0] if spec.name != DEMO_FIT else "arr_delay")
     options = f"--fit {spec.name} --store {shlex.quote(str(store))}"
     console.print(f"Results are in {folder}. What to do next:", markup=False)
     console.print(f"  gmm-pipeline show {column} {options}", markup=False)
-    console.print(f"  gmm-pipeline export {options} --out {spec.name}.parquet", markup=False)
+    console.print(f"  gmm-pipeline export {options} --out {spec.name}_encoded.parquet", markup=False)
     console.print(f"  gmm-pipeline status {options}", markup=False)
 
 

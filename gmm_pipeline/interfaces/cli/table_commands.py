@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import polars as pl
 
 from gmm_pipeline.arrow import tables
 from gmm_pipeline.arrow.files import check_target, write_file
 from gmm_pipeline.arrow.parquet import batches, side_by_side
+from gmm_pipeline.engines.local.source import find_files
 from gmm_pipeline.errors import SourceError, did_you_mean
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
@@ -40,6 +42,7 @@ def transform(source: str, fit: str, out: Path, csv_nulls: tuple[str, ...], stor
       gmm-pipeline transform new_rows.parquet --fit sales --out encoded.parquet
     """
     folder = Store(store).require_fit(fit)
+    check_target(out, [*find_files(source).files, *_source_files(folder)])
     encoder = _encoder(folder, threads, csv_nulls)
     rows = write_file(out, tables.encoded_schema(encoder.codecs()), encoder.encode_batches(source))
     stderr().print(f"{rows:,} rows encoded in {out}", markup=False)
@@ -59,9 +62,9 @@ def inverse(encoded: str, fit: str, out: Path, store: Path, threads: int) -> Non
       gmm-pipeline inverse synthetic.parquet --fit sales --out synthetic_sales.parquet
       gmm-pipeline inverse encoded.parquet --fit sales --out sales_again.csv
     """
-    encoder = _encoder(Store(store).require_fit(fit), threads, ())
-    if not Path(encoded).is_file():
-        raise SourceError(f"file {encoded!r} does not exist", remedy="Give a .parquet or .csv file of encoded rows")
+    folder = Store(store).require_fit(fit)
+    check_target(out, [*find_files(encoded).files, *_source_files(folder)])
+    encoder = _encoder(folder, threads, ())
     rows = write_file(out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded))
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
 
@@ -80,7 +83,7 @@ def export(fit: str, out: Path, store: Path, *, wide: bool) -> None:
       gmm-pipeline export --fit flights --out flights_wide.parquet --wide
     """
     folder = Store(store).require_fit(fit)
-    check_target(out)
+    check_target(out, _source_files(folder))
     codecs = _encoder(folder, 0, ()).codecs()
     narrow = side_by_side([batches(folder.column(name).require(TRANSFORMED.name).tables()) for name in codecs])
     if wide:
@@ -113,8 +116,19 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"column": column, "modes": modes.to_dicts()})
         return
-    shown = modes.drop("mode")
+    null = (pl.col("type") == "atom") & pl.col("value").is_null()
+    shown = modes.drop("mode").with_columns(
+        pl.when(null).then(pl.lit("null")).otherwise(pl.col("value")).alias("value")
+    )
     print_table(shown.columns, shown.iter_rows(), title=f"{column}: {len(modes)} modes")
+
+
+def _source_files(folder: FitFolder) -> tuple[Path, ...]:
+    """Return the files that a fit was made from, as far as they are there."""
+    try:
+        return find_files(load_spec(folder).source).files
+    except SourceError:
+        return ()
 
 
 def _encoder(folder: FitFolder, threads: int, csv_nulls: tuple[str, ...]) -> TableEncoder:
