@@ -28,12 +28,13 @@ def test_a_normal_column_has_its_median_and_about_its_std() -> None:
 @given(SEEDS)
 def test_five_percent_of_outliers_move_neither_centre_nor_scale(outliers: list[float], seed: int) -> None:
     rows = normal(1900, seed)
-    center, exponent = of_rows(rows)
+    _, exponent = of_rows(rows)
     # Distinct outliers, so that they are no point mass either.
     far = np.resize(outliers, 100) * np.linspace(1, 2, 100)
     moved, widened = of_rows(np.concatenate([rows, far]))
-    # Among the rows alone it would be the 0.526 quantile: 0.066 away, give or take their noise.
-    assert abs(moved - center) < 0.15
+    # With 100 more rows on one side or both, the median of the 2,000 is one of these among the 1,900.
+    lowest, highest = np.sort(rows)[[899, 999]]
+    assert lowest <= moved <= highest
     assert abs(widened - exponent) <= 1
 
 
