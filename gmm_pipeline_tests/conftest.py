@@ -1,12 +1,12 @@
-import os
 import pathlib
-import shutil
-import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from workplace import Workplace
+
+from gmm_pipeline.engines.spark.session import JavaMissingError, local_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,41 +24,14 @@ settings.load_profile("same examples")
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+def spark() -> "Iterator[SparkSession]":
     """Give one real local Spark to all tests; its JVM ends with them."""
-    if not _java_is_installed():
-        pytest.skip("needs Java 17: install a JDK and set JAVA_HOME or put java on PATH")
-
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession
-
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        environment.setenv("PYSPARK_PYTHON", sys.executable)  # workers would run the first python3 on PATH
-        session = (
-            SparkSession.builder.master("local[2]")
-            .appName("gmm_pipeline_tests")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.ui.enabled", "false")
-            .config("spark.log.level", "ERROR")
-            .config("spark.sql.shuffle.partitions", "2")
-            .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("spark-warehouse")))
-            .getOrCreate()
-        )
-        gateway = session.sparkContext._gateway
-        assert gateway is not None
+    with ExitStack() as ending:
+        try:
+            session = ending.enter_context(local_session())
+        except JavaMissingError as missing:
+            pytest.skip(str(missing))
         yield session
-        session.stop()
-        # Stopping the session leaves the JVM running; it ends when its standard input does.
-        gateway.shutdown()
-        gateway.proc.stdin.close()
-        gateway.proc.wait(timeout=60)
-        SparkContext._gateway = SparkContext._jvm = None
-
-
-def _java_is_installed() -> bool:
-    home = os.environ.get("JAVA_HOME")
-    return (pathlib.Path(home) / "bin" / "java").exists() if home else shutil.which("java") is not None
 
 
 @pytest.fixture

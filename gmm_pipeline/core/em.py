@@ -3,7 +3,7 @@
 A point stands for a group of rows with a mean and a variance (its spread). All rows of a group share one
 responsibility, so each step maximises a lower bound of the rows' log-likelihood; the bound is tight for groups without
 spread, and it never falls. See McLachlan & Jones (1988) and Cadez et al. (2002) on EM for binned data, Neal & Hinton
-(1998) on the bound.
+(1998) on the bound. Leaps between the steps cross the plateaus of the likelihood.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from gmm_pipeline.core.points import WeightedPoints
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _NEGLIGIBLE = -40.0
+_SMALLEST_SHARE = 1e-200
+_STEPS_BEFORE_LEAP = 2
+_FIRST_REACH = 4.0
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,11 @@ class EMResult:
 
 
 @kernel
-def _em_step(
+def _expectation(
     positions: NDArray[np.float64],
     weights: NDArray[np.float64],
     spreads: NDArray[np.float64],
-    log_factors: NDArray[np.float64],
-    means: NDArray[np.float64],
-    half_precisions: NDArray[np.float64],
+    mixture: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
     """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return Σ log density.
@@ -59,16 +60,19 @@ def _em_step(
     d is the distance from the component's mean. Means and variances are updated point by point (West, 1979), which
     loses no digits when a component moves far.
     """
-    n_components = means.size
-    terms = np.empty(n_components)
-    sums[:] = 0.0
+    n_components = mixture.shape[1]
+    log_factors, half_precisions, terms = np.empty(n_components), np.empty(n_components), np.empty(n_components)
+    for k in range(n_components):
+        log_factors[k] = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
+        half_precisions[k] = 0.5 / mixture[2, k]
+        sums[0, k] = sums[1, k] = sums[2, k] = 0.0
     total = 0.0
     for i in range(positions.size):
         if weights[i] == 0.0:
             continue
         largest = -np.inf
         for k in range(n_components):
-            d = positions[i] - means[k]
+            d = positions[i] - mixture[1, k]
             terms[k] = log_factors[k] - (d * d + spreads[i]) * half_precisions[k]
             largest = max(largest, terms[k])
         density = 0.0
@@ -81,7 +85,7 @@ def _em_step(
         for k in range(n_components):
             if terms[k] > 0.0:
                 r = share * terms[k]
-                d = positions[i] - means[k]
+                d = positions[i] - mixture[1, k]
                 sums[0, k] += r
                 shift = (d - sums[1, k]) * (r / sums[0, k])
                 sums[2, k] += r * ((d - sums[1, k]) * (d - sums[1, k] - shift) + spreads[i])
@@ -90,31 +94,110 @@ def _em_step(
 
 
 @kernel
+def _maximise(
+    sums: NDArray[np.float64], total_weight: float, variance_floor: float, mixture: NDArray[np.float64]
+) -> None:
+    for k in range(mixture.shape[1]):
+        mixture[0, k] = sums[0, k] / total_weight
+        if sums[0, k] > 0.0:
+            mixture[1, k] += sums[1, k]
+            mixture[2, k] = max(sums[2, k] / sums[0, k], variance_floor)
+
+
+@kernel
+def _copy(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+    for j in range(source.shape[0]):
+        for k in range(source.shape[1]):
+            target[j, k] = source[j, k]
+
+
+@kernel
+def _note(mixture: NDArray[np.float64], note: NDArray[np.float64]) -> None:
+    """Write log weights, means and log variances down."""
+    for k in range(mixture.shape[1]):
+        note[0, k] = np.log(max(mixture[0, k], _SMALLEST_SHARE))
+        note[1, k] = mixture[1, k]
+        note[2, k] = np.log(mixture[2, k])
+
+
+@kernel
+def _leap(path: NDArray[np.float64], furthest: float, variance_floor: float, mixture: NDArray[np.float64]) -> float:
+    """Move `mixture` along the parabola through three successive notes; return how far, 1 if it stays at the last.
+
+    See Varadhan & Roland (2008), "Simple and globally convergent methods for accelerating the convergence of any EM
+    algorithm", scheme S3. Means count in units of the stds.
+    """
+    n_components = mixture.shape[1]
+    first_squares, second_squares = 0.0, 0.0
+    for j in range(3):
+        for k in range(n_components):
+            unit = np.exp(-path[1, 2, k]) if j == 1 else 1.0
+            r = path[1, j, k] - path[0, j, k]
+            v = path[2, j, k] - path[1, j, k] - r
+            first_squares += unit * r * r
+            second_squares += unit * v * v
+    reach = min(np.sqrt(first_squares / second_squares), furthest) if second_squares > 0.0 else 1.0
+    if not reach > 1.0:
+        return 1.0
+    total = 0.0
+    for j in range(3):
+        for k in range(n_components):
+            r = path[1, j, k] - path[0, j, k]
+            v = path[2, j, k] - path[1, j, k] - r
+            there = path[0, j, k] + reach * (2.0 * r + reach * v)
+            mixture[j, k] = there if j == 1 else np.exp(there)
+    for k in range(n_components):
+        total += mixture[0, k]
+        mixture[2, k] = max(mixture[2, k], variance_floor)
+    for k in range(n_components):
+        mixture[0, k] /= total
+    return reach
+
+
+@kernel
 def _run(
     positions: NDArray[np.float64],
     weights: NDArray[np.float64],
     spreads: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    means: NDArray[np.float64],
-    variances: NDArray[np.float64],
+    mixture: NDArray[np.float64],
     variance_floor: float,
     tol: float,
     history: NDArray[np.float64],
 ) -> tuple[int, bool]:
-    """Iterate in place of `shares`, `means` and `variances`; return the steps made and whether they converged."""
+    """Iterate in place of `mixture`, the rows of which are weights, means and variances.
+
+    Return the steps made and whether they converged. After every two steps of EM a leap is tried; it is taken back
+    unless it gains more than the tolerance.
+    """
     total_weight = weights.sum()
-    sums = np.empty((3, means.size))
-    for step in range(history.size):
-        log_factors = np.log(shares) - 0.5 * np.log(variances) - _LOG_SQRT_2PI
-        total = _em_step(positions, weights, spreads, log_factors, means, 0.5 / variances, sums)
-        history[step] = total / total_weight
-        if step > 0 and history[step] - history[step - 1] < tol:
-            return step + 1, True
-        for k in range(means.size):
-            shares[k] = sums[0, k] / total_weight
-            if sums[0, k] > 0.0:
-                means[k] += sums[1, k]
-                variances[k] = max(sums[2, k] / sums[0, k], variance_floor)
+    n_components = mixture.shape[1]
+    sums, before_leap, path = np.empty((3, n_components)), np.empty((3, n_components)), np.empty((3, 3, n_components))
+    furthest, reach = _FIRST_REACH, 1.0
+    noted = 0
+    step = 0
+    while step < history.size:
+        value = _expectation(positions, weights, spreads, mixture, sums) / total_weight
+        if reach > 1.0:
+            if not value > history[step - 1] + max(tol, 0.0):
+                _copy(before_leap, mixture)
+                furthest = max(0.5 * reach, _FIRST_REACH)
+                reach = 1.0
+                continue
+            if reach == furthest:
+                furthest *= _FIRST_REACH
+            reach = 1.0
+        history[step] = value
+        step += 1
+        if step > 1 and value - history[step - 2] < tol:
+            return step, True
+        _note(mixture, path[noted])
+        noted += 1
+        _maximise(sums, total_weight, variance_floor, mixture)
+        if noted == _STEPS_BEFORE_LEAP and step < history.size:
+            noted = 0
+            _note(mixture, path[_STEPS_BEFORE_LEAP])
+            _copy(mixture, before_leap)
+            reach = _leap(path, furthest, variance_floor, mixture)
     return history.size, False
 
 
@@ -133,10 +216,8 @@ def expectation_maximisation(
     tol : float
     max_iter : int
     """
-    shares, means = start.weights.copy(), start.means.copy()
-    variances = np.maximum(np.square(start.stds), variance_floor)
+    parameters = np.stack([start.weights, start.means, np.maximum(np.square(start.stds), variance_floor)])
     history = np.empty(max_iter)
-    steps, converged = _run(
-        points.positions, points.weights, points.spreads, shares, means, variances, variance_floor, tol, history
-    )
+    steps, converged = _run(points.positions, points.weights, points.spreads, parameters, variance_floor, tol, history)
+    shares, means, variances = parameters
     return EMResult(Mixture(shares, means, np.sqrt(variances)), history[:steps], converged)

@@ -11,15 +11,22 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.em import EMResult, expectation_maximisation
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.starts import mixture_starts
+from gmm_pipeline.core.split_merge import MixtureSearch, Surcharge
 
-START_POINTS = 400
-START_ITER = 300
-START_TOL = 1e-6
+SEARCH_POINTS = 400
+"""The search for the number and the places of the components runs on about so many points with spreads."""
 REFINEMENT_POINTS = 3000
 """Most of the refinement runs on about so many points with spreads; the last steps on all of them."""
-VARIANCE_FLOOR = 1e-6
+VARIANCE_FLOOR = 1e-20
 """Smallest variance of a component, in units of the squared robust scale of the points."""
+LIGHT_COST = 1e-4
+"""What a component below the least weight has to add to the mean log-likelihood, in nats per row."""
+FEW_ROWS, FEW_ROWS_COST = 4.0, 40.0
+"""A component of fewer rows has to add so many nats to the log-likelihood: on a row alone it could gain any number."""
+LEAST_GAIN = 2e-5
+"""What any component has to add to the mean log-likelihood, in nats per row, however many the rows."""
+SMALLER_SIZES = 4
+"""A mixture of a fixed number of components is also found by splits of up to so many components less."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,9 @@ class MixtureFit:
 
 def fit_mixture(
     points: WeightedPoints,
-    n_components: int,
+    max_components: int,
     *,
+    n_components: int | None = None,
     min_weight: float = 0.0,
     seed: int = 0,
     tol: float = 1e-7,
@@ -62,37 +70,46 @@ def fit_mixture(
 ) -> MixtureFit:
     """Fit a Gaussian mixture to weighted points.
 
+    Each component has to raise the log-likelihood of the n rows by log(n) nats, and the mean by 2e-5 nats per row; the
+    mixture that gains most beyond that is the one. This lies between the criteria of Akaike (1974), 3 nats, and Schwarz
+    (1978), 1.5·log(n): on draws from known distributions the first keeps components that do new rows no good, the
+    second drops some that would.
+
+    A component lighter than `min_weight` has to raise the mean log-likelihood by 1e-4 nats per row besides; otherwise
+    it is merged with others or used elsewhere. So the wide components that explain heavy tails stay, and those that
+    hardly matter go.
+
     Parameters
     ----------
     points : WeightedPoints
         At least one of positive weight.
-    n_components : int
-        Fewer are fitted when there are fewer points.
+    max_components : int
+        Most components; there are never more than points.
+    n_components : int, optional
+        Fit exactly so many instead, however light; fewer where there are fewer points.
     min_weight : float
-        Components of a smaller weight are dropped and the others refined once more.
     seed : int
         Of the random starts.
     tol : float
         EM has converged when a step gains less mean log-likelihood per row.
     max_iter : int
-        Of each refinement.
+        Steps of the refinement on all points.
     """
     held = points.weights > 0
     if not held.all():
         points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
     standardised, center, exponent = points.standardised()
-    mixture = _best_start(standardised, min(n_components, points.size), seed)
+    mixture = (
+        _of_fewest_needed(standardised, max_components, min_weight, seed)
+        if n_components is None
+        else _of_size(standardised, n_components, seed)
+    )
     result = _refine(standardised, mixture, tol, max_iter)
-    history = result.history
-    kept = result.mixture.weights >= min(min_weight, result.mixture.weights.max())
-    if not kept.all():
-        result = _refine(standardised, result.mixture.select(kept), tol, max_iter)
-        history = np.concatenate([history, result.history])
     mean_log_likelihood = result.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
         mixture=result.mixture.rescaled(center, exponent).sorted(),
         mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
-        history=history - exponent * math.log(2),
+        history=result.history - exponent * math.log(2),
         converged=result.converged,
         n_points=points.size,
     )
@@ -107,12 +124,20 @@ def _refine(points: WeightedPoints, start: Mixture, tol: float, max_iter: int) -
     return result
 
 
-def _best_start(points: WeightedPoints, n_components: int, seed: int) -> Mixture:
-    """Return the mixture that short runs of EM from every start find best on a coarse summary of the points."""
-    coarse = points.coarsened(START_POINTS)
-    starts = mixture_starts(coarse, n_components, variance_floor=VARIANCE_FLOOR, seed=seed)
-    results = [
-        expectation_maximisation(coarse, start, variance_floor=VARIANCE_FLOOR, tol=START_TOL, max_iter=START_ITER)
-        for start in starts
-    ]
-    return max(results, key=lambda result: result.mean_log_likelihood).mixture
+def _of_fewest_needed(points: WeightedPoints, max_components: int, min_weight: float, seed: int) -> Mixture:
+    """Return the best mixture on a coarse summary of the points, of as many components as the criterion allows."""
+    coarse = points.coarsened(SEARCH_POINTS)
+    rows = coarse.total_weight
+    surcharges = (Surcharge(min_weight, LIGHT_COST), Surcharge(FEW_ROWS / rows, FEW_ROWS_COST / rows))
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, surcharges=surcharges)
+    search.run(1, min(max_components, coarse.size), seed)
+    return search.choose(max(math.log(rows) / rows, LEAST_GAIN))
+
+
+def _of_size(points: WeightedPoints, n_components: int, seed: int) -> Mixture:
+    """Return the best mixture of so many components on a coarse summary of the points; of fewer if there is none."""
+    coarse = points.coarsened(SEARCH_POINTS)
+    size = min(n_components, coarse.size)
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR)
+    search.run(max(size - SMALLER_SIZES, 1), size, seed)
+    return search.best[max(search.best)].mixture

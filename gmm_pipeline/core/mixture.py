@@ -25,15 +25,18 @@ class Mixture:
 
     def weighted_log_densities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return log(weight · density) of each component at each x, shape (n, n_components)."""
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             log_factors: NDArray[np.float64] = np.log(self.weights) - np.log(self.stds) - _LOG_SQRT_2PI
-        return log_factors - 0.5 * np.square((x[:, np.newaxis] - self.means) / self.stds)
+        with np.errstate(over="ignore"):
+            return log_factors - 0.5 * np.square((x[:, np.newaxis] - self.means) / self.stds)
 
     def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log density at each x, shape (n,)."""
         terms = self.weighted_log_densities(x)
-        largest: NDArray[np.float64] = terms.max(axis=1)
-        above: NDArray[np.float64] = np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
+        # Where float64 cannot hold the distance from any component in units of its std, all terms are −inf.
+        largest: NDArray[np.float64] = np.maximum(terms.max(axis=1), -np.finfo(np.float64).max)
+        with np.errstate(divide="ignore", under="ignore"):
+            above: NDArray[np.float64] = np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
         return largest + above
 
     def mean_log_likelihood(self, x: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None) -> float:
@@ -45,8 +48,9 @@ class Mixture:
         return np.exp(self.weighted_log_densities(x) - self.log_density(x)[:, np.newaxis])
 
     def rescaled(self, center: float, exponent: int) -> Mixture:
-        """Return the mixture of center + 2**exponent · x."""
-        return Mixture(self.weights, center + np.ldexp(self.means, exponent), np.ldexp(self.stds, exponent))
+        """Return the mixture of center + 2**exponent · x; no std is below the resolution of float64 at its mean."""
+        means = center + np.ldexp(self.means, exponent)
+        return Mixture(self.weights, means, np.maximum(np.ldexp(self.stds, exponent), np.spacing(np.abs(means))))
 
     def select(self, kept: NDArray[np.bool_]) -> Mixture:
         """Return the mixture of some of the components, their weights normalised; `kept` has shape (n_components,)."""

@@ -75,7 +75,7 @@ def test_a_known_mixture_is_recovered(points_of: PointsOf) -> None:
 
 def test_more_components_than_needed_are_at_least_as_likely() -> None:
     points = WeightedPoints.of(rows_of_three(500))
-    found = [fit_mixture(points, n).mean_log_likelihood for n in (1, 2, 3, 5, 8)]
+    found = [fit_mixture(points, 10, n_components=n).mean_log_likelihood for n in (1, 2, 3, 5, 8)]
     assert (np.diff(found) > 0).all()
 
 
@@ -169,16 +169,47 @@ def test_points_without_weight_have_no_effect_on_the_fit(n_components: int) -> N
     assert fit.mean_log_likelihood == pytest.approx(expected.mean_log_likelihood, abs=1e-6)
 
 
-def test_components_below_the_least_weight_are_dropped() -> None:
-    rows = np.concatenate([rows_of_three(1000), 1000 + np.arange(3.0)])
-    assert fit_mixture(WeightedPoints.of(rows), 4).mixture.weights.min() < 0.002
-    mixture = fit_mixture(WeightedPoints.of(rows), 4, min_weight=0.01).mixture
-    assert mixture.weights.min() >= 0.01
-    assert mixture.weights.sum() == pytest.approx(1, abs=1e-12)
+def test_no_more_components_are_fitted_than_the_rows_call_for() -> None:
+    rng = np.random.default_rng(0)
+    assert fit_mixture(WeightedPoints.of(rng.normal(5, 2, 10_000)), 10).mixture.n_components == 1
+    assert fit_mixture(WeightedPoints.of(rows_of_two(10_000)[0]), 10).mixture.n_components == 2
+    assert fit_mixture(WeightedPoints.of(rows_of_three(3000)), 10).mixture.n_components == 3
 
 
-def test_the_heaviest_component_is_kept_whatever_its_weight() -> None:
-    assert fit_mixture(WeightedPoints.of(rows_of_three(200)), 3, min_weight=0.9).mixture.n_components == 1
+@pytest.mark.parametrize("n_components", [1, 4, 7])
+def test_a_fixed_number_of_components_is_fitted_whatever_their_weights(n_components: int) -> None:
+    fit = fit_mixture(WeightedPoints.of(rows_of_three(1000)), 3, n_components=n_components, min_weight=0.3)
+    assert fit.mixture.n_components == n_components
+
+
+def rows_beside(share: float, distance: float) -> WeightedPoints:
+    """Return a billion rows of a standard normal distribution, some of them further up."""
+    positions = np.linspace(-8, 8 + distance, 3000)
+    density = Mixture(np.array([1 - share, share]), np.array([0.0, distance]), np.array([1.0, 1.0])).log_density(
+        positions
+    )
+    return WeightedPoints.of(positions, 1e9 * np.exp(density) / np.exp(density).sum())
+
+
+def test_a_light_component_that_the_fit_hardly_misses_is_dropped() -> None:
+    points = rows_beside(share=1e-4, distance=4.0)
+    assert fit_mixture(points, 2).mixture.n_components == 2
+    dropped = fit_mixture(points, 2, min_weight=0.005)
+    assert dropped.mixture.n_components == 1
+    assert dropped.mean_log_likelihood > fit_mixture(points, 2).mean_log_likelihood - 1e-4
+
+
+def test_a_light_component_that_the_fit_misses_is_kept() -> None:
+    mixture = fit_mixture(rows_beside(share=1e-4, distance=20.0), 2, min_weight=0.005).mixture
+    np.testing.assert_allclose(mixture.weights, [1 - 1e-4, 1e-4], rtol=0, atol=1e-6)
+
+
+def test_heavy_tails_keep_their_wide_components_and_light_components_cost_little() -> None:
+    rows = np.random.default_rng(0).standard_t(2, 100_000)
+    free, fit = (fit_mixture(points_of_sketch(rows), 10, min_weight=weight) for weight in (0.0, 0.005))
+    assert fit.mixture.n_components <= free.mixture.n_components
+    assert fit.mixture.stds.max() > 50
+    assert fit.mean_log_likelihood > free.mean_log_likelihood - 5e-4
 
 
 def test_far_outliers_leave_the_other_components_in_place() -> None:

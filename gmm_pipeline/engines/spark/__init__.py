@@ -1,0 +1,1 @@
+"""The engine of Spark: a session, and its own fit of a mixture."""

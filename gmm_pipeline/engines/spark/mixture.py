@@ -1,0 +1,131 @@
+"""Spark ML's Gaussian mixture, fitted to weighted points."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from gmm_pipeline.core.fitting import REFINEMENT_POINTS, VARIANCE_FLOOR, MixtureFit
+from gmm_pipeline.core.mixture import Mixture
+from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.errors import ColumnDataError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_POSITION, _WEIGHT, _FEATURES = "position", "weight", "features"
+
+
+def fit_spark_ml(
+    points: WeightedPoints,
+    n_components: int,
+    *,
+    seed: int,
+    session: SparkSession,
+    tol: float = 1e-9,
+    max_iter: int = 100,
+) -> MixtureFit:
+    """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start.
+
+    Spark is given standardised points, at most about `REFINEMENT_POINTS` of them, each as two rows one standard
+    deviation to either side, which have the mean and the variance of the rows that the point stands for.
+
+    Parameters
+    ----------
+    points : WeightedPoints
+        At least one of positive weight.
+    n_components : int
+        Fewer are fitted when there are fewer points.
+    seed : int
+        Of the start.
+    session : SparkSession
+    tol : float
+        Converged when a step changes the mean log-likelihood per row by no more. Spark judges the change for all rows
+        together: its `tol` is this one times the weight of the points. Its random starts lie close together, so the
+        first steps gain little.
+    max_iter : int
+
+    Returns
+    -------
+    MixtureFit
+        `history` holds the last of the mean log-likelihoods per row that EM maximised, as Spark tells no other;
+        `converged` is whether Spark stopped before its last step.
+
+    Raises
+    ------
+    ColumnDataError
+        If Spark's parameters are not finite: it squares the points, and some are too far out for that.
+
+    Notes
+    -----
+    Spark adds 2**-52 to each weighted density and takes a variance as a difference of squares, so points further than
+    some 10**7 interquartile ranges from the median spoil its fit.
+    """
+    held = points.weights > 0
+    points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
+    standardised, center, exponent = points.standardised()
+    coarse = standardised.coarsened(REFINEMENT_POINTS)
+    n_components = min(n_components, coarse.size)
+    if n_components == 1:
+        mixture, log_likelihood, converged = _single(coarse)
+    else:
+        mixture, log_likelihood, converged = _several(coarse, n_components, seed, session, tol, max_iter)
+    mean_log_likelihood = mixture.mean_log_likelihood(standardised.positions, standardised.weights)
+    return MixtureFit(
+        mixture=mixture.rescaled(center, exponent).sorted(),
+        mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
+        history=np.array([log_likelihood - exponent * math.log(2)]),
+        converged=converged,
+        n_points=coarse.size,
+    )
+
+
+def _single(points: WeightedPoints) -> tuple[Mixture, float, bool]:
+    """Return what EM arrives at with one component, which Spark refuses to fit."""
+    shares = points.weights / points.total_weight
+    mean = float(shares @ points.positions)
+    variance = float(shares @ (np.square(points.positions - mean) + points.spreads))
+    variance = max(variance, VARIANCE_FLOOR)
+    mixture = Mixture(np.ones(1), np.array([mean]), np.sqrt([variance]))
+    return mixture, -0.5 * (math.log(2 * math.pi * variance) + 1), True
+
+
+def _several(
+    points: WeightedPoints, n_components: int, seed: int, session: SparkSession, tol: float, max_iter: int
+) -> tuple[Mixture, float, bool]:
+    """Return Spark's mixture of two components or more, its mean log-likelihood, and whether it converged."""
+    from pyspark.ml.clustering import GaussianMixture
+    from pyspark.ml.feature import VectorAssembler
+
+    # One partition: the start and the order of every sum are then the same, however many cores there are.
+    rows = session.createDataFrame(_rows(points)).coalesce(1)
+    features = VectorAssembler(inputCols=[_POSITION], outputCol=_FEATURES).transform(rows)
+    model = GaussianMixture(
+        featuresCol=_FEATURES,
+        weightCol=_WEIGHT,
+        k=n_components,
+        seed=seed,
+        tol=tol * points.total_weight,
+        maxIter=max_iter,
+    ).fit(features)
+    weights = np.array(model.weights)
+    means = np.array([gaussian.mean.toArray()[0] for gaussian in model.gaussians])
+    variances = np.array([gaussian.cov.toArray()[0, 0] for gaussian in model.gaussians])
+    if not np.isfinite([weights, means, variances]).all():
+        raise ColumnDataError(
+            "Spark ML's mixture has parameters that are not finite, as some values are too far out for its arithmetic",
+            remedy="Fit the column with another method",
+        )
+    mixture = Mixture(weights, means, np.sqrt(np.maximum(variances, VARIANCE_FLOOR)))
+    summary = model.summary
+    return mixture, summary.logLikelihood / points.total_weight, summary.numIter < max_iter
+
+
+def _rows(points: WeightedPoints) -> pa.Table:
+    """Return two rows a point; no two are the same, so that no component is left without variance."""
+    stds = np.sqrt(np.maximum(points.spreads, VARIANCE_FLOOR))
+    positions = np.concatenate([points.positions - stds, points.positions + stds])
+    return pa.table({_POSITION: positions, _WEIGHT: np.tile(points.weights / 2, 2)})
