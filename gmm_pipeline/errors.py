@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class PipelineError(Exception):
@@ -40,6 +41,17 @@ class PipelineError(Exception):
         return f"{where}{self.problem}{count}{next_step}"
 
 
+@contextmanager
+def in_column(name: str) -> Iterator[None]:
+    """Name the column in errors that come from where columns have no names."""
+    try:
+        yield
+    except PipelineError as error:
+        if error.column is None:
+            raise type(error)(error.problem, column=name, rows=error.rows, remedy=error.remedy) from error
+        raise
+
+
 class SourceError(PipelineError):
     """The table to read is missing, empty, or has column names that cannot be told apart."""
 
@@ -50,6 +62,10 @@ class UnsupportedTypeError(PipelineError):
 
 class ColumnDataError(PipelineError):
     """Values of a column cannot be processed."""
+
+
+class OffGridError(ColumnDataError):
+    """Numbers lie between the values of the grid that a column's coordinate was learned from."""
 
 
 class SettingsError(PipelineError):

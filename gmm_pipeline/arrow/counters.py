@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as pat
 
 from gmm_pipeline.arrow.numbers import NumberBatch
 from gmm_pipeline.arrow.types import plain_labels
-from gmm_pipeline.core.coordinate import Coordinate
+from gmm_pipeline.core.coordinate import Coordinate, Numbers, numbers_of
 from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.sketch import GridCounter, Label, LabelCounts, Specials, Tally
-from gmm_pipeline.core.values import ValueCounter
+from gmm_pipeline.core.grid_counts import GridCounter
+from gmm_pipeline.core.heavy import HeavyCounter
+from gmm_pipeline.core.sketch import Label, LabelCounts, NumberSample, Specials, Tally
+from gmm_pipeline.core.values import ValueCounter, ValueCounts
+from gmm_pipeline.errors import ColumnDataError
 
 
 class RowCounter(Protocol):
@@ -30,11 +32,31 @@ class RowCounter(Protocol):
         ...
 
 
+class NumberSampler:
+    """Counts the distinct numbers of a numeric column, and finds those that hold many rows."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._values = ValueCounter(dtype)
+        self._heavy = HeavyCounter(dtype)
+        self._specials = Specials()
+
+    def add(self, array: pa.Array) -> None:
+        """Count the rows of an array."""
+        numbers, specials = NumberBatch.of(array).split()
+        self._specials = self._specials.merge(specials)
+        self._values.add(numbers)
+        self._heavy.add(numbers)
+
+    def tally(self) -> Tally:
+        """Return what was counted so far."""
+        return Tally(self._specials, NumberSample(self._values.counts(), self._heavy.candidates()))
+
+
 class DistinctNumberCounter:
     """Counts the distinct numbers of a numeric column."""
 
-    def __init__(self, arrow_type: pa.DataType) -> None:
-        self._values = ValueCounter(np.dtype(np.int64 if pat.is_integer(arrow_type) else np.float64))
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._values = ValueCounter(dtype)
         self._specials = Specials()
 
     def add(self, array: pa.Array) -> None:
@@ -48,11 +70,52 @@ class DistinctNumberCounter:
         return Tally(self._specials, self._values.counts())
 
 
-class GridNumberCounter:
-    """Counts the numbers of a numeric column on a grid."""
+class MinimumCounter:
+    """Finds the smallest finite number of a numeric column."""
 
-    def __init__(self, grid: Grid, coordinate: Coordinate) -> None:
-        self._cells = GridCounter(grid, coordinate)
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._smallest = ValueCounts.none(dtype)
+
+    def add(self, array: pa.Array) -> None:
+        """Count the rows of an array."""
+        numbers, _ = NumberBatch.of(array).split()
+        if numbers.size:
+            one = ValueCounts(numbers_of([numbers.min()], numbers.dtype), np.ones(1, dtype=np.int64))
+            merged = self._smallest.merge(one)
+            self._smallest = ValueCounts(merged.values[:1], merged.counts[:1])
+
+    def tally(self) -> Tally:
+        """Return the smallest number so far; the counts of rows mean nothing."""
+        return Tally(Specials(), self._smallest)
+
+
+class RefusedCounter:
+    """Counts the rows whose numbers a coordinate refuses."""
+
+    def __init__(self, coordinate: Coordinate, dtype: np.dtype[Any]) -> None:
+        self._coordinate = coordinate
+        self._dtype = dtype
+        self._rows = 0
+
+    def add(self, array: pa.Array) -> None:
+        """Count the rows of an array."""
+        numbers, _ = NumberBatch.of(array).split()
+        try:
+            self._coordinate.forward(numbers)
+        except ColumnDataError as error:
+            self._rows += error.rows or 0
+
+    def tally(self) -> Tally:
+        """Return their number as that of one value."""
+        rows = np.array([self._rows], dtype=np.int64)
+        return Tally(Specials(), ValueCounts(numbers_of([0], self._dtype), rows))
+
+
+class GridNumberCounter:
+    """Counts the numbers of a numeric column on a grid, but for some that it counts one by one."""
+
+    def __init__(self, grid: Grid, coordinate: Coordinate, apart: Numbers) -> None:
+        self._cells = GridCounter(grid, coordinate, apart)
         self._specials = Specials()
 
     def add(self, array: pa.Array) -> None:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pat
 from numpy.typing import NDArray
 
+from gmm_pipeline.arrow.numeric_types import from_numbers, to_numbers
 from gmm_pipeline.core.coordinate import Numbers
 from gmm_pipeline.core.sketch import Specials
-from gmm_pipeline.errors import ColumnDataError
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,11 @@ class NumberBatch:
 
     @classmethod
     def of(cls, array: pa.Array) -> NumberBatch:
-        """Take an Arrow array of any integer or floating-point type."""
-        nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
-        filled = array.fill_null(0) if array.null_count else array
-        wide = pa.int64() if pat.is_integer(array.type) else pa.float64()
-        if pat.is_uint64(array.type):
-            _refuse_large(filled)
-        return cls(filled.cast(wide).to_numpy(zero_copy_only=False), nulls)
+        """Take an Arrow array of any type that holds numbers."""
+        if not array.null_count:
+            return cls(to_numbers(array), None)
+        nulls = array.is_null().to_numpy(zero_copy_only=False)
+        return cls(to_numbers(array.fill_null(from_numbers(np.zeros(1, dtype=np.int64), None, array.type)[0])), nulls)
 
     def finite(self) -> NDArray[np.bool_] | None:
         """Return which rows hold a finite number, shape (n,); None when all do."""
@@ -64,13 +60,3 @@ class NumberBatch:
             negative_infinities=int(np.count_nonzero(np.isneginf(others))),
         )
         return self.numbers[usable], specials
-
-
-def _refuse_large(array: pa.Array) -> None:
-    large = pc.sum(pc.greater(array, pa.scalar((1 << 63) - 1, pa.uint64()))).as_py()
-    if large:
-        raise ColumnDataError(
-            "integers of 2**63 and more cannot be encoded as numbers",
-            rows=large,
-            remedy="Encode the column as categories (kind = categorical), cast it to float64, or leave it out",
-        )

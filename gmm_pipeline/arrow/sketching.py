@@ -1,24 +1,35 @@
-"""Sketching of a column in one pass, or two where many distinct values show up late; the same for every engine."""
+"""Sketching of a column: a pass over a sample, and one over all rows unless that was enough; for every engine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol, TypeVar
 
-import pyarrow.types as pat
+import numpy as np
+import pyarrow as pa
 
-from gmm_pipeline.arrow.counters import DistinctNumberCounter, GridNumberCounter, LabelCounter, RowCounter
-from gmm_pipeline.arrow.types import Reading, integer_bounds, reading_of
-from gmm_pipeline.core.coordinate import Coordinate, IntegerCoordinate, RealCoordinate
+from gmm_pipeline.arrow.counters import (
+    DistinctNumberCounter,
+    GridNumberCounter,
+    LabelCounter,
+    MinimumCounter,
+    NumberSampler,
+    RefusedCounter,
+    RowCounter,
+)
+from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
+from gmm_pipeline.arrow.types import Reading, reading_of, value_type
+from gmm_pipeline.core.coordinate import Coordinate, LogCoordinate, Numbers, PlainCoordinate, numbers_of
 from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.sketch import Sketch, Tally
+from gmm_pipeline.core.grid_counts import GridCounts
+from gmm_pipeline.core.sketch import NumberSample, Sketch, Tally
 from gmm_pipeline.core.values import ValueCounts
+from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pyarrow as pa
+B = TypeVar("B")
 
 SAMPLE_WINDOWS = 64
 WINDOW_ROWS = 1 << 18
@@ -45,46 +56,115 @@ def sample_windows(rows: int) -> tuple[list[range], list[range]]:
     return windows, [gap for gap in between if gap]
 
 
-def sketch_column(field: pa.Field, rows: int, kind: str, count: CountingPass) -> Sketch:
+@dataclass(frozen=True)
+class SketchRequest:
+    """How a column is to be sketched.
+
+    Parameters
+    ----------
+    kind : str
+        The setting of that name.
+    atoms : tuple
+        The declared atoms, as the settings give them; numbers, or dates as text.
+    log : bool
+        Whether its numbers are positioned by their logarithms.
+    infinities : bool
+        Whether infinities are taken; they are atoms of their own then.
+    """
+
+    kind: str = "auto"
+    atoms: tuple[Any, ...] = ()
+    log: bool = False
+    infinities: bool = True
+
+
+def declared_numbers(field: pa.Field, atoms: Sequence[Any]) -> Numbers:
+    """Return declared atoms as sorted distinct numbers of a column; raise SettingsError if one is none."""
+    plain = value_type(field.type)
+    kind = numeric_type(plain)
+    if kind is None:
+        if atoms:
+            raise SettingsError(
+                f"atoms are given for a column of type {field.type}",
+                column=field.name,
+                remedy="Categories are atoms anyway; leave the setting out",
+            )
+        return np.empty(0)
+    return numbers_of(sorted({number_of(atom, plain, field.name) for atom in atoms}), kind.dtype)
+
+
+def sketch_column(field: pa.Field, rows: int, request: SketchRequest, count: CountingPass) -> Sketch:
     """Sketch a column.
 
     Parameters
     ----------
     field : pyarrow.Field
     rows : int
-    kind : str
-        The setting of that name.
+    request : SketchRequest
     count : CountingPass
 
     Raises
     ------
-    UnsupportedTypeError, ColumnDataError
+    UnsupportedTypeError, SettingsError, ColumnDataError
     """
-    if reading_of(field, kind) is Reading.LABELS:
-        return Sketch(count(LabelCounter, [range(rows)]), None)
-    counter = partial(DistinctNumberCounter, field.type)
+    if reading_of(field, request.kind) is Reading.LABELS:
+        sketch = Sketch(count(LabelCounter, [range(rows)]), None)
+    else:
+        sketch = _sketch_numbers(field, rows, request, count)
+    specials = sketch.tally.specials
+    infinite = specials.positive_infinities + specials.negative_infinities
+    if infinite and not request.infinities:
+        raise ColumnDataError(
+            "holds infinities", rows=infinite, remedy="Replace them, or set infinities = keep to make atoms of them"
+        )
+    return sketch
+
+
+def _sketch_numbers(field: pa.Field, rows: int, request: SketchRequest, count: CountingPass) -> Sketch:
+    numeric = numeric_type(value_type(field.type))
+    if numeric is None:
+        raise TypeError(f"{field.type} holds no numbers")
     windows, rest = sample_windows(rows)
-    sample = count(counter, windows)
-    if _values(sample).exact:
-        whole = sample.merge(count(counter, rest)) if rest else sample
-        if _values(whole).exact:
-            return Sketch(whole, _coordinate(field.type, _values(whole)))
-        sample = whole
-    coordinate = _coordinate(field.type, _values(sample))
-    grid = Grid.around(coordinate.forward(_values(sample).values), _values(sample).counts.astype(float))
-    return Sketch(count(partial(GridNumberCounter, grid, coordinate), [range(rows)]), coordinate)
+    first = count(partial(NumberSampler, numeric.dtype), windows)
+    sample = _body(first, NumberSample)
+    whole = Tally(first.specials, sample.values)
+    if sample.values.exact and rest:
+        whole = whole.merge(count(partial(DistinctNumberCounter, numeric.dtype), rest))
+    values = _body(whole, ValueCounts)
+    plain = numeric.coordinate(values.values)
+    if values.exact:
+        return Sketch(whole, _positioned(plain, values.values[:1], request))
+    minimum = values.values[:1]
+    if request.log:
+        minimum = _body(count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts).values
+    wanted = declared_numbers(field, request.atoms)
+    apart = numbers_of(np.union1d(sample.heavy, wanted), numeric.dtype)
+    try:
+        return _on_grid(_positioned(plain, minimum, request), values, apart, wanted, rows, count)
+    except OffGridError:
+        return _on_grid(_positioned(plain.relaxed(), minimum, request), values, apart, wanted, rows, count)
+    except ColumnDataError as error:
+        refused = count(partial(RefusedCounter, plain, numeric.dtype), [range(rows)])
+        raise ColumnDataError(error.problem, rows=refused.rows, remedy=error.remedy) from error
 
 
-def _values(tally: Tally) -> ValueCounts:
-    if not isinstance(tally.body, ValueCounts):
-        raise TypeError("a tally of numbers was expected")
+def _on_grid(
+    coordinate: Coordinate, values: ValueCounts, apart: Numbers, wanted: Numbers, rows: int, count: CountingPass
+) -> Sketch:
+    """Count a column on a grid that is placed by a sample of its values."""
+    grid = Grid.around(coordinate.forward(values.values), values.counts.astype(float))
+    counted = count(partial(GridNumberCounter, grid, coordinate, apart), [range(rows)])
+    body = _body(counted, GridCounts).settled(coordinate, wanted)
+    return Sketch(Tally(counted.specials, body), coordinate)
+
+
+def _positioned(plain: PlainCoordinate, minimum: Numbers, request: SketchRequest) -> Coordinate:
+    if not request.log or not minimum.size:
+        return plain
+    return LogCoordinate.above(plain, float(plain.forward(minimum)[0]))
+
+
+def _body(tally: Tally, form: type[B]) -> B:
+    if not isinstance(tally.body, form):
+        raise TypeError(f"a tally of {form.__name__} was expected")
     return tally.body
-
-
-def _coordinate(arrow_type: pa.DataType, values: ValueCounts) -> Coordinate:
-    if not pat.is_integer(arrow_type):
-        return RealCoordinate()
-    lowest, highest = integer_bounds(arrow_type)
-    if not values.values.size:
-        return IntegerCoordinate(0, lowest, highest)
-    return IntegerCoordinate.around(values.values, lowest, highest)

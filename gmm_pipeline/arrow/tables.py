@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.codecs import ColumnCodec, Encoded
+from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
 from gmm_pipeline.arrow.types import value_type
 from gmm_pipeline.errors import ColumnDataError, SourceError
@@ -84,8 +84,8 @@ def encode_arrays(arrays: Mapping[str, Iterator[pa.Array]], codecs: Codecs, pool
         yield batch
 
 
-def decode_batch(batch: pa.RecordBatch, codecs: Codecs) -> pa.RecordBatch:
-    """Decode narrow or wide rows of some columns to the columns' own types.
+def decode_batches(batches: Iterable[pa.RecordBatch], codecs: Codecs) -> Iterator[pa.RecordBatch]:
+    """Decode consecutive narrow or wide rows of some columns to the columns' own types.
 
     Raises
     ------
@@ -94,8 +94,11 @@ def decode_batch(batch: pa.RecordBatch, codecs: Codecs) -> pa.RecordBatch:
     ColumnDataError
         If there are nulls, or ranks that no mode has, or rows that do not have just one rank.
     """
-    arrays = [codec.decode(_encoded(batch, column, codec)) for column, codec in codecs.items()]
-    return pa.RecordBatch.from_arrays(arrays, schema=decoded_schema(codecs))
+    row = 0
+    for batch in batches:
+        arrays = [codec.decode(_encoded(batch, column, codec), row) for column, codec in codecs.items()]
+        row += batch.num_rows
+        yield pa.RecordBatch.from_arrays(arrays, schema=decoded_schema(codecs))
 
 
 def widened(batch: pa.RecordBatch, codecs: Codecs) -> pa.RecordBatch:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, numeric_type
 from gmm_pipeline.errors import UnsupportedTypeError
 
 
@@ -32,16 +36,16 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
         If the type cannot be encoded, or not as the kind asks.
     """
     plain = value_type(field.type)
-    numeric = pat.is_integer(plain) or pat.is_floating(plain)
+    numeric = numeric_type(plain) is not None
     textual = pat.is_string(plain) or pat.is_large_string(plain) or pat.is_string_view(plain)
     if not (numeric or textual or pat.is_boolean(plain) or pat.is_null(plain)):
         raise UnsupportedTypeError(
             f"type {field.type} cannot be encoded",
             column=field.name,
-            remedy="Leave the column out (--columns), or cast it to a number, a string or a boolean",
+            remedy="Leave the column out (--columns), or cast it to a number, a date, a string or a boolean",
         )
     if kind == "categorical" or not numeric or pat.is_dictionary(field.type):
-        if kind in {"continuous", "mixed"}:
+        if kind not in {"auto", "categorical"}:
             raise UnsupportedTypeError(
                 f"type {field.type} has no numbers for kind = {kind}",
                 column=field.name,
@@ -52,25 +56,23 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
 
 
 def plain_labels(array: pa.Array) -> pa.Array:
-    """Return labels as plain values that Arrow's kernels can count and look up; −0.0 as 0.0."""
+    """Return labels as plain values that Arrow's kernels can count and look up; −0.0 as 0.0, dates as integers."""
     if pat.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pat.is_string_view(array.type):
+        return array.cast(pa.string())
+    if counts_units(array.type):
+        batch = NumberBatch.of(array)
+        return pa.array(batch.numbers, mask=batch.nulls)
     if pat.is_float16(array.type):
         array = array.cast(pa.float32())
     return pc.add(array, pa.scalar(0.0, array.type)) if pat.is_floating(array.type) else array
 
 
-def integer_bounds(arrow_type: pa.DataType) -> tuple[int, int]:
-    """Return the lowest and the highest integer of a type, within those of int64."""
-    if pat.is_signed_integer(arrow_type):
-        return -(1 << (arrow_type.bit_width - 1)), (1 << (arrow_type.bit_width - 1)) - 1
-    return 0, (1 << min(arrow_type.bit_width, 63)) - 1
-
-
-def type_precision(arrow_type: pa.DataType) -> float:
-    """Return the relative precision of a floating-point type; 0 for integers."""
-    if pat.is_float16(arrow_type):
-        return 2.0**-10
-    if pat.is_float32(arrow_type):
-        return 2.0**-23
-    return 2.0**-52 if pat.is_float64(arrow_type) else 0.0
+def labels_of(values: list[Any], field: pa.Field) -> pa.Array:
+    """Return plain labels in the type of a column's values."""
+    plain = value_type(field.type)
+    if not counts_units(plain):
+        return pa.array(values, pa.string() if pat.is_string_view(plain) else plain)
+    nulls = np.array([value is None for value in values], dtype=np.bool_)
+    return from_numbers(np.array([value or 0 for value in values], dtype=np.int64), nulls, plain)

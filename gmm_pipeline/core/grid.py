@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CELL_BITS = 10
 """Cells per octave and side: 2**CELL_BITS."""
-OFFSET_BITS = 20
-"""An offset within a cell is a multiple of 2**-OFFSET_BITS of the cell's width; sums in int64 hold 2**43 rows."""
+OFFSET_BITS = 15
+"""Offsets within a cell are multiples of 2**-OFFSET_BITS of its width; sums of their squares hold 2**33 rows."""
 OCTAVES = 500
 """Octaves on each side; squares of values within them are finite."""
 CELLS = 2 * OCTAVES << CELL_BITS
@@ -63,8 +63,9 @@ def count_cells(
     inverse_scale: float,
     counts: NDArray[np.int64],
     offset_sums: NDArray[np.int64],
+    square_sums: NDArray[np.int64],
 ) -> None:
-    """Add finite values to the counts and offset sums of their cells; the outermost take all that lies beyond."""
+    """Add finite values to the counts and sums of their cells; the outermost cells take all that lies beyond."""
     buffer = np.empty(1, dtype=np.float64)
     bits = buffer.view(np.int64)
     for i in range(values.size):
@@ -74,4 +75,6 @@ def count_cells(
         from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
         cell = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
         counts[cell] += 1
-        offset_sums[cell] += (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK
+        offset = (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK
+        offset_sums[cell] += offset
+        square_sums[cell] += offset * offset

@@ -3,46 +3,64 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import Coordinate
-from gmm_pipeline.core.fitting import MixtureFit, fit_mixture
+from gmm_pipeline.core.fitting import FEW_ROWS, MixtureFit
+from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.modes import (
     HALF_WIDTH_STDS,
+    REACH,
     AtomMode,
     ColumnModel,
-    Extremes,
+    EncodingRules,
     FitSummary,
     GaussianMode,
-    ModeChoice,
-    ValueDtype,
+    RestMode,
+    TailMode,
 )
+from gmm_pipeline.core.point_masses import AtomChoice
 from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.sketch import GridCounts, Label, LabelCounts, Sketch, Specials
+from gmm_pipeline.core.sketch import Label, LabelCounts, Sketch, Specials
+from gmm_pipeline.core.tails import tail_modes
 from gmm_pipeline.errors import ColumnDataError
 
-_FLOAT32_PRECISION = 2.0**-24
-_QUARTER_STEP = 0.25
-_FLOAT32_SAFE = 2.0**-10
+Fitter: TypeAlias = Callable[[WeightedPoints], MixtureFit]
+"""Fits a mixture to weighted points."""
+Keep: TypeAlias = Callable[[Mixture, WeightedPoints], NDArray[np.bool_]]
+"""Tells which components of a mixture that was fitted to points take rows, shape (n_components,)."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A mixture was still improving when its iterations were used up."""
+
+
+@dataclass(frozen=True)
+class ContinuousPart:
+    """The modes of the numbers that are no atoms, and how they were fitted."""
+
+    gaussians: tuple[GaussianMode, ...] = ()
+    dropped: tuple[GaussianMode, ...] = ()
+    tails: tuple[TailMode, ...] = ()
+    fit: FitSummary | None = None
 
 
 def model_column(
     sketch: Sketch,
     column: str,
+    choice: AtomChoice,
+    part: ContinuousPart,
+    rules: EncodingRules,
     *,
-    max_modes: int = 10,
-    most_atoms: int | None = None,
-    min_weight: float = 0.005,
-    seed: int = 0,
-    mode_choice: ModeChoice = "sample",
-    extremes: Extremes = "keep",
-    value_dtype: ValueDtype | None = None,
+    max_categories: int | None = None,
+    stand_in: Label | None = None,
 ) -> ColumnModel:
-    """Fit a column's modes to its sketch.
-
-    Categories, and numbers with at most `most_atoms` distinct values, become atoms; other numbers a mixture of at most
-    `max_modes` Gaussian modes. Nulls, NaN and infinities are atoms of their own wherever they occur.
+    """Put the modes of a column together.
 
     Parameters
     ----------
@@ -50,42 +68,163 @@ def model_column(
         Of at least one row.
     column : str
         The column's name, which also keys its draws.
-    max_modes : int
-    most_atoms : int, optional
-        As `max_modes` when left out.
-    min_weight : float
-        Gaussian modes of a smaller weight are dropped.
-    seed : int
-    mode_choice, extremes : ModeChoice, Extremes
-    value_dtype : ValueDtype, optional
-        Chosen by the column's grid when left out.
+    choice : AtomChoice
+        Which numbers are atoms.
+    part : ContinuousPart
+        The modes of the others.
+    rules : EncodingRules
+    max_categories : int, optional
+        Most modes of categories: the rarest share one, if there are more.
+    stand_in : Label, optional
+        What that mode decodes to.
     """
-    atoms = _special_atoms(sketch.tally.specials, sketch.rows)
-    gaussians: tuple[GaussianMode, ...] = ()
-    summary = None
-    needed: ValueDtype = "float32"
-    values = _values_as_atoms(sketch, max_modes if most_atoms is None else most_atoms)
-    if values is not None:
-        atoms += values
-    else:
-        points = sketch.points()
-        fit = fit_mixture(points, max_modes, min_weight=min_weight, seed=seed)
-        _refuse_unreachable(fit, points)
-        gaussians = _gaussian_modes(fit)
-        summary = _summary(fit)
-        needed = _narrowest_dtype(gaussians, points, sketch.coordinate)
+    values, rest = _valued_atoms(sketch, choice, max_categories)
+    reason = choice.reason
+    if rest is not None:
+        rest = replace(rest, stand_in=stand_in)
+        rows = round(rest.weight * sketch.rows)
+        reason += f", of which the {len(rest.labels):,} rarest ({rows:,} rows) share a mode"
     return ColumnModel(
         column=column,
         rows=sketch.rows,
-        gaussians=gaussians,
-        atoms=atoms,
+        kind=choice.kind,
+        reason=reason,
+        gaussians=part.gaussians,
+        dropped=part.dropped,
+        tails=part.tails,
+        atoms=_special_atoms(sketch.tally.specials, sketch.rows) + values,
+        rest=rest,
         coordinate=sketch.coordinate,
-        fit=summary,
-        seed=seed,
-        mode_choice=mode_choice,
-        extremes=extremes,
-        value_dtype=value_dtype or needed,
+        range=_range(sketch, choice) if part.gaussians or part.tails else (math.inf, -math.inf),
+        fit=part.fit,
+        rules=rules,
     )
+
+
+def all_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
+    """Keep every component."""
+    del points
+    return np.ones(mixture.n_components, dtype=np.bool_)
+
+
+def held_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
+    """Keep components that reach at least `FEW_ROWS` rows: those on a far outlier alone are no modes; tails hold it."""
+    with np.errstate(over="ignore"):
+        distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (HALF_WIDTH_STDS * mixture.stds)
+    rows = points.weights @ (distances <= REACH)
+    kept: NDArray[np.bool_] = (rows >= FEW_ROWS) | (rows == rows.max())
+    return kept
+
+
+def heavy_components(mixture: Mixture, points: WeightedPoints, min_weight: float) -> NDArray[np.bool_]:
+    """Keep components of more than that weight; the heaviest in any case."""
+    del points
+    kept: NDArray[np.bool_] = mixture.weights > min(min_weight, np.nextafter(mixture.weights.max(), 0.0))
+    return kept
+
+
+def likely_components(mixture: Mixture, points: WeightedPoints, min_weight: float) -> NDArray[np.bool_]:
+    """Keep heavy components that are the likeliest at some point; all heavy ones if none of them is."""
+    heavy = heavy_components(mixture, points, min_weight)
+    winners = np.argmax(mixture.weighted_log_densities(points.positions), axis=1)
+    kept = heavy & np.isin(np.arange(mixture.n_components), winners)
+    return kept if kept.any() else heavy
+
+
+def gaussian_part(
+    sketch: Sketch, column: str, choice: AtomChoice, fit: Fitter, *, keep: Keep, tails: bool
+) -> ContinuousPart:
+    """Fit the numbers that are no atoms by Gaussian modes, and tails where those do not reach.
+
+    Parameters
+    ----------
+    sketch : Sketch
+    column : str
+        Named in the warning of a fit that has not converged.
+    choice : AtomChoice
+    fit : Fitter
+    keep : Keep
+    tails : bool
+        Whether tails take what Gaussian modes do not reach.
+    """
+    points = sketch.points(without=choice.values)
+    if not points.total_weight:
+        return ContinuousPart()
+    fitted = fit(points)
+    if not fitted.converged:
+        gain = fitted.history[-1] - fitted.history[-2] if fitted.n_iter > 1 else math.nan
+        warnings.warn(
+            f"column {column!r}: the mixture was still improving by {gain:.1e} a step after {fitted.n_iter} steps",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    kept = keep(fitted.mixture, points)
+    modes = _gaussian_modes(fitted)
+    gaussians = tuple(mode for mode, stays in zip(modes, kept, strict=True) if stays)
+    return ContinuousPart(
+        gaussians=gaussians,
+        dropped=tuple(mode for mode, stays in zip(modes, kept, strict=True) if not stays),
+        tails=tail_modes(gaussians, sketch.extents(choice.values), sketch.rows) if tails else (),
+        fit=FitSummary(
+            fitted.mean_log_likelihood if sketch.complete else _mean_log_likelihood(fitted.mixture, points),
+            fitted.n_iter,
+            fitted.converged,
+            fitted.n_points,
+            tuple(fitted.history.tolist()),
+        ),
+    )
+
+
+def _mean_log_likelihood(mixture: Mixture, points: WeightedPoints) -> float:
+    """Return the mean log density of rows spread around points: half of them a standard deviation to either side."""
+    distances = np.sqrt(points.spreads)
+    rows = np.concatenate([points.positions - distances, points.positions + distances])
+    return mixture.mean_log_likelihood(rows, np.tile(points.weights, 2))
+
+
+def uniform_part(sketch: Sketch, choice: AtomChoice) -> ContinuousPart:
+    """Return one range from the smallest to the largest number that is no atom, written from −1 to 1."""
+    points = sketch.points(without=choice.values)
+    if not points.total_weight:
+        return ContinuousPart()
+    low, high = sketch.extents(choice.values).range
+    return ContinuousPart(tails=(TailMode(low, high, low, 0, 1.0, points.total_weight / sketch.rows),))
+
+
+def _range(sketch: Sketch, choice: AtomChoice) -> tuple[float, float]:
+    """Return the smallest and largest coordinate, of atoms as well unless they are too far out to have any."""
+    low, high = sketch.extents(choice.values).range
+    if sketch.coordinate is None:
+        return low, high
+    try:
+        atoms = sketch.coordinate.forward(choice.values)
+    except ColumnDataError:
+        return low, high
+    return float(atoms.min(initial=low)), float(atoms.max(initial=high))
+
+
+def _valued_atoms(
+    sketch: Sketch, choice: AtomChoice, max_categories: int | None
+) -> tuple[tuple[AtomMode, ...], RestMode | None]:
+    """Return an atom for each category or chosen number, in their order, and the mode of the rarest categories."""
+    body = sketch.tally.body
+    if not isinstance(body, LabelCounts):
+        counts = dict(zip(sketch.numbers.values.tolist(), sketch.numbers.counts.tolist(), strict=True))
+        values = choice.values.tolist()
+        return tuple(AtomMode(value, counts.get(value, 0) / sketch.rows) for value in values), None
+    shares = body.counts / sketch.rows
+    frequent = np.ones(len(body.labels), dtype=np.bool_)
+    if max_categories is not None and len(body.labels) > max_categories:
+        frequent[np.argsort(-body.counts, kind="stable")[max_categories - 1 :]] = False
+    atoms = tuple(AtomMode(body.labels[i], float(shares[i])) for i in np.flatnonzero(frequent))
+    return atoms, _rest(body.labels, shares, np.flatnonzero(~frequent))
+
+
+def _rest(labels: tuple[Label, ...], shares: NDArray[np.float64], rare: NDArray[np.int64]) -> RestMode | None:
+    if not rare.size:
+        return None
+    weight = float(shares[rare].sum())
+    return RestMode(tuple(labels[i] for i in rare), tuple((shares[rare] / weight).tolist()), weight)
 
 
 def _special_atoms(specials: Specials, rows: int) -> tuple[AtomMode, ...]:
@@ -98,61 +237,7 @@ def _special_atoms(specials: Specials, rows: int) -> tuple[AtomMode, ...]:
     return tuple(AtomMode(value, count / rows) for value, count in counted if count)
 
 
-def _values_as_atoms(sketch: Sketch, most: int) -> tuple[AtomMode, ...] | None:
-    """Return an atom for each category or each of few numbers; None where a mixture is called for."""
-    body = sketch.tally.body
-    if isinstance(body, GridCounts):
-        return None
-    if isinstance(body, LabelCounts):
-        values: list[Label] = list(body.labels)
-    elif body.values.size <= most:
-        values = body.values.tolist()
-    else:
-        return None
-    return tuple(
-        AtomMode(value, count / sketch.rows) for value, count in zip(values, body.counts.tolist(), strict=True)
-    )
-
-
-def _refuse_unreachable(fit: MixtureFit, points: WeightedPoints) -> None:
-    """Raise ColumnDataError for values so far out that float64 cannot hold their distance in units of any mode."""
-    mixture = fit.mixture
-    with np.errstate(over="ignore"):
-        distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (HALF_WIDTH_STDS * mixture.stds)
-    far = ~np.isfinite(distances.min(axis=1))
-    if far.any():
-        raise ColumnDataError(
-            "values lie too far from the others for float64 to hold both",
-            rows=int(points.weights[far].sum()),
-            remedy="Replace them by null, take logarithms, or leave the column out",
-        )
-
-
 def _gaussian_modes(fit: MixtureFit) -> tuple[GaussianMode, ...]:
     mixture = fit.mixture
     parameters = zip(mixture.weights.tolist(), mixture.means.tolist(), mixture.stds.tolist(), strict=True)
     return tuple(GaussianMode(*parameter) for parameter in parameters)
-
-
-def _summary(fit: MixtureFit) -> FitSummary:
-    return FitSummary(fit.mean_log_likelihood, fit.n_iter, fit.converged, fit.n_points, tuple(fit.history.tolist()))
-
-
-def _narrowest_dtype(
-    gaussians: tuple[GaussianMode, ...], points: WeightedPoints, coordinate: Coordinate | None
-) -> ValueDtype:
-    """Return float32 if it tells the column's values apart in the units of any of its modes.
-
-    On a grid these are neighbours at the largest distance from a mode. Elsewhere, the widest mode must resolve a small
-    part of the narrowest one's width: it may be the only one that reaches values in between.
-    """
-    means = np.array([mode.mean for mode in gaussians])
-    with np.errstate(over="ignore"):
-        furthest = float(max(points.positions[-1] - means.min(), means.max() - points.positions[0]))
-    narrowest, widest = min(mode.std for mode in gaussians), max(mode.std for mode in gaussians)
-    if coordinate is not None and coordinate.step:
-        enough = furthest * _FLOAT32_PRECISION < _QUARTER_STEP * coordinate.step
-    else:
-        resolution = max(HALF_WIDTH_STDS * widest, furthest) * _FLOAT32_PRECISION
-        enough = resolution < _FLOAT32_SAFE * narrowest
-    return "float32" if enough else "float64"

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.robust import center_and_scale
 
+NEIGHBOURS = 5
+"""Values on either side of one that tell what weight is usual around it."""
 _FURTHEST = 2.0**500
 
 
@@ -78,3 +80,30 @@ class WeightedPoints:
         spreads = np.add.reduceat(self.weights * (self.spreads + within), starts) / weights_or_one
         held = weights > 0
         return WeightedPoints(means[held], weights[held], spreads[held])
+
+
+def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each point the median weight of the `NEIGHBOURS` nearest on either side, shape (n,); 0 if alone."""
+    if weights.size <= 1:
+        return np.zeros(weights.size)
+    padded = np.pad(weights, NEIGHBOURS, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1)
+    return np.nanmedian(np.delete(windows, NEIGHBOURS, axis=1), axis=1)
+
+
+@dataclass(frozen=True)
+class Extents:
+    """Where rows lie: from `lows` to `highs`, as many as `weights`, each of shape (n,)."""
+
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Where they begin and end; (+inf, −inf) when there are none."""
+        return float(self.lows.min(initial=np.inf)), float(self.highs.max(initial=-np.inf))
+
+    def within(self, low: float, high: float) -> float:
+        """Return the weight of what may lie between two coordinates."""
+        return float(self.weights[(self.highs >= low) & (self.lows <= high)].sum())

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.codec import Gaussians, mode_probabilities
+from gmm_pipeline.core.coordinate import numbers_of
 from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.mode_table import ModeTable, likeliest, mode_outside, mode_probabilities, mode_table
 from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.sketch import Sketch
 
@@ -31,50 +32,40 @@ class Ranking:
 
 def rank_modes(model: ColumnModel, sketch: Sketch) -> Ranking:
     """Rank the modes of a model by their expected frequency in the rows of a sketch, ties by mode number."""
-    atom_shares = [atom.weight for atom in model.atoms]
-    frequencies = np.concatenate([_gaussian_frequencies(model, sketch), atom_shares])
+    frequencies = np.array([mode.weight for mode in model.modes], dtype=np.float64)
+    if model.n_continuous:
+        frequencies[: model.n_continuous] = _continuous_frequencies(model, sketch)
     order = np.argsort(-frequencies, kind="stable")
     return Ranking(order, frequencies[order])
 
 
-def _gaussian_frequencies(model: ColumnModel, sketch: Sketch) -> NDArray[np.float64]:
-    """Return the share of rows that each Gaussian mode is expected to get, shape (n_gaussians,)."""
-    if not model.gaussians:
-        return np.empty(0)
-    points = sketch.points()
-    modes = Gaussians.of(model)
-    expect = _expect_sampled if model.mode_choice == "sample" else _expect_likeliest
-    expected = np.zeros(modes.means.size)
-    expect(points.positions, points.weights, modes.means, modes.half_widths, modes.log_factors, expected)
+def _continuous_frequencies(model: ColumnModel, sketch: Sketch) -> NDArray[np.float64]:
+    """Return the share of rows that each Gaussian mode and each tail is expected to get, shape (n_continuous,)."""
+    points = sketch.points(without=numbers_of(model.finite_values, sketch.numbers.values.dtype))
+    expect = _expect_sampled if model.rules.mode_choice == "sample" else _expect_likeliest
+    expected = np.zeros(model.n_continuous)
+    expect(points.positions, points.weights, mode_table(model), expected)
     return expected / sketch.rows
 
 
 @kernel
 def _expect_sampled(
-    positions: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    means: NDArray[np.float64],
-    half_widths: NDArray[np.float64],
-    log_factors: NDArray[np.float64],
-    expected: NDArray[np.float64],
+    positions: NDArray[np.float64], weights: NDArray[np.float64], table: ModeTable, expected: NDArray[np.float64]
 ) -> None:
-    probabilities = np.empty(means.size)
+    probabilities = np.empty(table.means.size)
     for i in range(positions.size):
-        total = mode_probabilities(positions[i], means, half_widths, log_factors, probabilities)
-        for k in range(means.size):
+        total = mode_probabilities(positions[i], table, probabilities)
+        if total == 0.0:
+            expected[mode_outside(positions[i], table)] += weights[i]
+            continue
+        for k in range(table.n_gaussians):
             expected[k] += weights[i] * probabilities[k] / total
 
 
 @kernel
 def _expect_likeliest(
-    positions: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    means: NDArray[np.float64],
-    half_widths: NDArray[np.float64],
-    log_factors: NDArray[np.float64],
-    expected: NDArray[np.float64],
+    positions: NDArray[np.float64], weights: NDArray[np.float64], table: ModeTable, expected: NDArray[np.float64]
 ) -> None:
-    probabilities = np.empty(means.size)
+    probabilities = np.empty(table.means.size)
     for i in range(positions.size):
-        mode_probabilities(positions[i], means, half_widths, log_factors, probabilities)
-        expected[np.argmax(probabilities)] += weights[i]
+        expected[likeliest(positions[i], table, probabilities)] += weights[i]

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Coordinate, Numbers
-from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid, count_cells
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.grid_counts import GridCounts
+from gmm_pipeline.core.points import Extents, WeightedPoints, usual_weights
 from gmm_pipeline.core.values import ValueCounts
+from gmm_pipeline.errors import ColumnDataError
 
-_LARGEST_VARIANCE = 1e300
+_NEARBY_STEPS = 2.5
+_HEAPED = 3.0
+_SMALL_PART = 1e-3
 
 Label = str | int | float | bool
 """A category: the value as Python holds it."""
@@ -64,49 +67,23 @@ class LabelCounts:
 
 
 @dataclass(frozen=True)
-class GridCounts:
-    """Rows and fixed-point offset sums of the cells in use of a grid, with the exact extremes.
+class NumberSample:
+    """What is learned of the numbers of a column before they are counted: distinct values, and those with many rows."""
 
-    Parameters
-    ----------
-    grid : Grid
-    cells : int64 array of shape (n,), strictly increasing
-    counts, offset_sums : int64 arrays of shape (n,)
-    minimum, maximum : float
-        The extreme coordinates; +inf and −inf when there are no rows.
-    """
-
-    grid: Grid
-    cells: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    offset_sums: NDArray[np.int64]
-    minimum: float
-    maximum: float
+    values: ValueCounts
+    heavy: Numbers
 
     @property
     def rows(self) -> int:
-        """Rows that hold a finite number."""
-        return int(self.counts.sum())
+        """Rows that hold one of the values."""
+        return self.values.rows
 
-    def merge(self, other: GridCounts) -> GridCounts:
-        """Return the counts over the rows of both, which have to lie on the same grid."""
-        if self.grid != other.grid:
-            raise ValueError(f"sketches on different grids cannot be merged: {self.grid} and {other.grid}")
-        cells, positions = np.unique(np.concatenate([self.cells, other.cells]), return_inverse=True)
-        sums = np.zeros((2, cells.size), dtype=np.int64)
-        np.add.at(sums[0], positions, np.concatenate([self.counts, other.counts]))
-        np.add.at(sums[1], positions, np.concatenate([self.offset_sums, other.offset_sums]))
-        return GridCounts(
-            self.grid,
-            cells,
-            sums[0],
-            sums[1],
-            min(self.minimum, other.minimum),
-            max(self.maximum, other.maximum),
-        )
+    def merge(self, other: NumberSample) -> NumberSample:
+        """Return what is learned from the rows of both."""
+        return NumberSample(self.values.merge(other.values), np.union1d(self.heavy, other.heavy))
 
 
-Body = ValueCounts | LabelCounts | GridCounts
+Body = ValueCounts | LabelCounts | GridCounts | NumberSample
 
 
 @dataclass(frozen=True)
@@ -158,74 +135,96 @@ class Sketch:
             raise ValueError("together the sketches hold too many distinct values to count them exactly")
         return Sketch(merged, self.coordinate)
 
-    def points(self) -> WeightedPoints:
-        """Return the finite numbers as weighted points in coordinates, sorted."""
+    @property
+    def numbers(self) -> ValueCounts:
+        """The numbers that are counted one by one: all of them where few are distinct, else those with many rows."""
         body = self.tally.body
-        if self.coordinate is None or isinstance(body, LabelCounts):
-            raise ValueError("categories have no coordinates")
+        if isinstance(body, GridCounts):
+            return body.apart
         if isinstance(body, ValueCounts):
-            return _points_of_values(body, self.coordinate)
-        return _points_of_cells(body, self.coordinate.step)
+            return body
+        raise ValueError("categories are no numbers")
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The categories; none for numbers."""
+        return self.tally.body.labels if isinstance(self.tally.body, LabelCounts) else ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every number is counted one by one."""
+        return isinstance(self.tally.body, ValueCounts)
+
+    @property
+    def size(self) -> int:
+        """How many values, cells or categories are counted."""
+        body = self.tally.body
+        if isinstance(body, LabelCounts):
+            return len(body.labels)
+        return self.numbers.values.size + (body.cells.size if isinstance(body, GridCounts) else 0)
+
+    def points(self, without: Numbers | None = None) -> WeightedPoints:
+        """Return the finite numbers as weighted points in coordinates, sorted, except those of `without`."""
+        if self.coordinate is None:
+            raise ValueError("categories have no coordinates")
+        single = self.numbers
+        if without is not None:
+            single = single.select(~np.isin(single.values, without))
+        positions = _coordinates(self.coordinate, single)
+        weights, spreads = single.counts.astype(np.float64), np.zeros(positions.size)
+        body = self.tally.body
+        if isinstance(body, GridCounts):
+            cells, evens = body.points()
+            order = np.argsort(np.concatenate([positions, cells]), kind="stable")
+            positions = np.concatenate([positions, cells])[order]
+            weights = np.concatenate([weights, body.counts.astype(np.float64)])[order]
+            spreads = np.concatenate([spreads, evens])[order]
+        return WeightedPoints(positions, weights, spreads + _rounding_variances(positions, weights, self.coordinate))
+
+    def extents(self, without: Numbers | None = None) -> Extents:
+        """Return where the finite numbers lie, except those of `without`: single values and whole cells."""
+        if self.coordinate is None:
+            raise ValueError("categories have no coordinates")
+        single = self.numbers
+        if without is not None:
+            single = single.select(~np.isin(single.values, without))
+        values = _coordinates(self.coordinate, single)
+        body = self.tally.body
+        if not isinstance(body, GridCounts):
+            return Extents(values, values, single.counts.astype(np.float64))
+        lows, highs = body.extents()
+        counts = np.concatenate([single.counts, body.counts]).astype(np.float64)
+        return Extents(np.concatenate([values, lows]), np.concatenate([values, highs]), counts)
 
 
-def _points_of_values(body: ValueCounts, coordinate: Coordinate) -> WeightedPoints:
-    positions = coordinate.forward(body.values)
-    spreads = np.full(positions.size, _rounding_variance(coordinate.step))
-    return WeightedPoints(positions, body.counts.astype(np.float64), spreads)
+def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.float64]:
+    """Return the coordinates of counted numbers; raise ColumnDataError with the rows of those that have none."""
+    try:
+        return coordinate.forward(numbers.values)
+    except ColumnDataError as error:
+        refused = np.array([_is_refused(coordinate, numbers.values[i : i + 1]) for i in range(numbers.values.size)])
+        raise ColumnDataError(error.problem, rows=numbers.select(refused).rows, remedy=error.remedy) from error
 
 
-def _points_of_cells(body: GridCounts, step: float) -> WeightedPoints:
-    """Put each cell's rows at their mean, with the variance that they are expected to have around it.
+def _is_refused(coordinate: Coordinate, number: Numbers) -> bool:
+    try:
+        coordinate.forward(number)
+    except ColumnDataError:
+        return True
+    return False
 
-    Rows spread over a cell of width h evenly have the variance h²/12; around their own mean it is less by the factor
-    (rows − 1)/rows. What lies on a grid spreads over whole steps, and by its rounding even within one.
+
+def _rounding_variances(
+    positions: NDArray[np.float64], weights: NDArray[np.float64], coordinate: Coordinate
+) -> NDArray[np.float64]:
+    """Return the variance that rounding to a grid hides, shape (n,).
+
+    Where values of the grid are in use side by side, each stands for the interval around it, which keeps components
+    from collapsing on single ones. A value without others nearby stands for itself, and so does one that holds several
+    times the rows of those around it, as round numbers do; components may get far narrower than a step there.
     """
-    edges, widths = body.grid.edges(body.cells)
-    offsets = (body.offset_sums / body.counts + 0.5) / (1 << OFFSET_BITS)
-    rounding = _rounding_variance(step)
-    with np.errstate(over="ignore"):
-        positions = np.clip(edges + widths * offsets, body.minimum, body.maximum)
-        even = np.clip(np.square(widths) / 12 - rounding, 0.0, _LARGEST_VARIANCE)
-    spreads = even * (1.0 - 1.0 / body.counts) + rounding
-    return WeightedPoints(positions, body.counts.astype(np.float64), spreads)
-
-
-def _rounding_variance(step: float) -> float:
-    """Return the variance that rounding to a grid of that step hides: a number stands for the interval around it.
-
-    It keeps components from collapsing on single grid points.
-    """
-    return step * step / 12
-
-
-class GridCounter:
-    """Counts finite numbers on a grid as rows stream by."""
-
-    def __init__(self, grid: Grid, coordinate: Coordinate) -> None:
-        self._grid = grid
-        self._coordinate = coordinate
-        self._counts = np.zeros(CELLS, dtype=np.int64)
-        self._offset_sums = np.zeros(CELLS, dtype=np.int64)
-        self._minimum, self._maximum = np.inf, -np.inf
-
-    def add(self, numbers: Numbers) -> None:
-        """Count finite numbers of shape (n,).
-
-        Raises
-        ------
-        ColumnDataError
-            If the coordinate cannot hold them.
-        """
-        if not numbers.size:
-            return
-        values = self._coordinate.forward(numbers)
-        count_cells(values, self._grid.center, 2.0**-self._grid.exponent, self._counts, self._offset_sums)
-        self._minimum = min(self._minimum, float(values.min()) + 0.0)
-        self._maximum = max(self._maximum, float(values.max()) + 0.0)
-
-    def counts(self) -> GridCounts:
-        """Return what was counted so far."""
-        cells = np.flatnonzero(self._counts)
-        return GridCounts(
-            self._grid, cells, self._counts[cells], self._offset_sums[cells], self._minimum, self._maximum
-        )
+    steps = coordinate.spacing(positions)
+    gaps = np.diff(positions, prepend=-np.inf, append=np.inf)
+    dense = np.minimum(gaps[:-1], gaps[1:]) <= _NEARBY_STEPS * steps
+    heaped = weights > _HEAPED * usual_weights(weights)
+    return np.square(steps) * np.where(dense & ~heaped, 1 / 12, _SMALL_PART * _SMALL_PART)

@@ -18,9 +18,10 @@ from gmm_pipeline.core.kernel import kernel
 
 LIMIT = 1 << 14
 """Most distinct values that are counted exactly."""
+TABLE_SLOTS = 1 << 16
+"""Slots of the hash table of counts."""
 
-_SLOTS = 1 << 16
-_SLOT_MASK = np.uint64(_SLOTS - 1)
+_SLOT_MASK = np.uint64(TABLE_SLOTS - 1)
 _ONE = np.uint64(1)
 _SHIFT = np.uint64(33)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
@@ -53,6 +54,15 @@ class ValueCounts:
         """Rows that hold one of the values."""
         return int(self.counts.sum())
 
+    @classmethod
+    def none(cls, dtype: np.dtype[Any]) -> ValueCounts:
+        """Return the counts of no values."""
+        return cls(np.empty(0, dtype=dtype), np.empty(0, dtype=np.int64))
+
+    def select(self, chosen: NDArray[np.bool_]) -> ValueCounts:
+        """Return some of the values; `chosen` has shape (n,)."""
+        return ValueCounts(self.values[chosen], self.counts[chosen], self.level)
+
     def merge(self, other: ValueCounts) -> ValueCounts:
         """Return the counts over the rows of both."""
         counter = ValueCounter(self.values.dtype)
@@ -62,7 +72,8 @@ class ValueCounts:
 
 
 @kernel
-def _hash(bits: np.uint64) -> np.uint64:
+def hash_of(bits: np.uint64) -> np.uint64:
+    """Return a hash of a value's bits."""
     bits = (bits ^ (bits >> _SHIFT)) * _MIX_1
     bits = (bits ^ (bits >> _SHIFT)) * _MIX_2
     return bits ^ (bits >> _SHIFT)
@@ -74,7 +85,7 @@ def _in_sample(hashed: np.uint64, level: int) -> bool:
 
 
 @kernel
-def _increase(keys: NDArray[np.uint64], counts: NDArray[np.int64], bits: np.uint64, hashed: np.uint64, by: int) -> int:
+def count_up(keys: NDArray[np.uint64], counts: NDArray[np.int64], bits: np.uint64, hashed: np.uint64, by: int) -> int:
     """Add to the count of a value; return 1 if the value is new to the table, else 0."""
     slot = hashed & _SLOT_MASK
     while counts[slot] != 0 and keys[slot] != bits:
@@ -93,9 +104,9 @@ def _thin(keys: NDArray[np.uint64], counts: NDArray[np.int64], level: int) -> in
     counts[:] = 0
     size = 0
     for i in range(held.size):
-        hashed = _hash(held_keys[i])
+        hashed = hash_of(held_keys[i])
         if _in_sample(hashed, level):
-            size += _increase(keys, counts, held_keys[i], hashed, held_counts[i])
+            size += count_up(keys, counts, held_keys[i], hashed, held_counts[i])
     return size
 
 
@@ -111,10 +122,10 @@ def _count(
     """Add values, each `weights[i]` times (a single weight holds for all); return the new size and level."""
     last_weight = weights.size - 1
     for i in range(bits.size):
-        hashed = _hash(bits[i])
+        hashed = hash_of(bits[i])
         if not _in_sample(hashed, level):
             continue
-        size += _increase(keys, counts, bits[i], hashed, weights[min(i, last_weight)])
+        size += count_up(keys, counts, bits[i], hashed, weights[min(i, last_weight)])
         while size > LIMIT:
             level += 1
             size = _thin(keys, counts, level)
@@ -126,8 +137,8 @@ class ValueCounter:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
-        self._keys = np.zeros(_SLOTS, dtype=np.uint64)
-        self._counts = np.zeros(_SLOTS, dtype=np.int64)
+        self._keys = np.zeros(TABLE_SLOTS, dtype=np.uint64)
+        self._counts = np.zeros(TABLE_SLOTS, dtype=np.int64)
         self._size = 0
         self._level = 0
 

@@ -1,9 +1,12 @@
-"""What a generative model has to put out for each column."""
+"""What a generative model has to put out for each column, in the words of the models that are in use."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+Activation = Literal["tanh", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -11,18 +14,58 @@ class Span:
     """Consecutive outputs that share an activation: `tanh` for the value, `softmax` for the one-hot rank."""
 
     width: int
-    activation: Literal["tanh", "softmax"]
+    activation: Activation
 
 
 @dataclass(frozen=True)
 class ColumnSpans:
-    """The spans of one column, in the order of the wide encoded table."""
+    """The spans of one column, in the order of the wide encoded table.
+
+    Parameters
+    ----------
+    column : str
+    value, rank : Span
+    discrete : bool
+        Whether every mode is an atom. Then the value is 0 in all rows, and there is nothing in it to learn.
+    """
 
     column: str
     value: Span
     rank: Span
+    discrete: bool = False
 
     @classmethod
-    def of(cls, column: str, n_modes: int) -> ColumnSpans:
+    def of(cls, column: str, n_modes: int, *, discrete: bool = False) -> ColumnSpans:
         """Return the spans of a column with so many modes."""
-        return cls(column, Span(1, "tanh"), Span(n_modes, "softmax"))
+        return cls(column, Span(1, "tanh"), Span(n_modes, "softmax"), discrete)
+
+    @property
+    def learned(self) -> tuple[Span, ...]:
+        """What a model has to put out: the rank alone if the column is discrete, else value and rank."""
+        return (self.rank,) if self.discrete else (self.value, self.rank)
+
+
+class SpanInfo(NamedTuple):
+    """A span as the package `ctgan` describes it."""
+
+    dim: int
+    activation_fn: Activation
+
+
+CtabGanSpan = tuple[int, Activation] | tuple[int, Activation, Literal["no_g"]]
+"""A span as CTAB-GAN+ describes it; `no_g` says that the value belongs to the modes that follow."""
+
+
+def ctgan_output_info(spans: Iterable[ColumnSpans]) -> list[list[SpanInfo]]:
+    """Return the `output_info_list` of CTGAN and TVAE: a list for each column, of one softmax if it is discrete."""
+    return [[SpanInfo(span.width, span.activation) for span in column.learned] for column in spans]
+
+
+def ctab_gan_output_info(spans: Iterable[ColumnSpans]) -> list[CtabGanSpan]:
+    """Return the `output_info` of CTAB-GAN+: one flat list, in which the values are marked."""
+    info: list[CtabGanSpan] = []
+    for column in spans:
+        if not column.discrete:
+            info.append((column.value.width, "tanh", "no_g"))
+        info.append((column.rank.width, "softmax"))
+    return info

@@ -14,17 +14,20 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow import tables
-from gmm_pipeline.arrow.codecs import ColumnCodec, column_codec
+from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.encoded import ColumnCodec
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.types import reading_of
+from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, find_files, open_table
-from gmm_pipeline.errors import StoreError, UnsupportedTypeError, did_you_mean
+from gmm_pipeline.errors import StoreError, UnsupportedTypeError, did_you_mean, in_column
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec, select_columns
+from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
 from gmm_pipeline.orchestration.settings import TableSettings
 from gmm_pipeline.storage.model_files import StoredModel
 from gmm_pipeline.storage.ranking_files import ranking_table
@@ -138,9 +141,7 @@ class TableEncoder:
 
     def decode_batches(self, encoded: Table) -> Iterator[pa.RecordBatch]:
         """Yield encoded rows, narrow or wide, decoded, in batches of Arrow."""
-        codecs = self.codecs()
-        for batch in _encoded_batches(encoded):
-            yield tables.decode_batch(batch, codecs)
+        yield from tables.decode_batches(_encoded_batches(encoded), self.codecs())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -150,14 +151,19 @@ class TableEncoder:
     @property
     def spans(self) -> tuple[ColumnSpans, ...]:
         """What a generative model has to put out: for each column a value (tanh) and a rank (softmax)."""
-        return tuple(ColumnSpans.of(name, column.stored.model.n_modes) for name, column in self._fitted.items())
+        models = {name: column.stored.model for name, column in self._fitted.items()}
+        return tuple(
+            ColumnSpans.of(name, model.n_modes, discrete=not model.n_continuous) for name, model in models.items()
+        )
+
+    def model(self, column: str) -> ColumnModel:
+        """Return all that is known of a fitted column's modes; raise StoreError if it is not fitted."""
+        return self._of(column).stored.model
 
     def modes(self, column: str) -> pl.DataFrame:
-        """Return the modes of a column by rank: type, value, weight, mean, std and expected frequency."""
-        if column not in self._fitted:
-            raise StoreError(f"column {column!r} is not fitted", remedy=did_you_mean(column, self._fitted))
-        fitted = self._fitted[column]
-        return pl.DataFrame(ranking_table(fitted.stored.model, fitted.ranking))
+        """Return the modes of a column by rank: type, value, weight, mean, std, range and expected frequency."""
+        fitted = self._of(column)
+        return pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
 
     def codecs(self) -> dict[str, ColumnCodec]:
         """Return the codec of each fitted column; raise StoreError if there are none."""
@@ -203,12 +209,17 @@ class TableEncoder:
         encoder._source = spec.source
         return encoder
 
+    def _of(self, column: str) -> FittedColumn:
+        if column not in self._fitted:
+            raise StoreError(f"column {column!r} is not fitted", remedy=did_you_mean(column, self._fitted))
+        return self._fitted[column]
+
     def _fit_column(self, table: LocalTable | MemoryTable, name: str) -> FittedColumn:
         settings = self.settings.of(name)
         column = table.column(name)
-        with recipes.in_column(name):
-            sketch = self._engine.sketch(column, settings.kind)
-            model = recipes.fit_modes(sketch, name, settings)
+        with in_column(name):
+            sketch = self._engine.sketch(column, sketch_request(settings))
+            model = fit_modes(sketch, column.field, settings)
         return FittedColumn(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
 
 
@@ -236,7 +247,7 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
 def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Iterator[pa.Array]:
     """Yield a column's arrays in the type that it was fitted in."""
     column = table.column(name)
-    with recipes.in_column(name):
+    with in_column(name):
         for array in column.arrays(range(column.rows)):
             yield tables.in_type(array, codec.field)
 

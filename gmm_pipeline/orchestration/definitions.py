@@ -14,6 +14,7 @@ from gmm_pipeline.orchestration.assets import (
     build_assets,
     partitions_of,
 )
+from gmm_pipeline.orchestration.checks import build_checks
 from gmm_pipeline.storage.io_managers import ResultIOManager
 from gmm_pipeline.storage.names import encode_name
 
@@ -37,6 +38,7 @@ def build_definitions(fits: Mapping[str, SpecSource], store: Path, *, threads: i
     jobs = {fit: _job(fit, fit_assets) for fit, fit_assets in assets.items()}
     return dg.Definitions(
         assets=[asset for fit_assets in assets.values() for asset in fit_assets],
+        asset_checks=[check for fit in fits for check in build_checks(fit)],
         jobs=list(jobs.values()),
         sensors=[_column_sensor(fit, spec_source, jobs[fit]) for fit, spec_source in fits.items()],
         resources={

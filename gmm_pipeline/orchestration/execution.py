@@ -11,14 +11,14 @@ from pathlib import Path
 
 import dagster as dg
 
-from gmm_pipeline.errors import PipelineError
+from gmm_pipeline import errors
 from gmm_pipeline.orchestration.assets import asset_key, partitions_of
 from gmm_pipeline.orchestration.definitions import build_definitions, job_name
 from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.stages import STAGES, Stage
 from gmm_pipeline.storage.names import encode_name
 
-_OWN_ERRORS = {kind.__name__ for kind in PipelineError.__subclasses__()}
+_OWN_ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _INSTANCE_CONFIG = "telemetry:\n  enabled: false\n"
 

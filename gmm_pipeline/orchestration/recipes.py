@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.arrow.codecs import column_codec
@@ -12,13 +9,14 @@ from gmm_pipeline.arrow.fields import original_field, stored_schema
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modelling import model_column
 from gmm_pipeline.core.ranks import Ranking, rank_modes
-from gmm_pipeline.core.sketch import LabelCounts, Sketch
+from gmm_pipeline.core.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.errors import in_column
+from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
 from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, SOURCE, TRANSFORMED
+from gmm_pipeline.orchestration.summaries import model_summary, ranking_summary, round_trip_summary, sketch_summary
 from gmm_pipeline.storage.column_folder import Product, Result
 from gmm_pipeline.storage.manifest import Origin
 from gmm_pipeline.storage.model_files import MODEL_FILE, StoredModel, read_model, write_model
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pydantic import JsonValue
 
-    from gmm_pipeline.core.modes import ColumnModel
     from gmm_pipeline.orchestration.settings import ColumnSettings
 
 
@@ -59,9 +56,9 @@ def sketch(raw: Result, settings: ColumnSettings, engine: LocalEngine) -> Produc
 
     def write(folder: Path) -> dict[str, JsonValue]:
         with in_column(column.field.name):
-            sketched = engine.sketch(column, settings.kind)
+            sketched = engine.sketch(column, sketch_request(settings))
         write_sketch(folder, sketched)
-        return _sketch_summary(sketched)
+        return sketch_summary(sketched)
 
     return Product(
         column=column.field.name,
@@ -79,9 +76,10 @@ def model(raw: Result, sketch: Result, settings: ColumnSettings) -> Product:
 
     def write(folder: Path) -> dict[str, JsonValue]:
         with in_column(name):
-            fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), name, settings)
-        write_model(folder, StoredModel(fitted, _original_field(raw)))
-        return _model_summary(fitted)
+            field = _original_field(raw)
+            fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), field, settings)
+        write_model(folder, StoredModel(fitted, field))
+        return model_summary(fitted)
 
     return Product(
         column=name,
@@ -97,10 +95,10 @@ def feature_rank(sketch: Result, model: Result, settings: ColumnSettings) -> Pro
     """Return the recipe of a column's ranking."""
 
     def write(folder: Path) -> dict[str, JsonValue]:
-        fitted = read_model(model.file(MODEL_FILE)).model
-        ranking = rank_modes(fitted, read_sketch(sketch.file(SKETCH_FILE)))
-        write_ranking(folder, fitted, ranking)
-        return _ranking_summary(ranking)
+        stored = read_model(model.file(MODEL_FILE))
+        ranking = rank_modes(stored.model, read_sketch(sketch.file(SKETCH_FILE)))
+        write_ranking(folder, stored, ranking)
+        return ranking_summary(ranking)
 
     return Product(
         column=sketch.manifest.column,
@@ -124,7 +122,7 @@ def transformed(
 
     def write(folder: Path) -> dict[str, JsonValue]:
         with in_column(column.field.name):
-            return asdict(engine.encode(column, codec, folder))
+            return round_trip_summary(engine.encode(column, codec, folder), codec)
 
     contents = {
         RAW.name: raw.manifest.content,
@@ -141,21 +139,6 @@ def transformed(
     )
 
 
-def fit_modes(sketched: Sketch, column: str, settings: ColumnSettings) -> ColumnModel:
-    """Fit a column's modes to its sketch as its settings say."""
-    return model_column(
-        sketched,
-        column,
-        max_modes=settings.max_modes,
-        most_atoms=1 if settings.kind == "continuous" else settings.max_modes,
-        min_weight=settings.min_weight,
-        seed=settings.seed,
-        mode_choice=settings.mode_choice,
-        extremes=settings.extremes,
-        value_dtype=settings.value_dtype,
-    )
-
-
 def products_without_rows(
     column: str, sketched: Sketch | None, stored: StoredModel, ranking: Ranking, settings: ColumnSettings
 ) -> list[Product]:
@@ -167,15 +150,15 @@ def products_without_rows(
         if sketched is None:
             raise ValueError("there is no sketch to write")
         write_sketch(folder, sketched)
-        return _sketch_summary(sketched)
+        return sketch_summary(sketched)
 
     def write_stored_model(folder: Path) -> dict[str, JsonValue]:
         write_model(folder, stored)
-        return _model_summary(model)
+        return model_summary(model)
 
     def write_stored_ranking(folder: Path) -> dict[str, JsonValue]:
-        write_ranking(folder, model, ranking)
-        return _ranking_summary(ranking)
+        write_ranking(folder, stored, ranking)
+        return ranking_summary(ranking)
 
     writers = {SKETCH: write_stored_sketch, MODEL: write_stored_model, FEATURE_RANK: write_stored_ranking}
     return [
@@ -206,42 +189,3 @@ def _original_field(raw: Result) -> pa.Field:
 
 def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
-
-
-def _sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
-    body = sketched.tally.body
-    points = len(body.labels) if isinstance(body, LabelCounts) else int(body.counts.size)
-    return {"form": type(body).__name__, "points": points, **asdict(sketched.tally.specials)}
-
-
-def _ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
-    return {"modes": int(ranking.frequencies.size), "most_frequent": float(ranking.frequencies[0])}
-
-
-def _model_summary(model: ColumnModel) -> dict[str, JsonValue]:
-    summary: dict[str, JsonValue] = {
-        "kind": model.kind,
-        "modes": model.n_modes,
-        "gaussian_modes": len(model.gaussians),
-        "atoms": len(model.atoms),
-        "value_dtype": model.value_dtype,
-    }
-    if model.fit is not None:
-        summary |= {
-            "mean_log_likelihood": model.fit.mean_log_likelihood,
-            "iterations": model.fit.n_iter,
-            "converged": model.fit.converged,
-            "points": model.fit.n_points,
-        }
-    return summary
-
-
-@contextmanager
-def in_column(name: str) -> Iterator[None]:
-    """Name the column in errors that come from where columns have no names."""
-    try:
-        yield
-    except PipelineError as error:
-        if error.column is None:
-            raise type(error)(error.problem, column=name, rows=error.rows, remedy=error.remedy) from error
-        raise

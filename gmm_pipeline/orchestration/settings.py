@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from gmm_pipeline.core.modes import Extremes, ModeChoice, ValueDtype
+from gmm_pipeline.core.modes import Extremes, ModeChoice, OutOfRange, Unseen, ValueDtype
 from gmm_pipeline.errors import SettingsError, did_you_mean
 
 _ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
@@ -23,22 +23,84 @@ class ColumnSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["auto", "continuous", "categorical"] = Field(
-        "auto",
-        description="auto: numbers with more than max_modes distinct values get a mixture, everything else atoms; "
-        "continuous: always a mixture; categorical: always atoms",
+    preset: Literal["none", "ctgan", "ctab-gan+"] = Field(
+        "none", description="defaults for the other settings: the conventions of that encoder"
     )
-    max_modes: int = Field(10, ge=1, le=1000, description="most Gaussian modes of a column")
-    min_weight: float = Field(0.005, ge=0, lt=1, description="Gaussian modes of a smaller weight are dropped")
-    method: Literal["em"] = Field("em", description="how the mixture is fitted: expectation-maximisation")
+    kind: Literal["auto", "continuous", "mixed", "categorical", "general"] = Field(
+        "auto",
+        description="auto: found from the values; continuous: a mixture; mixed: a mixture beside atoms; "
+        "categorical: every value an atom; general: one range from −1 to 1, without a mixture",
+    )
+    atoms: tuple[float | int | str, ...] = Field(
+        (), description="numbers, or dates as text, that are modes of their own"
+    )
+    find_atoms: bool = Field(
+        True, description="with kind = auto or mixed: find point masses; with auto: make atoms of few distinct numbers"
+    )
+    max_modes: int = Field(10, ge=1, le=1000, description="most Gaussian modes of a column, and most point masses")
+    n_components: int | None = Field(
+        None, ge=1, le=1000, description="that many Gaussian modes instead of as many as the data call for"
+    )
+    min_weight: float = Field(
+        0.005, ge=0, lt=1, description="Gaussian modes of a smaller weight are dropped; em keeps those that it needs"
+    )
+    method: Literal["em", "dpgmm", "spark_ml"] = Field(
+        "em",
+        description="how the mixture is fitted: expectation-maximisation, variational Dirichlet process, or Spark ML",
+    )
+    drop_never_likeliest: bool = Field(
+        False, description="with dpgmm and spark_ml: drop Gaussian modes that are nowhere the likeliest"
+    )
+    transform: Literal["none", "log"] = Field("none", description="log: fit the logarithms, for long tails")
     mode_choice: ModeChoice = Field(
         "sample", description="draw a row's mode by its probabilities, or take the likeliest"
     )
-    extremes: Extremes = Field("keep", description="values beyond ±0.99: written as they are, or clipped")
+    probability_floor: float = Field(
+        0.0, ge=0, lt=1, description="added to the probability of every mode; with extremes = clip only"
+    )
+    extremes: Extremes = Field("keep", description="values beyond ±0.99 of every mode: kept in tail modes, or clipped")
+    infinities: Literal["keep", "error"] = Field("keep", description="an atom each, or refused")
+    max_categories: int | None = Field(
+        None, ge=2, description="most modes of a categorical column; the rarest categories share one"
+    )
+    rest_value: bool | int | float | str | None = Field(
+        None, description="what the shared mode decodes to; by default its categories, as often as they occur"
+    )
+    unseen: Unseen = Field(
+        "error",
+        description="categories, nulls and NaN that the fitted rows did not hold: refused, or written as the most "
+        "frequent mode or the shared one of the rare (rest)",
+    )
+    out_of_range: OutOfRange = Field(
+        "error",
+        description="numbers beyond those fitted, or between their steps: refused; clip: the nearest that was fitted; "
+        "keep: those beyond are written beyond ±0.99",
+    )
     value_dtype: ValueDtype | None = Field(
-        None, description="float32 or float64; by default what the column's grid needs"
+        None, description="float32 or float64; by default what the column's values need"
     )
     seed: int = Field(0, ge=0, description="of the random starts and the draws")
+
+    @field_validator("atoms", mode="before")
+    @classmethod
+    def _listed(cls, atoms: Any) -> Any:
+        return atoms if isinstance(atoms, list | tuple) else [atoms]
+
+
+_CTGAN = {
+    "method": "dpgmm",
+    "find_atoms": False,
+    "extremes": "clip",
+    "probability_floor": 1e-6,
+    "out_of_range": "keep",
+    "value_dtype": "float64",
+}
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    "ctgan": _CTGAN,
+    "ctab-gan+": {**_CTGAN, "drop_never_likeliest": True},
+}
+"""The settings that a preset stands for; those that are given besides take precedence."""
 
 
 class TableSettings(BaseModel):
@@ -87,7 +149,7 @@ def validated(settings: Mapping[str, Any], column: str | None) -> ColumnSettings
                 f"unknown setting {name!r}", column=column, remedy=did_you_mean(name, ColumnSettings.model_fields)
             )
     try:
-        return ColumnSettings(**settings)
+        return ColumnSettings(**{**PRESETS.get(str(settings.get("preset", "none")), {}), **settings})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gmm_pipeline.orchestration.settings import ColumnSettings
 from gmm_pipeline.storage.manifest import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gmm_pipeline.orchestration.settings import ColumnSettings
-
-FORMAT = 1
+FORMAT = 2
 """Raised when the same inputs and settings lead to another result than before."""
 SOURCE = "source"
 
@@ -44,10 +43,11 @@ class Stage:
         return Origin(inputs={name: contents[name] for name in self.inputs}, settings={**resolved, "format": FORMAT})
 
 
-_MODEL_SETTINGS = ("kind", "max_modes", "min_weight", "method", "mode_choice", "extremes", "value_dtype", "seed")
+_SKETCH_SETTINGS = ("kind", "atoms", "transform", "infinities")
+_MODEL_SETTINGS = tuple(name for name in ColumnSettings.model_fields if name != "preset")
 
 RAW = Stage("raw", "raw", (SOURCE,), ())
-SKETCH = Stage("sketch", "sketch", ("raw",), ("kind",))
+SKETCH = Stage("sketch", "sketch", ("raw",), _SKETCH_SETTINGS)
 MODEL = Stage("model", "gmm_model", ("raw", "sketch"), _MODEL_SETTINGS)
 FEATURE_RANK = Stage("feature_rank", "feature_rank", ("sketch", "model"), ())
 TRANSFORMED = Stage("transformed", "transformed", ("raw", "model", "feature_rank"), ())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,23 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.arrow.fields import field_from_text, field_to_text
-from gmm_pipeline.core.modes import AtomMode, ColumnModel, FitSummary, GaussianMode
-from gmm_pipeline.storage.sketch_files import coordinate_from_json, coordinate_to_json
+from gmm_pipeline.core.modes import (
+    AtomMode,
+    ColumnModel,
+    EncodingRules,
+    FitSummary,
+    GaussianMode,
+    RestMode,
+    TailMode,
+)
+from gmm_pipeline.storage.json_forms import coordinate_from_json, coordinate_to_json, number_from_json, number_to_json
 from gmm_pipeline.storage.spark_ml import write_gaussian_mixture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MODEL_FILE = "gmm_pipeline.json"
-_FORMAT = 1
-_SPECIAL_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_FORMAT = 2
 _SMALLEST_NORMAL = np.finfo(np.float64).tiny
 
 
@@ -41,48 +47,49 @@ def write_model(folder: Path, stored: StoredModel) -> None:
         "rows": model.rows,
         "type": str(stored.field.type),
         "arrow_field": field_to_text(stored.field),
+        "kind": model.kind,
+        "reason": model.reason,
         "gaussians": [asdict(mode) for mode in model.gaussians],
-        "atoms": [{"value": _atom_to_json(atom.value), "weight": atom.weight} for atom in model.atoms],
+        "dropped": [asdict(mode) for mode in model.dropped],
+        "tails": [asdict(mode) for mode in model.tails],
+        "atoms": [{"value": number_to_json(atom.value), "weight": atom.weight} for atom in model.atoms],
+        "rest": None if model.rest is None else asdict(model.rest),
         "coordinate": coordinate_to_json(model.coordinate),
+        "range": [number_to_json(end) for end in model.range],
         "fit": None if model.fit is None else asdict(model.fit),
-        "seed": model.seed,
-        "mode_choice": model.mode_choice,
-        "extremes": model.extremes,
-        "value_dtype": model.value_dtype,
+        "rules": asdict(model.rules),
     }
     (folder / MODEL_FILE).write_text(json.dumps(document, indent=2, allow_nan=False))
     mixture = model.mixture()
     with np.errstate(over="ignore", under="ignore"):
         variances = np.square(mixture.stds)
     if model.gaussians and np.all(np.isfinite(variances) & (variances >= _SMALLEST_NORMAL)):
-        write_gaussian_mixture(folder, mixture.weights, mixture.means, mixture.stds)
+        weights = mixture.weights / mixture.weights.sum() if model.dropped else mixture.weights
+        write_gaussian_mixture(folder, weights, mixture.means, mixture.stds)
 
 
 def read_model(path: Path) -> StoredModel:
     """Read a model from its JSON file."""
     document = json.loads(path.read_text())
-    fit = document["fit"]
+    fit, rest = document["fit"], document["rest"]
     model = ColumnModel(
         column=document["column"],
         rows=document["rows"],
+        kind=document["kind"],
+        reason=document["reason"],
         gaussians=tuple(GaussianMode(**mode) for mode in document["gaussians"]),
-        atoms=tuple(AtomMode(_atom_from_json(atom["value"]), atom["weight"]) for atom in document["atoms"]),
+        dropped=tuple(GaussianMode(**mode) for mode in document["dropped"]),
+        tails=tuple(TailMode(**mode) for mode in document["tails"]),
+        atoms=tuple(AtomMode(number_from_json(atom["value"]), atom["weight"]) for atom in document["atoms"]),
+        rest=None if rest is None else _rest(rest),
         coordinate=coordinate_from_json(document["coordinate"]),
+        range=(number_from_json(document["range"][0]), number_from_json(document["range"][1])),
         fit=None if fit is None else FitSummary(**{**fit, "history": tuple(fit["history"])}),
-        seed=document["seed"],
-        mode_choice=document["mode_choice"],
-        extremes=document["extremes"],
-        value_dtype=document["value_dtype"],
+        rules=EncodingRules(**document["rules"]),
     )
     return StoredModel(model, field_from_text(document["arrow_field"]))
 
 
-def _atom_to_json(value: Any) -> Any:
-    """Wrap the numbers that JSON cannot write."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"number": str(value)}
-    return value
-
-
-def _atom_from_json(value: Any) -> Any:
-    return _SPECIAL_NUMBERS[value["number"]] if isinstance(value, dict) else value
+def _rest(value: dict[str, Any]) -> RestMode:
+    labels = tuple(number_from_json(label) for label in value["labels"])
+    return RestMode(labels, tuple(value["shares"]), value["weight"], value["stand_in"])

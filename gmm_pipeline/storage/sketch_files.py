@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.arrow.parquet import read_table, write_table
-from gmm_pipeline.core.coordinate import Coordinate, IntegerCoordinate, RealCoordinate
 from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.sketch import Body, GridCounts, Label, LabelCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.grid_counts import GridCounts
+from gmm_pipeline.core.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
 from gmm_pipeline.core.values import ValueCounts
+from gmm_pipeline.storage.json_forms import coordinate_from_json, coordinate_to_json, number_from_json, number_to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,11 +35,19 @@ def write_sketch(folder: Path, sketch: Sketch) -> None:
     if isinstance(body, GridCounts):
         header["grid"] = {"center": body.grid.center.hex(), "exponent": body.grid.exponent}
         header["range"] = [body.minimum.hex(), body.maximum.hex()]
-        table = pa.table({"cell": body.cells, "count": body.counts, "offset_sum": body.offset_sums})
+        header["apart"] = {
+            "dtype": body.apart.values.dtype.name,
+            "values": [number_to_json(value) for value in body.apart.values.tolist()],
+            "counts": body.apart.counts.tolist(),
+        }
+        sums = {"offset_sum": body.offset_sums, "square_sum": body.square_sums}
+        table = pa.table({"cell": body.cells, "count": body.counts, **sums})
     elif isinstance(body, LabelCounts):
         table = pa.table({"value": _label_array(body.labels), "count": body.counts})
-    else:
+    elif isinstance(body, ValueCounts):
         table = pa.table({"value": body.values, "count": body.counts})
+    else:
+        raise TypeError("a sample is no sketch")
     write_table(folder / SKETCH_FILE, table.replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)}))
 
 
@@ -51,7 +60,12 @@ def read_sketch(path: Path) -> Sketch:
     if header["body"] == GridCounts.__name__:
         grid = Grid(float.fromhex(header["grid"]["center"]), header["grid"]["exponent"])
         minimum, maximum = map(float.fromhex, header["range"])
-        body = GridCounts(grid, table["cell"].to_numpy(), counts, table["offset_sum"].to_numpy(), minimum, maximum)
+        apart = ValueCounts(
+            np.array([number_from_json(value) for value in header["apart"]["values"]], header["apart"]["dtype"]),
+            np.array(header["apart"]["counts"], np.int64),
+        )
+        sums = (table["offset_sum"].to_numpy(), table["square_sum"].to_numpy())
+        body = GridCounts(grid, table["cell"].to_numpy(), counts, *sums, minimum, maximum, apart)
     elif header["body"] == LabelCounts.__name__:
         body = LabelCounts(tuple(table["value"].to_pylist()), counts.astype(np.int64))
     else:
@@ -62,18 +76,3 @@ def read_sketch(path: Path) -> Sketch:
 def _label_array(labels: tuple[Label, ...]) -> pa.Array:
     large = any(isinstance(label, int) and label > _LARGEST_INT64 for label in labels)
     return pa.array(labels, pa.uint64() if large else None)
-
-
-def coordinate_to_json(coordinate: Coordinate | None) -> dict[str, Any] | None:
-    """Return a JSON form of a coordinate."""
-    if coordinate is None:
-        return None
-    return {"type": "integer" if isinstance(coordinate, IntegerCoordinate) else "real", **asdict(coordinate)}
-
-
-def coordinate_from_json(value: dict[str, Any] | None) -> Coordinate | None:
-    """Return the coordinate of its JSON form."""
-    if value is None:
-        return None
-    kinds: dict[str, type[RealCoordinate | IntegerCoordinate]] = {"integer": IntegerCoordinate, "real": RealCoordinate}
-    return kinds[value["type"]](**{name: field for name, field in value.items() if name != "type"})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Coordinate, RealCoordinate
+from gmm_pipeline.core.fitting import fit_mixture
 from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.modes import AtomMode, ColumnModel, Extremes, GaussianMode, ModeChoice, ValueDtype
-from gmm_pipeline.core.sketch import GridCounter, GridCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.grid_counts import GridCounter, GridCounts
+from gmm_pipeline.core.modelling import ContinuousPart, all_components, gaussian_part, model_column
+from gmm_pipeline.core.modes import AtomMode, ColumnModel, EncodingRules, GaussianMode, TailMode
+from gmm_pipeline.core.point_masses import choose_atoms
+from gmm_pipeline.core.precision import with_narrowest_dtype
+from gmm_pipeline.core.sketch import Sketch, Specials, Tally
 from gmm_pipeline.core.values import ValueCounter, ValueCounts
 
 REAL = RealCoordinate()
@@ -57,8 +62,10 @@ def count_values(values: NDArray[Any]) -> ValueCounts:
     return counter.counts()
 
 
-def count_on(grid: Grid, numbers: NDArray[Any], coordinate: Coordinate = REAL) -> GridCounts:
-    counter = GridCounter(grid, coordinate)
+def count_on(
+    grid: Grid, numbers: NDArray[Any], coordinate: Coordinate = REAL, apart: NDArray[Any] | None = None
+) -> GridCounts:
+    counter = GridCounter(grid, coordinate, numbers[:0] if apart is None else apart)
     counter.add(numbers)
     return counter.counts()
 
@@ -75,28 +82,42 @@ def sketch_of_values(rows: NDArray[Any], coordinate: Coordinate = REAL, specials
     return Sketch(Tally(specials or Specials(), count_values(rows)), coordinate)
 
 
+def fitted(
+    sketch: Sketch, column: str = "amount", *, max_modes: int = 10, rules: EncodingRules | None = None
+) -> ColumnModel:
+    """Return a column's model as it is found by default: atoms, Gaussian modes and tails."""
+    choice = choose_atoms(sketch, declared=np.empty(0), find=True, few=True, max_modes=max_modes)
+    part = ContinuousPart()
+    if choice.kind != "categorical":
+        fit = partial(fit_mixture, max_components=max_modes, min_weight=0.005)
+        part = gaussian_part(sketch, column, choice, fit, keep=all_components, tails=True)
+    return with_narrowest_dtype(model_column(sketch, column, choice, part, rules or EncodingRules()), sketch)
+
+
 def model_of(
     gaussians: list[tuple[float, float, float]],
     atoms: tuple[AtomMode, ...] = (),
     *,
-    mode_choice: ModeChoice = "sample",
-    extremes: Extremes = "keep",
-    value_dtype: ValueDtype = "float64",
-    seed: int = 0,
+    dropped: list[tuple[float, float, float]] | None = None,
+    tails: tuple[TailMode, ...] = (),
     column: str = "amount",
+    **rules: Any,
 ) -> ColumnModel:
-    """Return a model of Gaussian modes given as (weight, mean, std)."""
+    """Return a model of Gaussian modes given as (weight, mean, std), which writes float64 unless told otherwise."""
     return ColumnModel(
         column=column,
         rows=1,
+        kind="mixed" if atoms else "continuous",
+        reason="",
         gaussians=tuple(GaussianMode(*mode) for mode in gaussians),
+        dropped=tuple(GaussianMode(*mode) for mode in dropped or []),
+        tails=tails,
         atoms=atoms,
+        rest=None,
         coordinate=REAL,
+        range=(-np.inf, np.inf),
         fit=None,
-        seed=seed,
-        mode_choice=mode_choice,
-        extremes=extremes,
-        value_dtype=value_dtype,
+        rules=EncodingRules(**{"value_dtype": "float64", **rules}),
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.codec import RowCodec, rank_dtype
-from gmm_pipeline.core.modes import REACH, AtomMode, ColumnModel, ValueDtype
+from gmm_pipeline.core.modes import BOUND, REACH, AtomMode, ColumnModel, ValueDtype
 
 SEEDS = st.integers(0, 2**32 - 1)
 # Weight, mean, std. At 1 all of the first three reach; at 30 only the widest does; none reaches 1000.
@@ -189,17 +189,49 @@ def test_argmax_does_not_draw() -> None:
 @pytest.mark.parametrize("mode_choice", ["sample", "argmax"])
 def test_clipped_extremes_stay_within_reach(mode_choice: str, value_dtype: ValueDtype) -> None:
     x, _ = random_rows(0, 10_000)
-    kept, clipped = (
-        codec_of(model_of(GAUSSIANS, mode_choice=mode_choice, value_dtype=value_dtype, extremes=extremes)).encode(
-            x, no_atoms(x.size), 0
-        )
-        for extremes in ("keep", "clip")
+    model = model_of(GAUSSIANS, mode_choice=mode_choice, value_dtype=value_dtype, extremes="clip")
+    value, rank = codec_of(model).encode(x, no_atoms(x.size), 0)
+    mixture, chosen = model.mixture(), modes(model, rank)
+    unclipped = (x - mixture.means[chosen]) / (4 * mixture.stds[chosen])
+    bound = np.dtype(value_dtype).type(BOUND)
+    assert np.abs(unclipped).max() > 10
+    assert np.abs(value).max() == bound
+    assert bits(value) == bits(np.clip(unclipped, -BOUND, BOUND).astype(value_dtype))
+
+
+@pytest.mark.parametrize("x", [0.0, 3.7, 4.5, 5.0, -16.0])
+def test_with_clipping_a_mode_may_take_what_it_does_not_reach(x: float) -> None:
+    model = model_of(GAUSSIANS, extremes="clip")
+    rows = 200_000
+    _, rank = codec_of(model).encode(np.full(rows, x), no_atoms(rows), 0)
+    observed = np.bincount(modes(model, rank), minlength=model.n_modes)
+    expected = rows * model.mixture().responsibilities(np.array([x]))[0]
+    enough = expected >= 5
+    assert enough.sum() >= 2
+    assert chi_square(observed[enough], expected[enough]) < chi_square_bound(int(enough.sum()))
+
+
+def test_a_floor_is_added_to_the_probability_of_every_mode() -> None:
+    floor = 0.01
+    model = model_of([(0.5, 0.0, 1.0), (0.5, 100.0, 1.0)], extremes="clip", probability_floor=floor)
+    rows = 200_000
+    _, rank = codec_of(model).encode(np.zeros(rows), no_atoms(rows), 0)
+    observed = np.bincount(modes(model, rank), minlength=2)
+    assert chi_square(observed, rows * np.array([1 + floor, floor]) / (1 + 2 * floor)) < chi_square_bound(1)
+
+
+def test_a_dropped_component_takes_no_rows_though_it_counts_beside_a_floor() -> None:
+    floor = 0.01
+    model = model_of(
+        [(0.25, 0.0, 1.0), (0.25, 2.0, 1.0)], dropped=[(0.5, 1.0, 1.0)], extremes="clip", probability_floor=floor
     )
-    bound = np.dtype(value_dtype).type(REACH)
-    assert np.abs(kept[0]).max() > 10
-    assert np.abs(clipped[0]).max() == bound
-    assert bits(clipped[1]) == bits(kept[1])
-    assert bits(clipped[0]) == bits(np.clip(kept[0], -bound, bound))
+    rows = 200_000
+    _, rank = codec_of(model).encode(np.zeros(rows), no_atoms(rows), 0)
+    observed = np.bincount(modes(model, rank), minlength=2)
+    densities = np.array([0.25, 0.25 * np.exp(-2.0), 0.5 * np.exp(-0.5)])
+    chances = (densities / densities.sum())[:2] + floor
+    assert observed.sum() == rows
+    assert chi_square(observed, rows * chances / chances.sum()) < chi_square_bound(1)
 
 
 @pytest.mark.parametrize("x", [1e9, -1e9, 1e100, 1e200, -1e300])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import IntegerCoordinate
 from gmm_pipeline.core.grid import CELL_BITS, CELLS, Grid
-from gmm_pipeline.core.sketch import GridCounter
+from gmm_pipeline.core.grid_counts import GridCounter
 
 SEEDS = st.integers(0, 2**32 - 1)
 GRIDS = st.builds(Grid, st.floats(-1e6, 1e6), st.integers(-20, 20))
@@ -97,7 +97,7 @@ def test_merging_counts_is_associative_and_commutative(grid: Grid, rows: tuple[N
 def test_rows_that_come_in_batches_count_as_rows_that_come_at_once(
     grid: Grid, rows: NDArray[np.float64], seed: int
 ) -> None:
-    counter = GridCounter(grid, REAL)
+    counter = GridCounter(grid, REAL, rows[:0])
     for part in pieces(rows, np.random.default_rng(seed)):
         counter.add(part)
     assert bits(counter.counts()) == bits(count_on(grid, rows))
@@ -128,7 +128,7 @@ def test_the_points_have_the_mean_of_the_rows(column: str, seed: int) -> None:
     points_mean = math.fsum((points.weights * (points.positions - grid.center)).tolist()) / rows.size
     scale = 2.0**grid.exponent + np.abs(rows - grid.center).mean()
     rounding = 1e-15 * abs(grid.center)
-    assert abs(points_mean - mean) <= 1e-9 * scale + rounding
+    assert abs(points_mean - mean) <= 2.0**-25 * scale + rounding
 
 
 @pytest.mark.parametrize("column", ["normal", "skewed", "half zeros", "integers", "far from zero"])
@@ -144,7 +144,14 @@ def test_a_row_alone_in_its_cell_has_no_spread() -> None:
     points = sketch_on_grid(np.array([-3.0, 0.25, 0.5, 100.0, 100.001]), grid=Grid(0.0, 0)).points()
     assert points.weights.tolist() == [1.0, 1.0, 1.0, 2.0]
     assert points.spreads[:3].tolist() == [0.0, 0.0, 0.0]
-    assert points.spreads[3] == pytest.approx(2.0**-8 / 24)  # half of 1/12 of the square of the width, 2**-4
+
+
+def test_the_spread_of_a_cell_is_the_variance_of_its_rows() -> None:
+    rows = 100 + np.array([0.0, 0.001, 0.02, 0.03])
+    points = sketch_on_grid(rows, grid=Grid(0.0, 0)).points()
+    assert points.weights.tolist() == [4.0]
+    assert points.positions[0] == pytest.approx(rows.mean(), abs=1e-6)
+    assert points.spreads[0] == pytest.approx(rows.var(), rel=1e-3)
 
 
 @given(GRIDS, ROWS)

@@ -3,14 +3,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from core_evidence import REAL, bits, model_of, sketch_of_values, sketch_on_grid
+from core_evidence import REAL, bits, fitted, model_of, sketch_of_values, sketch_on_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.modelling import model_column
-from gmm_pipeline.core.modes import AtomMode, ModeChoice
+from gmm_pipeline.core.modes import AtomMode, EncodingRules, ModeChoice
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import LabelCounts, Sketch, Specials, Tally
 
@@ -37,7 +36,7 @@ def assert_is_ranking(ranking: Ranking, n_modes: int) -> None:
 def test_modes_occur_as_often_as_their_ranks_say(mode_choice: ModeChoice) -> None:
     rows = continuous_rows()
     sketch = sketch_on_grid(rows, Specials(nulls=N_NULLS))
-    model = model_column(sketch, "amount", max_modes=6, mode_choice=mode_choice)
+    model = fitted(sketch, max_modes=6, rules=EncodingRules(mode_choice=mode_choice))
     ranking = rank_modes(model, sketch)
     assert_is_ranking(ranking, model.n_modes)
     x = np.append(rows, np.zeros(N_NULLS))
@@ -48,7 +47,7 @@ def test_modes_occur_as_often_as_their_ranks_say(mode_choice: ModeChoice) -> Non
     # is which side of a boundary a row of the boundary's own cell lies on.
     sigma = np.sqrt(ROWS * ranking.frequencies * (1 - ranking.frequencies))
     assert (np.abs(observed - ROWS * ranking.frequencies) < 4 * sigma + 1).all()
-    null_rank = int(np.flatnonzero(ranking.mode_of_rank == len(model.gaussians))[0])
+    null_rank = int(np.flatnonzero(ranking.mode_of_rank == model.n_continuous)[0])
     assert observed[null_rank] == N_NULLS
     assert ranking.frequencies[null_rank] == N_NULLS / ROWS
 
@@ -84,7 +83,7 @@ def test_the_expected_frequencies_follow_from_the_responsibilities() -> None:
 def test_categories_are_ranked_by_their_rows() -> None:
     counts = Counter({"Oslo": 3, "Bern": 5, "Rome": 1, "Bonn": 5})
     sketch = Sketch(Tally(Specials(nulls=2), LabelCounts.of(counts)), None)
-    model = model_column(sketch, "city")
+    model = fitted(sketch)
     ranking = rank_modes(model, sketch)
     assert [model.atoms[mode].value for mode in ranking.mode_of_rank] == ["Bern", "Bonn", "Oslo", None, "Rome"]
     np.testing.assert_allclose(ranking.frequencies, np.array([5, 5, 3, 2, 1]) / 16, rtol=1e-15)
@@ -93,7 +92,7 @@ def test_categories_are_ranked_by_their_rows() -> None:
 def test_what_is_no_number_is_an_atom_of_its_own() -> None:
     specials = Specials(nulls=4, nans=3, positive_infinities=2, negative_infinities=1)
     sketch = sketch_on_grid(continuous_rows(1000), specials)
-    model = model_column(sketch, "amount", max_modes=2)
+    model = fitted(sketch, max_modes=2)
     values = [atom.value for atom in model.atoms]
     assert values[0] is None
     assert isinstance(values[1], float)
@@ -105,14 +104,14 @@ def test_what_is_no_number_is_an_atom_of_its_own() -> None:
 
 def test_few_distinct_numbers_become_atoms() -> None:
     sketch = sketch_of_values(np.array([3.0, 1.0, 3.0, 2.0]))
-    model = model_column(sketch, "stars", max_modes=3)
+    model = fitted(sketch, max_modes=3)
     assert model.kind == "categorical"
     assert model.atoms == (AtomMode(1.0, 0.25), AtomMode(2.0, 0.25), AtomMode(3.0, 0.5))
     assert model.fit is None
 
 
 def test_many_distinct_numbers_become_gaussian_modes() -> None:
-    model = model_column(sketch_on_grid(continuous_rows(20_000)), "amount", max_modes=5)
+    model = fitted(sketch_on_grid(continuous_rows(20_000)), max_modes=5)
     assert model.kind == "continuous"
     assert 1 <= len(model.gaussians) <= 5
     assert sum(mode.weight for mode in model.gaussians) == pytest.approx(1, abs=1e-12)
@@ -123,13 +122,13 @@ def test_many_distinct_numbers_become_gaussian_modes() -> None:
 
 def test_a_column_of_nulls_alone_has_one_mode() -> None:
     sketch = sketch_of_values(np.empty(0), specials=Specials(nulls=7))
-    model = model_column(sketch, "empty")
+    model = fitted(sketch)
     assert model.atoms == (AtomMode(None, 1.0),)
     assert rank_modes(model, sketch).frequencies.tolist() == [1.0]
 
 
 def test_the_same_sketch_gives_the_same_model_and_ranks() -> None:
     sketch = sketch_on_grid(continuous_rows(20_000), Specials(nulls=100))
-    first, second = (model_column(sketch, "amount", max_modes=4) for _ in range(2))
+    first, second = (fitted(sketch, max_modes=4) for _ in range(2))
     assert bits(first) == bits(second)
     assert bits(rank_modes(first, sketch)) == bits(rank_modes(second, sketch))

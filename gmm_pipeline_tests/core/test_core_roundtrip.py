@@ -1,45 +1,103 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from core_evidence import bits
+from numpy.typing import NDArray
 
-from gmm_pipeline.core.roundtrip import RoundTrip, compare_numbers
+from gmm_pipeline.core.roundtrip import Precision, RoundTrip, count_labels, count_numbers
+
+HALF_WIDTHS = np.array([4.0, 0.5, 0.0])
 
 
-def compare(original: list[float], decoded: list[float], value: list[float], dtype: type = np.float32) -> RoundTrip:
-    return compare_numbers(
-        np.array(original), np.array(decoded), np.array(value, dtype=dtype), np.full(len(value), 4.0), 2.0**-52
-    )
+def compare(
+    original: list[Any], decoded: list[Any], value: list[float], rank: list[int] | None = None, own: float = 2.0**-52
+) -> RoundTrip:
+    """Compare rows of three modes, whose values are float32."""
+    return compare_in(np.float32, original, decoded, value, rank, own)
+
+
+def compare_in(
+    dtype: type, original: list[Any], decoded: list[Any], value: list[float], rank: list[int] | None, own: float
+) -> RoundTrip:
+    before, after = np.array(original), np.array(decoded)
+    ranks = np.array(rank or [0] * len(value), dtype=np.uint8)
+    same = np.array([one == other or np.isnan([one, other]).all() for one, other in zip(before, after, strict=True)])
+    errors = np.nan_to_num(np.abs(after[~same].astype(np.float64) - before[~same]), nan=np.inf)
+    precision = Precision(HALF_WIDTHS, np.dtype(dtype), own)
+    tolerance = precision.tolerance(before[~same], ranks[~same], np.ones(errors.size))
+    return count_numbers(same, errors, tolerance, np.array(value, dtype=dtype), ranks, HALF_WIDTHS.size)
+
+
+def totals(found: RoundTrip) -> tuple[int, int, int, int]:
+    counted = (found.rows, found.exact, found.within_precision, found.changed)
+    return tuple(int(rows.sum()) for rows in counted)  # type: ignore[return-value]
 
 
 def test_rows_are_told_apart_by_what_became_of_them() -> None:
     half_ulp = 2.0**-23 * 4
     found = compare([1.0, 2.0, 3.0, np.nan], [1.0, 2.0 + half_ulp, 3.1, np.nan], [0.0] * 4)
-    assert (found.rows, found.exact, found.within_precision, found.changed) == (4, 2, 1, 1)
-    assert found.largest_error == pytest.approx(0.1)
+    assert totals(found) == (4, 2, 1, 1)
+    assert found.largest_error.tolist() == pytest.approx([0.1, 0, 0])
+
+
+def test_rows_are_told_apart_by_their_modes() -> None:
+    found = compare([1.0, 2.0, 3.0, 4.0], [1.0, 2.5, 3.0, 4.0], [0.0, 0.0, 3.0, -2.0], [2, 1, 1, 0])
+    assert found.rows.tolist() == [1, 2, 1]
+    assert found.exact.tolist() == [1, 1, 1]
+    assert found.changed.tolist() == [0, 1, 0]
+    assert found.beyond_reach.tolist() == [1, 1, 0]
+    assert found.largest_error.tolist() == [0.0, 0.5, 0.0]
 
 
 @pytest.mark.parametrize(("dtype", "precision"), [(np.float32, 2.0**-22), (np.float64, 2.0**-50)])
-def test_the_precision_is_that_of_the_encoded_value(dtype: type, precision: float) -> None:
-    decoded = [4 * precision * 0.99, 4 * precision * 1.01]
-    found = compare([0.0, 0.0], decoded, [0.0, 0.0], dtype)
-    assert (found.within_precision, found.changed) == (1, 1)
+@pytest.mark.parametrize(("rank", "half_width"), [(0, 4.0), (1, 0.5)])
+def test_the_precision_is_that_of_the_encoded_value(
+    dtype: type, precision: float, rank: int, half_width: float
+) -> None:
+    decoded = [half_width * precision * 0.99, half_width * precision * 1.01]
+    found = compare_in(dtype, [0.0, 0.0], decoded, [0.0, 0.0], [rank, rank], 2.0**-52)
+    assert totals(found)[2:] == (1, 1)
+
+
+@pytest.mark.parametrize("stretch", [0.01, 1.0, 100.0])
+def test_the_precision_follows_how_far_numbers_move_with_their_coordinates(stretch: float) -> None:
+    precision = Precision(HALF_WIDTHS, np.dtype(np.float32), 0.0)
+    ranks = np.array([0, 1, 2], dtype=np.uint8)
+    tolerance = precision.tolerance(np.zeros(3), ranks, np.full(3, stretch))
+    assert tolerance.tolist() == (2.0**-22 * stretch * HALF_WIDTHS).tolist()
 
 
 def test_a_value_of_exactly_the_reach_is_not_beyond_it() -> None:
-    assert compare([0.0] * 4, [0.0] * 4, [0.99, -0.99, 0.9901, -7.0]).beyond_reach == 2
+    assert compare([0.0] * 4, [0.0] * 4, [0.99, -0.99, 0.9901, -7.0]).beyond_reach.sum() == 2
 
 
 def test_what_became_nan_has_changed() -> None:
     found = compare([1.0, np.nan], [np.nan, 1.0], [0.0, 0.0])
-    assert (found.exact, found.changed) == (0, 2)
+    assert totals(found) == (2, 0, 0, 2)
+    assert found.largest_error[0] == np.inf
 
 
 def test_integers_that_differ_have_changed() -> None:
-    original, decoded = np.array([5, 6, 2**62]), np.array([5, 7, 2**62])
-    found = compare_numbers(original, decoded, np.zeros(3, dtype=np.float32), np.full(3, 4.0), 0.0)
-    assert (found.exact, found.within_precision, found.changed, found.largest_error) == (2, 0, 1, 1.0)
+    found = compare([5, 6, 2**62], [5, 7, 2**62], [0.0] * 3, own=0.0)
+    assert totals(found) == (3, 2, 0, 1)
+    assert found.largest_error[0] == 1.0
+
+
+def test_labels_come_back_or_have_changed() -> None:
+    found = count_labels(np.array([True, False, True]), np.array([0, 1, 1], dtype=np.uint8), 3)
+    assert found.rows.tolist() == [1, 2, 0]
+    assert found.exact.tolist() == [1, 1, 0]
+    assert found.changed.tolist() == [0, 1, 0]
+
+
+def counts_of(rows: list[int], largest: list[float]) -> RoundTrip:
+    each: list[NDArray[np.int64]] = [np.array(rows) * factor for factor in (10, 5, 3, 1)]
+    return RoundTrip(*each, np.array(largest))
 
 
 def test_merged_comparisons_cover_the_rows_of_both() -> None:
-    one, other = RoundTrip(10, 5, 3, 2, 1, 0.5), RoundTrip(20, 20, 0, 0, 4, 0.0)
-    assert one.merge(other) == other.merge(one) == RoundTrip(30, 25, 3, 2, 5, 0.5)
-    assert one.merge(RoundTrip()) == one
+    one, other = counts_of([1, 0, 4], [0.5, 0.0, 2.0]), counts_of([2, 1, 0], [0.1, 3.0, 0.0])
+    merged = bits(counts_of([3, 1, 4], [0.5, 3.0, 2.0]))
+    assert bits(one.merge(other)) == bits(other.merge(one)) == merged
+    assert bits(one.merge(RoundTrip.none(3))) == bits(one)

@@ -6,19 +6,19 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from core_evidence import bits, count_values, merged_in_turn
+from core_evidence import bits, count_values, fitted, merged_in_turn
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow import sketching
 from gmm_pipeline.arrow.counters import RowCounter
-from gmm_pipeline.arrow.sketching import sample_windows, sketch_column
+from gmm_pipeline.arrow.sketching import SketchRequest, sample_windows, sketch_column
 from gmm_pipeline.core.em import expectation_maximisation
+from gmm_pipeline.core.grid_counts import GridCounts
 from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.modelling import model_column
 from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.sketch import GridCounts, Sketch, Tally
+from gmm_pipeline.core.sketch import Sketch, Tally
 from gmm_pipeline.core.values import LIMIT, ValueCounts
 
 ROWS = 1_000_000
@@ -44,7 +44,7 @@ class SlicedColumn:
 
 def sketch_of(rows: NDArray[np.float64] | pa.Array, slice_rows: int = 150_000) -> Sketch:
     array = pa.array(rows)
-    return sketch_column(pa.field("amount", array.type), len(array), "auto", SlicedColumn(array, slice_rows))
+    return sketch_column(pa.field("amount", array.type), len(array), SketchRequest(), SlicedColumn(array, slice_rows))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_the_order_of_the_rows_changes_no_bit_of_sketch_and_model(
     assert sketch.rows == ROWS
     assert isinstance(sketch.tally.body, GridCounts)
     assert bits(shuffled) == bits(sketch)
-    assert bits(model_column(shuffled, "amount", max_modes=3)) == bits(model_column(sketch, "amount", max_modes=3))
+    assert bits(fitted(shuffled, max_modes=3)) == bits(fitted(sketch, max_modes=3))
 
 
 def test_few_distinct_values_are_sketched_exactly() -> None:

@@ -87,7 +87,7 @@ def test_show_lists_the_modes_by_rank(fitted: Workplace) -> None:
 
 
 def test_plan_says_what_a_run_would_do_and_writes_nothing(workplace: Workplace) -> None:
-    FRAME.with_columns(when=pl.date(2025, 1, 1)).write_parquet(workplace.path / "t.parquet")
+    FRAME.with_columns(parts=pl.concat_list("amount")).write_parquet(workplace.path / "t.parquet")
 
     plan = workplace.call("plan", "t.parquet", "--json")
 
@@ -95,9 +95,11 @@ def test_plan_says_what_a_run_would_do_and_writes_nothing(workplace: Workplace) 
     assert plan.json()["rows"] == len(FRAME)
     entries = {entry["column"]: entry for entry in plan.json()["columns"]}
     assert entries["amount"]["to_do"] == ["raw", "sketch", "model", "feature_rank", "transformed"]
-    assert entries["amount"]["reading"] == "numbers"
-    assert entries["size"]["reading"] == "labels"
-    assert "date32" in entries["when"]["why"]
+    assert entries["amount"]["kind"] == "continuous"
+    assert "no point masses" in entries["amount"]["reason"]
+    assert entries["size"]["kind"] == "categorical"
+    assert "distinct value" in entries["size"]["reason"]
+    assert "list<" in entries["parts"]["why"]
     assert "will fail" in workplace.call("plan", "t.parquet").out
     assert not workplace.store.exists()
 
@@ -233,7 +235,7 @@ def test_inverse_refuses_rows_that_mean_nothing(
 
 
 def test_transform_encodes_other_rows_as_the_fit_does(fitted: Workplace) -> None:
-    others = rows_of(1, 500)
+    others = rows_of(1, 500).with_columns(pl.col("amount").clip(FRAME["amount"].min(), FRAME["amount"].max()))
     others.select(reversed(others.columns)).with_columns(more=pl.lit(1)).write_parquet(fitted.path / "others.parquet")
 
     transform = fitted.call("transform", "others.parquet", "--fit", "t", "--out", "encoded.parquet")
@@ -355,17 +357,17 @@ def test_a_choice_of_no_columns_is_refused(workplace: Workplace) -> None:
 
 
 def test_export_of_a_fit_with_a_failed_column_gives_the_others(workplace: Workplace) -> None:
-    pl.DataFrame({"x": [1, 2], "when": pl.Series([1, 2]).cast(pl.Date)}).write_parquet(workplace.path / "t.parquet")
+    pl.DataFrame({"x": [1, 2], "parts": [[1], [2]]}).write_parquet(workplace.path / "t.parquet")
     assert workplace.call("run", "t.parquet").status == 1
 
     export = workplace.call("export", "--fit", "t", "--out", "out.parquet")
 
     assert export.status == 0
-    assert "Left out, for they are not fitted: when" in export.err
+    assert "Left out, for they are not fitted: parts" in export.err
     assert pl.read_parquet(workplace.path / "out.parquet").columns == ["x.value", "x.rank"]
-    shown = workplace.call("show", "when", "--fit", "t")
+    shown = workplace.call("show", "parts", "--fit", "t")
     assert shown.status == 2
-    assert "'when'" in shown.err
+    assert "'parts'" in shown.err
 
 
 def test_csv_goes_in_with_its_own_word_for_null(workplace: Workplace) -> None:

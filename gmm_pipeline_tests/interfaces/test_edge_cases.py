@@ -42,9 +42,21 @@ def round_trip_or_refusal(original: pl.Series) -> tuple[TableEncoder, pl.DataFra
         return None
 
 
+def half_widths_by_rank(encoder: TableEncoder, encoded: pl.DataFrame) -> np.ndarray[Any, Any]:
+    """Half of what a mode decodes −0.99 and 0.99 to, in the column's own numbers; 0 for atoms."""
+    rank = pl.Series("amount.rank", range(encoder.modes("amount").height), encoded["amount.rank"].dtype)
+    ends = []
+    for end in (-0.99, 0.99):
+        value = pl.Series("amount.value", [end] * rank.len(), encoded["amount.value"].dtype)
+        decoded = encoder.inverse_transform(pl.DataFrame([value, rank])).collect().to_series()
+        ends.append(decoded.cast(pl.Float64).fill_null(0).to_numpy() / 1.98)
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(ends[1] - ends[0], nan=0.0)
+
+
 def tolerance(encoder: TableEncoder, encoded: pl.DataFrame, original: pl.Series) -> np.ndarray[Any, Any]:
     """The precision of the encoded value in units of the row's mode, and half a step of the column's own type."""
-    half_widths = 4 * encoder.modes("amount")["std"].fill_null(0).to_numpy()[encoded["amount.rank"].to_numpy()]
+    half_widths = half_widths_by_rank(encoder, encoded)[encoded["amount.rank"].to_numpy()]
     with np.errstate(over="ignore", invalid="ignore"):
         own = np.abs(np.spacing(original.fill_null(0).to_numpy())).astype(np.float64)
     return PRECISION[encoded["amount.value"].dtype.base_type()] * half_widths + 2 * own
@@ -89,6 +101,18 @@ EXACT = {
     "many integers around 2**53": column([2**53 + number for number in range(-500, 500)], pl.Int64),
     "unsigned integers up to 2**63 - 1": column([2**63 - 1 - number for number in range(1000)], pl.UInt64),
     "far apart integers": column([*range(1000), 2**49, -(2**49)], pl.Int64),
+    "dates": column([*range(-1000, 20_000, 7), None]).cast(pl.Int32).cast(pl.Date),
+    "the first and the last date": column([-(2**31), 2**31 - 1, None] * 3, pl.Int32).cast(pl.Date),
+    "times": column(rng.integers(0, 86_400 * 10**9, 500)).cast(pl.Time),
+    "timestamps in milliseconds": column([*rng.integers(0, 2**41, 500), None]).cast(pl.Datetime("ms")),
+    "timestamps in nanoseconds, a minute apart": column(10**18 + 60 * 10**9 * rng.integers(0, 10**6, 500)).cast(
+        pl.Datetime("ns", "Europe/Oslo")
+    ),
+    "durations": column(rng.integers(-(10**9), 10**9, 500)).cast(pl.Duration("us")),
+    "decimals": column([*rng.integers(-(10**6), 10**6, 500), None]).cast(pl.Decimal(18, 0)) / 100,
+    "prices as floats": column(np.round(skewed, 2)),
+    "prices as 32-bit floats": column(np.round(np.minimum(skewed, 9999), 2)).cast(pl.Float32),
+    "mostly zeros": column(np.where(rng.random(20_000) < 0.9, 0.0, np.round(skewed, 1))),
     "booleans": column([True, False, None] * 5),
     "one boolean": column([True]),
     "empty strings": column(["", "a", "", None]),
@@ -124,7 +148,7 @@ def test_integers_of_every_type_come_back_exactly(dtype: pl.DataType, nulls: boo
         assert decoded.equals(original, null_equal=True)
 
 
-@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS, pl.Boolean, pl.String], ids=str)
+@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS, pl.Boolean, pl.String, pl.Date, pl.Duration("ms")], ids=str)
 def test_categories_of_every_type_come_back_exactly(dtype: pl.DataType) -> None:
     original = column([0, 1, 1, 0, 1]).cast(dtype).extend(column([None], dtype))
 
@@ -143,6 +167,7 @@ WITHIN_PRECISION = {
     "1e-300 among 1e300": column([*(normal * 1e300), 1e-300, 1e300, -1e300]),
     "1e300 among ones": column([*normal, 1e300, -1e300, 1e-300]),
     "from 1e-300 to 1e300, few": column(10.0 ** rng.uniform(-300, 300, 500)),
+    "1e300 among 1e-300": column([*(normal * 1e-300), 1e300, -1e300]),
     "subnormal": column(normal * 1e-310),
     "largest float32": column([*normal, 3.4028234e38, -3.4028234e38], pl.Float32),
     "largest float16": column([*normal, 65504, -65504], pl.Float64).cast(pl.Float16),
@@ -199,35 +224,19 @@ REFUSED = {
         column([2**64 - 1, 2**63, 5], pl.UInt64),
         ColumnDataError,
         2,
-        "2**63 and more cannot be encoded as numbers",
+        "numbers beyond those of int64 cannot be encoded",
         "kind = categorical",
     ),
     "many integers further apart than 2**50": (
         column([*range(100), 2**62, -(2**63)], pl.Int64),
         ColumnDataError,
         2,
-        "integers lie further than 2**50",
+        "numbers lie further than 2**50 steps of 1 from 50",
         "kind = categorical",
     ),
-    "dates": (column([1]).cast(pl.Date), UnsupportedTypeError, None, "type date32[day] cannot be", "Leave the column"),
-    "times": (column([1]).cast(pl.Time), UnsupportedTypeError, None, "type time64[ns] cannot be", "Leave the column"),
     "structs": (column([{"a": 1}]), UnsupportedTypeError, None, "type struct<a: int64> cannot", "Leave the column"),
     "lists": (column([[1]]), UnsupportedTypeError, None, "type large_list<item: int64> cannot", "Leave the column"),
     "bytes": (column([b"a"]), UnsupportedTypeError, None, "type large_binary cannot", "Leave the column"),
-    "decimals": (
-        column([1]).cast(pl.Decimal(9, 2)),
-        UnsupportedTypeError,
-        None,
-        "type decimal128(9, 2) cannot",
-        "Leave the column",
-    ),
-    "1e300 among 1e-300": (
-        column([*(normal * 1e-300), 1e300, -1e300]),
-        ColumnDataError,
-        2,
-        "too far from the others",
-        "take logarithms",
-    ),
     "128-bit integers": (column([1, 2]).cast(pl.Int128), UnsupportedTypeError, None, "type", "Leave the column"),
 }
 
@@ -279,11 +288,11 @@ def test_the_remedies_that_errors_name_work(original: pl.Series, remedy: str) ->
 
 
 def test_one_unsupported_column_can_be_left_out() -> None:
-    frame = pl.DataFrame({"amount": [1, 2], "when": pl.Series([1, 2]).cast(pl.Date)})
-    with pytest.raises(UnsupportedTypeError, match="column 'when'"):
+    frame = pl.DataFrame({"amount": [1, 2], "parts": [[1], [2]]})
+    with pytest.raises(UnsupportedTypeError, match="column 'parts'"):
         TableEncoder().fit(frame)
 
-    encoder = TableEncoder(include=["!when"]).fit(frame)
+    encoder = TableEncoder(include=["!parts"]).fit(frame)
 
     assert encoder.columns == ("amount",)
     assert encoder.inverse_transform(encoder.transform(frame)).collect().equals(frame.select("amount"))

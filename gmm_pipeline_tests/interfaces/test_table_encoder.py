@@ -258,10 +258,35 @@ def test_clipped_values_stay_within_reach() -> None:
     values = encoder.transform(FRAME).collect()["amount.value"]
 
     assert values.abs().max() == pytest.approx(0.99)
-    assert (
-        TableEncoder(max_modes=1, include=["amount"]).fit(FRAME).transform(FRAME).collect()["amount.value"].abs().max()
-        > 1
+    decoded = encoder.inverse_transform(encoder.transform(FRAME)).collect()["amount"]
+    assert decoded.max() < FRAME["amount"].max()
+
+
+def test_extremes_are_kept_by_tails_within_reach() -> None:
+    encoder = TableEncoder(max_modes=1, include=["amount"]).fit(FRAME)
+
+    encoded = encoder.transform(FRAME).collect()
+
+    assert "tail" in encoder.modes("amount")["type"].to_list()
+    assert encoded["amount.value"].abs().max() <= np.float32(0.99)
+    decoded = encoder.inverse_transform(encoded).collect()["amount"]
+    assert decoded.max() == pytest.approx(FRAME["amount"].max(), rel=1e-6)
+
+
+def test_numbers_beyond_those_that_were_fitted_are_refused_unless_the_settings_say_otherwise() -> None:
+    beyond = pl.DataFrame({"amount": [FRAME["amount"].min() - 5.0, 30.0, 3 * FRAME["amount"].max()]})
+
+    with pytest.raises(ColumnDataError, match="outside of the range of the fitted rows") as refused:
+        TableEncoder(include=["amount"]).fit(FRAME).transform(beyond).collect()
+    clipping, keeping = (
+        TableEncoder(include=["amount"], out_of_range=policy).fit(FRAME) for policy in ("clip", "keep")
     )
+
+    assert (refused.value.column, refused.value.rows) == ("amount", 2)
+    clipped = clipping.inverse_transform(clipping.transform(beyond)).collect()["amount"].to_list()
+    assert clipped == pytest.approx([FRAME["amount"].min(), 30.0, FRAME["amount"].max()], rel=1e-5, abs=1e-4)
+    kept = keeping.inverse_transform(keeping.transform(beyond)).collect()["amount"].to_list()
+    assert kept == pytest.approx(beyond["amount"].to_list(), rel=1e-5, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Callable
 
@@ -124,7 +125,7 @@ def with_trouble(folder: pathlib.Path, *, repaired: bool = False) -> pathlib.Pat
     """A table with a good column and two that fail, one before its copy is made and one after."""
     frame = pl.DataFrame(
         {
-            "when": pl.Series([1, 2, 3]).cast(pl.Int64 if repaired else pl.Date),
+            "when": [1, 2, 3] if repaired else [[1], [2], [3]],
             "id": pl.Series([1, 2, 3 if repaired else 2**63], dtype=pl.UInt64),
             "good": [1.5, 2.5, None],
         }
@@ -141,8 +142,8 @@ def test_a_failing_column_fails_alone_and_says_why(workplace: Workplace) -> None
     assert run.status == 1
     errors = {entry["column"]: entry.get("error") for entry in run.json()["columns"]}
     assert errors["good"] is None
-    assert "column 'when': type date32[day] cannot be encoded" in errors["when"]
-    assert "column 'id': integers of 2**63 and more cannot be encoded as numbers (1 row)" in errors["id"]
+    assert re.search(r"column 'when': type .*list<.*> cannot be encoded", errors["when"])
+    assert "column 'id': numbers beyond those of int64 cannot be encoded (1 row)" in errors["id"]
     for column in ("when", "id"):
         assert errors[column] in run.err
     state = state_of(workplace)
@@ -151,8 +152,8 @@ def test_a_failing_column_fails_alone_and_says_why(workplace: Workplace) -> None
     assert [state["id", stage] for stage in STAGES] == ["done", "failed"] + ["missing"] * 3
     status = workplace.call("status", "--fit", "t", "--json").json()
     reasons = {entry["column"]: [stage["reason"] for stage in entry["stages"].values()] for entry in status["columns"]}
-    assert "type date32[day] cannot be encoded" in reasons["when"][0]
-    assert "integers of 2**63 and more" in reasons["id"][1]
+    assert re.search(r"type .*list<.*> cannot be encoded", reasons["when"][0])
+    assert "numbers beyond those of int64" in reasons["id"][1]
 
 
 def test_what_failed_is_done_alone_once_its_settings_allow_it(workplace: Workplace) -> None:

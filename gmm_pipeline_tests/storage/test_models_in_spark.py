@@ -21,7 +21,7 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = pl.DataFrame(
         {
             "heavy": rng.standard_t(2, ROWS),
-            "whole": rng.poisson(40, ROWS),
+            "whole": rng.poisson(400, ROWS),
             "with nulls": rng.normal(1e6, 3.0, ROWS),
             "single": rng.normal(size=ROWS),
         }

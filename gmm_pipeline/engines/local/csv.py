@@ -45,6 +45,7 @@ def convert(files: Sequence[Path], target: Path, null_values: Sequence[str], sch
             list(files),
             null_values=["", *null_values],
             infer_schema_length=None,
+            try_parse_dates=True,
             schema_overrides={name: dtype for name, dtype in known.items() if name in header(files[0])},
         ).sink_parquet(partial, compression="lz4", row_group_size=1 << 18)
         os.replace(partial, target)  # noqa: PTH105 - the same, and atomic by its documentation
@@ -61,7 +62,8 @@ def _polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
     import polars as pl
 
     types = cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema
-    return {name: dtype for name, dtype in types.items() if dtype != pl.Null}
+    # Dates and times are recognised by how they are written, in more ways than a given type allows.
+    return {name: dtype for name, dtype in types.items() if dtype != pl.Null and not dtype.is_temporal()}
 
 
 def _agreed_types(files: Sequence[Path], null_values: Sequence[str]) -> dict[str, pl.DataType]:
@@ -70,7 +72,10 @@ def _agreed_types(files: Sequence[Path], null_values: Sequence[str]) -> dict[str
 
     if len(files) == 1:
         return {}
-    frames = [pl.scan_csv(file, null_values=["", *null_values], infer_schema_length=None) for file in files]
+    frames = [
+        pl.scan_csv(file, null_values=["", *null_values], infer_schema_length=None, try_parse_dates=True)
+        for file in files
+    ]
     schemas = [frame.collect_schema() for frame in frames]
     agreed: dict[str, pl.DataType] = {}
     for name in schemas[0]:
@@ -83,6 +88,8 @@ def _agreed_types(files: Sequence[Path], null_values: Sequence[str]) -> dict[str
         }
         if held == {pl.Int64(), pl.Float64()}:
             held = {pl.Float64()}
+        if pl.String() in held:
+            held = {pl.String()}
         if len(held) == 1:
             agreed[name] = held.pop()
     return agreed

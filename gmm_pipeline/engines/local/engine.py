@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
-from gmm_pipeline.arrow.sketching import sketch_column
+from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
 from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.core.roundtrip import RoundTrip
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from gmm_pipeline.arrow.codecs import ColumnCodec
     from gmm_pipeline.arrow.counters import RowCounter
+    from gmm_pipeline.arrow.encoded import ColumnCodec
     from gmm_pipeline.core.sketch import Sketch, Tally
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
@@ -72,26 +72,26 @@ class LocalEngine:
 
         self._for_each_part(column.rows, copy_part)
 
-    def sketch(self, column: ColumnRows, kind: str) -> Sketch:
-        """Sketch a column; `kind` is the setting of that name."""
+    def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
+        """Sketch a column."""
 
         def count(make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
             tasks = [piece for rows in ranges for piece in _split(rows, _ROWS_PER_TASK)]
             return self._count(column, make, tasks)
 
-        return sketch_column(column.field, column.rows, kind, count)
+        return sketch_column(column.field, column.rows, request, count)
 
     def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         schema = encoded_schema({column.field.name: codec})
 
         def encode_part(number: int, rows: range) -> RoundTrip:
-            outcome = RoundTrip()
+            outcome = RoundTrip.none(codec.rows.n_modes)
             row = rows.start
             with open_writer(part_path(folder, number), schema) as writer:
                 for array in rechunked(column.arrays(rows), ROWS_PER_GROUP):
                     encoded = codec.encode(array, row)
-                    outcome = outcome.merge(codec.compare(array, encoded))
+                    outcome = outcome.merge(codec.compare(array, encoded, row))
                     table = pa.table([pa.array(encoded.value), pa.array(encoded.rank)], schema=schema)
                     writer.write_table(table, row_group_size=ROWS_PER_GROUP)
                     row += len(array)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
-from gmm_pipeline.interfaces.cli import run_commands, table_commands
+from gmm_pipeline.interfaces.cli import plan_commands, run_commands, table_commands
 from gmm_pipeline.interfaces.cli.display import stderr
 
 
@@ -31,8 +31,8 @@ def cli() -> None:
 for command in (
     run_commands.demo,
     run_commands.run,
-    run_commands.plan,
-    run_commands.status,
+    plan_commands.plan,
+    plan_commands.status,
     table_commands.transform,
     table_commands.inverse,
     table_commands.export,

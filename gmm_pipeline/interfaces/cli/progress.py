@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from gmm_pipeline.interfaces.cli.display import stderr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from gmm_pipeline.orchestration.execution import Outcome
     from gmm_pipeline.orchestration.stages import Stage
+
+T = TypeVar("T")
 
 
 class RunProgress(Protocol):
@@ -40,6 +43,12 @@ class RunProgress(Protocol):
 def run_progress(columns: int, stages: int) -> RunProgress:
     """Return a display for a run over so many columns, and stages in all of them."""
     return BarProgress(stages) if stderr().is_terminal else LineProgress(columns)
+
+
+def counted(items: Sequence[T], description: str) -> Iterable[T]:
+    """Yield items while a bar on a terminal counts them."""
+    console = stderr()
+    return track(items, description, console=console, transient=True, disable=not console.is_terminal)
 
 
 class LineProgress:

@@ -1,35 +1,29 @@
-"""`demo`, `run`, `plan` and `status`."""
+"""`demo` and `run`."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.engines.local.source import LocalTable, open_table
-from gmm_pipeline.errors import SourceError, UnsupportedTypeError
+from gmm_pipeline.engines.local.source import open_table
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
-    fit_option,
-    given_patterns,
-    given_settings,
     json_option,
     source_options,
     store_option,
     threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
+from gmm_pipeline.interfaces.cli.specs import given_spec, statuses_of
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
 from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec, save_spec, select_columns
-from gmm_pipeline.orchestration.planning import ColumnStatus, State, column_status
+from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec, save_spec
 from gmm_pipeline.orchestration.stages import STAGES
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.storage.store import Store
 
 
 @click.command()
@@ -81,92 +75,8 @@ def run(
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     table = open_table(source, folder.staging, csv_nulls=csv_nulls)
-    spec = _spec(name, source, table, patterns, csv_nulls, config, assignments)
+    spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
     _run(spec, store, threads, refit=refit, as_json=as_json)
-
-
-@click.command()
-@source_options
-def plan(
-    source: str,
-    fit: str | None,
-    patterns: str,
-    engine: str,
-    assignments: tuple[str, ...],
-    config: Path | None,
-    csv_nulls: tuple[str, ...],
-    store: Path,
-    *,
-    as_json: bool,
-) -> None:
-    """Say what `run` would do with the same arguments, and why. Nothing is written.
-
-    \b
-    Examples:
-      gmm-pipeline plan sales.parquet
-      gmm-pipeline plan sales.parquet --set amount.max_modes=5
-    """
-    del engine
-    name = fit or default_fit_name(source)
-    folder = Store(store).fit(name)
-    with TemporaryDirectory() as temporary:
-        table = open_table(source, Path(temporary), csv_nulls=csv_nulls)
-        spec = _spec(name, source, table, patterns, csv_nulls, config, assignments)
-        entries = [_plan_entry(status, spec, table) for status in _statuses(spec, folder)]
-    if as_json:
-        print_json({"fit": name, "rows": table.rows, "columns": entries})
-        return
-    title = f"{name}: {table.rows:,} rows, {len(entries)} columns of {source}"
-    print_table(["column", "type", "read as", "to do", "why"], [_plan_row(entry) for entry in entries], title=title)
-
-
-@click.command()
-@fit_option
-@store_option
-@json_option
-def status(fit: str, store: Path, *, as_json: bool) -> None:
-    """Show each column and stage of a fit: done, stale, failed, or missing.
-
-    \b
-    Examples:
-      gmm-pipeline status --fit flights
-      gmm-pipeline status --fit flights --json
-    """
-    folder = Store(store).require_fit(fit)
-    spec = load_spec(folder)
-    statuses = _statuses(spec, folder)
-    if as_json:
-        print_json({"fit": fit, "source": spec.source, "columns": [_status_entry(status) for status in statuses]})
-        return
-    rows = [[entry.column, *(stage.state.value for stage in entry.stages), _notes(entry)] for entry in statuses]
-    print_table(["column", *(stage.name for stage in STAGES), "notes"], rows, title=f"{fit}: {spec.source}")
-
-
-def _spec(
-    name: str,
-    source: str,
-    table: LocalTable,
-    patterns: str,
-    csv_nulls: tuple[str, ...],
-    config: Path | None,
-    assignments: tuple[str, ...],
-) -> FitSpec:
-    columns = select_columns(table.schema.names, given_patterns(patterns))
-    settings = given_settings(config, assignments)
-    settings.check(columns)
-    return FitSpec(name=name, source=_absolute(source), columns=columns, csv_nulls=csv_nulls, settings=settings)
-
-
-def _absolute(source: str) -> str:
-    return str(Path(source).absolute())
-
-
-def _statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
-    try:
-        digest = spec.source_digest()
-    except SourceError:
-        digest = None
-    return [column_status(name, folder.column(name), spec.settings.of(name), digest) for name in spec.columns]
 
 
 def _run(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool) -> None:
@@ -174,10 +84,10 @@ def _run(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool
     started = time.perf_counter()
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
-    work = {status.column: STAGES if refit else status.to_do for status in _statuses(spec, folder)}
+    work = {status.column: STAGES if refit else status.to_do for status in statuses_of(spec, folder)}
     work = {column: stages for column, stages in work.items() if stages}
     errors, seconds = _execute(spec, store, threads, work) if work else ({}, {})
-    entries = [summary_row(status, seconds, errors) for status in _statuses(spec, folder)]
+    entries = [summary_row(status, seconds, errors) for status in statuses_of(spec, folder)]
     elapsed = time.perf_counter() - started
     if as_json:
         print_json({"fit": spec.name, "store": str(folder.path), "seconds": elapsed, "columns": entries})
@@ -226,46 +136,3 @@ def _print_ending(spec: FitSpec, store: Path, worked: int, failed: int, elapsed:
     console.print(f"  gmm-pipeline show {column} {options}", markup=False)
     console.print(f"  gmm-pipeline export {options} --out {spec.name}_encoded.parquet", markup=False)
     console.print(f"  gmm-pipeline status {options}", markup=False)
-
-
-def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:
-    field = table.schema.field(status.column)
-    entry: dict[str, Any] = {"column": status.column, "type": str(field.type)}
-    try:
-        reading = reading_of(field, spec.settings.of(status.column).kind)
-    except UnsupportedTypeError as error:
-        return {**entry, "reading": None, "to_do": [], "why": error.problem + ". " + (error.remedy or "")}
-    first = next((stage for stage in status.stages if stage.state is not State.DONE), None)
-    return {
-        **entry,
-        "reading": reading.value,
-        "to_do": [stage.name for stage in status.to_do],
-        "why": "up to date" if first is None else f"{first.stage.name} {first.state.value}: {first.reason}",
-    }
-
-
-def _plan_row(entry: dict[str, Any]) -> list[str]:
-    to_do = "will fail" if entry["reading"] is None else ", ".join(entry["to_do"]) or "nothing"
-    return [entry["column"], entry["type"], entry["reading"] or "–", to_do, entry["why"]]
-
-
-def _status_entry(status: ColumnStatus) -> dict[str, Any]:
-    return {
-        "column": status.column,
-        "stages": {
-            stage.stage.name: {
-                "state": stage.state.value,
-                "reason": stage.reason,
-                "summary": None if stage.manifest is None else stage.manifest.summary,
-            }
-            for stage in status.stages
-        },
-    }
-
-
-def _notes(status: ColumnStatus) -> str:
-    """Return why the first stage that is not done is not."""
-    for stage in status.stages:
-        if stage.state in {State.FAILED, State.STALE}:
-            return f"{stage.stage.name}: {stage.reason}"
-    return ""

@@ -14,7 +14,10 @@ FIELDS = {
     "rows": "rows",
     "modes": "modes",
     "mean_log_likelihood": "mean log-likelihood",
-    "rows_changed": "rows changed by the round trip",
+    "rows_exact": "rows exact after the round trip",
+    "rows_within_precision": "within precision",
+    "rows_changed": "changed",
+    "largest_error": "largest error",
     "beyond_reach": "beyond ±0.99",
     "seconds": "seconds",
 }
@@ -41,7 +44,10 @@ def summary_row(status: ColumnStatus, seconds: Mapping[str, float], errors: Mapp
         "rows": None if transformed is None else transformed.rows,
         "modes": made.get("modes"),
         "mean_log_likelihood": made.get("mean_log_likelihood"),
+        "rows_exact": round_trip.get("exact"),
+        "rows_within_precision": round_trip.get("within_precision"),
         "rows_changed": round_trip.get("changed"),
+        "largest_error": round_trip.get("largest_error"),
         "beyond_reach": round_trip.get("beyond_reach"),
         "seconds": round(seconds.get(column, 0.0), 2),
     }

@@ -1,0 +1,177 @@
+"""Numbers counted in the cells of a grid, but for those that hold many rows each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.coordinate import Coordinate, Numbers
+from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid, count_cells
+from gmm_pipeline.core.heavy import SMALLEST_SHARE, set_apart
+from gmm_pipeline.core.values import ValueCounts
+
+_LARGEST_VARIANCE = 1e300
+_UNRESOLVED, _LARGEST = 2.0 ** (-2 * OFFSET_BITS) / 12, 0.25
+"""Variance within a unit of offset, and at most within a cell, in units of its squared width."""
+
+
+@dataclass(frozen=True)
+class GridCounts:
+    """Rows and fixed-point sums of offsets and their squares of the cells in use of a grid, with the exact extremes.
+
+    Parameters
+    ----------
+    grid : Grid
+    cells : int64 array of shape (n,), strictly increasing
+    counts, offset_sums, square_sums : int64 arrays of shape (n,)
+    minimum, maximum : float
+        The extreme coordinates of the rows in cells; +inf and −inf when there are none.
+    apart : ValueCounts
+        Numbers that hold many rows each, or were asked for; their rows are in no cell.
+    """
+
+    grid: Grid
+    cells: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    offset_sums: NDArray[np.int64]
+    square_sums: NDArray[np.int64]
+    minimum: float
+    maximum: float
+    apart: ValueCounts
+
+    @property
+    def rows(self) -> int:
+        """Rows that hold a finite number."""
+        return int(self.counts.sum()) + self.apart.rows
+
+    def merge(self, other: GridCounts) -> GridCounts:
+        """Return the counts over the rows of both, which have to lie on the same grid."""
+        if self.grid != other.grid or not np.array_equal(self.apart.values, other.apart.values):
+            raise ValueError(f"sketches on different grids cannot be merged: {self.grid} and {other.grid}")
+        cells, positions = np.unique(np.concatenate([self.cells, other.cells]), return_inverse=True)
+        sums = np.zeros((3, cells.size), dtype=np.int64)
+        np.add.at(sums[0], positions, np.concatenate([self.counts, other.counts]))
+        np.add.at(sums[1], positions, np.concatenate([self.offset_sums, other.offset_sums]))
+        np.add.at(sums[2], positions, np.concatenate([self.square_sums, other.square_sums]))
+        return GridCounts(
+            self.grid,
+            cells,
+            sums[0],
+            sums[1],
+            sums[2],
+            min(self.minimum, other.minimum),
+            max(self.maximum, other.maximum),
+            ValueCounts(self.apart.values, self.apart.counts + other.apart.counts),
+        )
+
+    def settled(self, coordinate: Coordinate, wanted: Numbers) -> GridCounts:
+        """Return the counts with those numbers apart that hold many rows or are wanted; the others go to their cells.
+
+        Which numbers were counted apart may depend on the order of the rows; which of them stay does not.
+        """
+        heavy = self.apart.counts >= SMALLEST_SHARE * self.rows
+        stay = heavy | np.isin(self.apart.values, wanted)
+        settled = replace(self, apart=self.apart.select(stay))
+        for value, count in zip(self.apart.values[~stay], self.apart.counts[~stay], strict=True):
+            if count:
+                settled = settled.merge(self._cell_of(value, int(count), coordinate, settled.apart.values))
+        return settled
+
+    def _cell_of(self, value: np.generic, count: int, coordinate: Coordinate, apart: Numbers) -> GridCounts:
+        """Return the counts of `count` rows that hold one number."""
+        counter = GridCounter(self.grid, coordinate, apart)
+        counter.add(np.array([value]))
+        one = counter.counts()
+        return replace(
+            one,
+            counts=count * one.counts,
+            offset_sums=count * one.offset_sums,
+            square_sums=count * one.square_sums,
+        )
+
+    def extents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lowest and the highest coordinate that each cell may hold, both of shape (n,)."""
+        edges, widths = self.grid.edges(self.cells)
+        ends = np.sort(np.stack([edges, edges + widths]), axis=0)
+        first, last = self.cells == 0, self.cells == CELLS - 1
+        lows = np.where(first, self.minimum, np.clip(ends[0], self.minimum, self.maximum))
+        highs = np.where(last, self.maximum, np.clip(ends[1], self.minimum, self.maximum))
+        # Of a row alone beyond all others, the extremes tell where it is.
+        alone = self.counts == 1
+        return np.where(last & alone, highs, lows), np.where(first & alone, lows, highs)
+
+    def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the mean of each cell's rows and their variance around it, both of shape (n,).
+
+        What lies on a grid of its own is spread by whole steps; what rounding to it hides is not counted here.
+        """
+        edges, widths = self.grid.edges(self.cells)
+        with np.errstate(over="ignore", invalid="ignore"):
+            offsets = (self.offset_sums / self.counts + 0.5) / (1 << OFFSET_BITS)
+            positions = np.clip(edges + widths * offsets, self.minimum, self.maximum)
+            shares = self._offset_variances()
+            variances = np.where(shares > 0, np.square(widths) * shares, 0.0)
+        return positions, np.minimum(variances, _LARGEST_VARIANCE)
+
+    def _offset_variances(self) -> NDArray[np.float64]:
+        """Return the variance of the offsets within each cell, in units of its squared width, shape (n,)."""
+        means = self.offset_sums / self.counts
+        variances: NDArray[np.float64] = (self.square_sums / self.counts - np.square(means)) / (1 << 2 * OFFSET_BITS)
+        return np.where(self.counts > 1, np.clip(variances, _UNRESOLVED, _LARGEST), 0.0)
+
+
+class GridCounter:
+    """Counts finite numbers on a grid as rows stream by.
+
+    Parameters
+    ----------
+    grid : Grid
+    coordinate : Coordinate
+    apart : array of shape (n,), sorted
+        Numbers that are counted one by one.
+    """
+
+    def __init__(self, grid: Grid, coordinate: Coordinate, apart: Numbers) -> None:
+        self._grid = grid
+        self._coordinate = coordinate
+        self._apart = apart
+        self._apart_counts = np.zeros(apart.size, dtype=np.int64)
+        self._counts = np.zeros(CELLS, dtype=np.int64)
+        self._offset_sums = np.zeros(CELLS, dtype=np.int64)
+        self._square_sums = np.zeros(CELLS, dtype=np.int64)
+        self._minimum, self._maximum = np.inf, -np.inf
+
+    def add(self, numbers: Numbers) -> None:
+        """Count finite numbers of shape (n,).
+
+        Raises
+        ------
+        ColumnDataError
+            If the coordinate cannot hold them.
+        """
+        if self._apart.size:
+            others = np.empty_like(numbers)
+            numbers = others[: set_apart(numbers, self._apart, self._apart_counts, others)]
+        if not numbers.size:
+            return
+        values = self._coordinate.forward(numbers)
+        inverse_scale = 2.0**-self._grid.exponent
+        count_cells(values, self._grid.center, inverse_scale, self._counts, self._offset_sums, self._square_sums)
+        self._minimum = min(self._minimum, float(values.min()) + 0.0)
+        self._maximum = max(self._maximum, float(values.max()) + 0.0)
+
+    def counts(self) -> GridCounts:
+        """Return what was counted so far."""
+        cells = np.flatnonzero(self._counts)
+        return GridCounts(
+            self._grid,
+            cells,
+            self._counts[cells],
+            self._offset_sums[cells],
+            self._square_sums[cells],
+            self._minimum,
+            self._maximum,
+            ValueCounts(self._apart, self._apart_counts),
+        )

@@ -1,0 +1,143 @@
+"""`plan` and `status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.source import LocalTable, open_table
+from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.interfaces.cli.display import print_json, print_table
+from gmm_pipeline.interfaces.cli.options import fit_option, json_option, source_options, store_option
+from gmm_pipeline.interfaces.cli.progress import counted
+from gmm_pipeline.interfaces.cli.specs import given_spec, statuses_of
+from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec
+from gmm_pipeline.orchestration.planning import ColumnStatus, State
+from gmm_pipeline.orchestration.preview import preview
+from gmm_pipeline.orchestration.round_trip import verdict
+from gmm_pipeline.orchestration.stages import MODEL, STAGES, TRANSFORMED
+from gmm_pipeline.storage.store import Store
+
+
+@click.command()
+@source_options
+def plan(
+    source: str,
+    fit: str | None,
+    patterns: str,
+    engine: str,
+    assignments: tuple[str, ...],
+    config: Path | None,
+    csv_nulls: tuple[str, ...],
+    store: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what `run` would do with the same arguments, and why. Nothing is written.
+
+    \b
+    Examples:
+      gmm-pipeline plan sales.parquet
+      gmm-pipeline plan sales.parquet --set amount.max_modes=5
+    """
+    del engine
+    name = fit or default_fit_name(source)
+    folder = Store(store).fit(name)
+    with TemporaryDirectory() as temporary:
+        table = open_table(source, Path(temporary), csv_nulls=csv_nulls)
+        spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
+        statuses = statuses_of(spec, folder)
+        entries = [_plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")]
+    if as_json:
+        print_json({"fit": name, "rows": table.rows, "columns": entries})
+        return
+    title = f"{name}: {table.rows:,} rows, {len(entries)} columns of {source}"
+    print_table(
+        ["column", "type", "kind", "because", "to do", "why"], [_plan_row(entry) for entry in entries], title=title
+    )
+
+
+@click.command()
+@fit_option
+@store_option
+@json_option
+def status(fit: str, store: Path, *, as_json: bool) -> None:
+    """Show each column and stage of a fit: done, stale, failed, or missing.
+
+    \b
+    Examples:
+      gmm-pipeline status --fit flights
+      gmm-pipeline status --fit flights --json
+    """
+    folder = Store(store).require_fit(fit)
+    spec = load_spec(folder)
+    statuses = statuses_of(spec, folder)
+    if as_json:
+        print_json({"fit": fit, "source": spec.source, "columns": [_status_entry(status) for status in statuses]})
+        return
+    rows = [
+        [entry.column, *(stage.state.value for stage in entry.stages), _round_trip(entry), _notes(entry)]
+        for entry in statuses
+    ]
+    headings = ["column", *(stage.name for stage in STAGES), "round trip", "notes"]
+    print_table(headings, rows, title=f"{fit}: {spec.source}")
+
+
+def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:
+    """Return what is planned for a column; the kind of one that is fitted already is not looked for again."""
+    entry: dict[str, Any] = {"column": status.column, "type": str(table.schema.field(status.column).type)}
+    model = status.of(MODEL)
+    try:
+        if model.state is State.DONE and model.manifest is not None:
+            kind, reason = model.manifest.summary["kind"], model.manifest.summary["reason"]
+        else:
+            seen = preview(table.column(status.column), spec.settings.of(status.column), LocalEngine())
+            kind, reason = seen.kind, seen.reason
+    except PipelineError as error:
+        why = error.problem + (f" ({error.rows:,} rows)" if error.rows else "") + ". " + (error.remedy or "")
+        return {**entry, "kind": None, "reason": None, "to_do": [], "why": why}
+    first = next((stage for stage in status.stages if stage.state is not State.DONE), None)
+    return {
+        **entry,
+        "kind": kind,
+        "reason": reason,
+        "to_do": [stage.name for stage in status.to_do],
+        "why": "up to date" if first is None else f"{first.stage.name} {first.state.value}: {first.reason}",
+    }
+
+
+def _plan_row(entry: dict[str, Any]) -> list[str]:
+    stages = "all stages" if len(entry["to_do"]) == len(STAGES) else ", ".join(entry["to_do"])
+    to_do = "will fail" if entry["kind"] is None else stages or "nothing"
+    return [entry["column"], entry["type"], entry["kind"] or "–", entry["reason"] or "–", to_do, entry["why"]]
+
+
+def _status_entry(status: ColumnStatus) -> dict[str, Any]:
+    return {
+        "column": status.column,
+        "stages": {
+            stage.stage.name: {
+                "state": stage.state.value,
+                "reason": stage.reason,
+                "summary": None if stage.manifest is None else stage.manifest.summary,
+            }
+            for stage in status.stages
+        },
+    }
+
+
+def _round_trip(status: ColumnStatus) -> str:
+    manifest = status.of(TRANSFORMED).manifest
+    return "–" if manifest is None else verdict(manifest.summary)
+
+
+def _notes(status: ColumnStatus) -> str:
+    """Return why the first stage that is not done is not."""
+    for stage in status.stages:
+        if stage.state in {State.FAILED, State.STALE}:
+            return f"{stage.stage.name}: {stage.reason}"
+    return ""

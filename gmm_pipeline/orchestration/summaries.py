@@ -1,0 +1,81 @@
+"""What manifests say of results, for people and machines to read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from gmm_pipeline.arrow.encoded import ColumnCodec
+    from gmm_pipeline.core.modes import ColumnModel
+    from gmm_pipeline.core.ranks import Ranking
+    from gmm_pipeline.core.roundtrip import RoundTrip
+    from gmm_pipeline.core.sketch import Sketch
+
+
+def sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
+    """Return the form and size of a sketch, and its rows without a finite number or category."""
+    form = type(sketched.tally.body).__name__
+    return {"form": form, "points": sketched.size, **asdict(sketched.tally.specials)}
+
+
+def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
+    """Return what a column's modes are, and how they were fitted."""
+    summary: dict[str, JsonValue] = {
+        "kind": model.kind,
+        "reason": model.reason,
+        "modes": model.n_modes,
+        "gaussian_modes": len(model.gaussians),
+        "tails": len(model.tails),
+        "atoms": len(model.atoms),
+        "value_dtype": model.rules.value_dtype,
+    }
+    if model.rest is not None:
+        rows = round(model.rest.weight * model.rows)
+        summary |= {"rare_categories": len(model.rest.labels), "rows_of_rare_categories": rows}
+    if model.fit is not None:
+        summary |= {
+            "mean_log_likelihood": model.fit.mean_log_likelihood,
+            "iterations": model.fit.n_iter,
+            "converged": model.fit.converged,
+            "points": model.fit.n_points,
+        }
+    return summary
+
+
+def ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
+    """Return the number of modes and the share of the most frequent one."""
+    return {"modes": int(ranking.frequencies.size), "most_frequent": float(ranking.frequencies[0])}
+
+
+def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, JsonValue]:
+    """Return what the round trip did to a column's rows: in all, and by each mode that is no atom."""
+    by_rank = {
+        "exact": outcome.exact,
+        "within_precision": outcome.within_precision,
+        "changed": outcome.changed,
+        "beyond_reach": outcome.beyond_reach,
+    }
+    totals: dict[str, JsonValue] = {"rows": int(outcome.rows.sum())}
+    totals |= {name: int(rows.sum()) for name, rows in by_rank.items()}
+    totals["largest_error"] = _finite(outcome.largest_error.max(initial=0.0))
+    modes: list[JsonValue] = [
+        {
+            "rank": int(rank),
+            "rows": int(outcome.rows[rank]),
+            **{name: int(rows[rank]) for name, rows in by_rank.items()},
+            "largest_error": _finite(outcome.largest_error[rank]),
+        }
+        for rank in np.flatnonzero(codec.rows.is_continuous)
+    ]
+    return {**totals, "by_mode": modes}
+
+
+def _finite(error: float) -> float | None:
+    """Return an error as JSON can hold it; None where no number came back."""
+    return float(error) if math.isfinite(error) else None
