@@ -167,9 +167,7 @@ class Sketch:
         """Return the finite numbers as weighted points in coordinates, sorted, except those of `without`."""
         if self.coordinate is None:
             raise ValueError("categories have no coordinates")
-        single = self.numbers
-        if without is not None:
-            single = single.select(~np.isin(single.values, without))
+        single = self._counted(without)
         positions = _coordinates(self.coordinate, single)
         weights, spreads = single.counts.astype(np.float64), np.zeros(positions.size)
         body = self.tally.body
@@ -185,9 +183,7 @@ class Sketch:
         """Return where the finite numbers lie, except those of `without`: single values and whole cells."""
         if self.coordinate is None:
             raise ValueError("categories have no coordinates")
-        single = self.numbers
-        if without is not None:
-            single = single.select(~np.isin(single.values, without))
+        single = self._counted(without)
         values = _coordinates(self.coordinate, single)
         body = self.tally.body
         if not isinstance(body, GridCounts):
@@ -195,6 +191,10 @@ class Sketch:
         lows, highs = body.extents()
         counts = np.concatenate([single.counts, body.counts]).astype(np.float64)
         return Extents(np.concatenate([values, lows]), np.concatenate([values, highs]), counts)
+
+    def _counted(self, without: Numbers | None) -> ValueCounts:
+        """Return the numbers that are counted one by one, except those of `without`."""
+        return self.numbers if without is None else self.numbers.select(~np.isin(self.numbers.values, without))
 
 
 def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.float64]:

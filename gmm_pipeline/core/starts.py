@@ -97,38 +97,41 @@ def _cheapest_partitions(costs: NDArray[np.float64], last_starts: NDArray[np.int
             cheapest[j] = least
 
 
-@kernel
 def _square_costs(positions: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the weighted squares around the mean of the segment from each point i to each j at [j, i]."""
-    n = positions.size
-    costs = np.empty((n, n))
-    for j in range(n):
-        weight, mean, squares = 0.0, 0.0, 0.0
-        for i in range(j, -1, -1):
-            weight += weights[i]
-            d = positions[i] - mean
-            mean += d * weights[i] / weight
-            squares += weights[i] * d * (positions[i] - mean)
-            costs[j, i] = squares
-    return costs
+    return _scatter(positions, weights, np.zeros(positions.size))[1]
 
 
-@kernel
 def _surprise_costs(
     positions: NDArray[np.float64], weights: NDArray[np.float64], spreads: NDArray[np.float64], variance_floor: float
 ) -> NDArray[np.float64]:
     """Return the negative log-likelihood of the same segments under normal components of their own, and a constant."""
+    rows, squares = _scatter(positions, weights, spreads)
+    costs: NDArray[np.float64] = rows * (0.5 * np.log(np.maximum(squares / rows, variance_floor)) - np.log(rows))
+    return costs
+
+
+@kernel
+def _scatter(
+    positions: NDArray[np.float64], weights: NDArray[np.float64], spreads: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weight of the segment from each point i to each j at [j, i], and its squares around its mean.
+
+    Where i is beyond j there is no segment; the weight is 1 there and the squares are 0.
+    """
     n = positions.size
-    costs = np.empty((n, n))
+    rows = np.ones((n, n))
+    squares = np.zeros((n, n))
     for j in range(n):
-        weight, mean, squares = 0.0, 0.0, 0.0
+        weight, mean, scatter = 0.0, 0.0, 0.0
         for i in range(j, -1, -1):
             weight += weights[i]
             d = positions[i] - mean
             mean += d * weights[i] / weight
-            squares += weights[i] * (d * (positions[i] - mean) + spreads[i])
-            costs[j, i] = weight * (0.5 * np.log(max(squares / weight, variance_floor)) - np.log(weight))
-    return costs
+            scatter += weights[i] * (d * (positions[i] - mean) + spreads[i])
+            rows[j, i] = weight
+            squares[j, i] = scatter
+    return rows, squares
 
 
 def _of_equal_weights(points: WeightedPoints, n_segments: int) -> NDArray[np.int64]:
