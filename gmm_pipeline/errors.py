@@ -37,8 +37,9 @@ class PipelineError(Exception):
     def __str__(self) -> str:
         where = "" if self.column is None else f"column {self.column!r}: "
         count = "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
+        problem = self.problem if self.remedy is None else self.problem.removesuffix(".")
         next_step = "" if self.remedy is None else f". {self.remedy}"
-        return f"{where}{self.problem}{count}{next_step}"
+        return f"{where}{problem}{count}{next_step}"
 
 
 @contextmanager

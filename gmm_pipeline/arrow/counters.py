@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +12,22 @@ import pyarrow.compute as pc
 
 from gmm_pipeline.arrow.numbers import NumberBatch
 from gmm_pipeline.arrow.types import plain_labels
-from gmm_pipeline.core.coordinate import Coordinate, Numbers, numbers_of
+from gmm_pipeline.core.coordinate import Coordinate, Numbers, numbers_of, refused
 from gmm_pipeline.core.grid import Grid
 from gmm_pipeline.core.grid_counts import GridCounter
 from gmm_pipeline.core.heavy import HeavyCounter
 from gmm_pipeline.core.sketch import Label, LabelCounts, NumberSample, Specials, Tally
-from gmm_pipeline.core.values import ValueCounter, ValueCounts
+from gmm_pipeline.core.values import ONE_EACH, ValueCounter, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
+
+B = TypeVar("B")
+
+
+def body_of(tally: Tally, form: type[B]) -> B:
+    """Return what a tally says of its finite numbers or categories, in the form that is expected."""
+    if not isinstance(tally.body, form):
+        raise TypeError(f"a tally of {form.__name__} was expected")
+    return tally.body
 
 
 class RowCounter(Protocol):
@@ -27,83 +37,115 @@ class RowCounter(Protocol):
         """Count the rows of an array."""
         ...
 
+    def add_tally(self, tally: Tally) -> None:
+        """Count rows that were counted before, each number or category exactly."""
+        ...
+
     def tally(self) -> Tally:
         """Return what was counted so far."""
         ...
 
 
-class NumberSampler:
-    """Counts the distinct numbers of a numeric column, and finds those that hold many rows."""
+class _NumberCounter(ABC):
+    """Counts the rows of a numeric column: those that hold no finite number here, the others as its kinds do."""
 
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self._values = ValueCounter(dtype)
-        self._heavy = HeavyCounter(dtype)
+    def __init__(self) -> None:
         self._specials = Specials()
 
     def add(self, array: pa.Array) -> None:
         """Count the rows of an array."""
         numbers, specials = NumberBatch.of(array).split()
         self._specials = self._specials.merge(specials)
-        self._values.add(numbers)
-        self._heavy.add(numbers)
+        self._add(numbers)
 
-    def tally(self) -> Tally:
-        """Return what was counted so far."""
-        return Tally(self._specials, NumberSample(self._values.counts(), self._heavy.candidates()))
+    def add_tally(self, tally: Tally) -> None:
+        """Count rows that were counted before, each number exactly."""
+        self._specials = self._specials.merge(tally.specials)
+        self._add_counts(body_of(tally, ValueCounts))
+
+    @abstractmethod
+    def _add(self, numbers: Numbers) -> None: ...
+
+    @abstractmethod
+    def _add_counts(self, counts: ValueCounts) -> None: ...
 
 
-class DistinctNumberCounter:
+class DistinctNumberCounter(_NumberCounter):
     """Counts the distinct numbers of a numeric column."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
+        super().__init__()
         self._values = ValueCounter(dtype)
-        self._specials = Specials()
 
-    def add(self, array: pa.Array) -> None:
-        """Count the rows of an array."""
-        numbers, specials = NumberBatch.of(array).split()
-        self._specials = self._specials.merge(specials)
+    def _add(self, numbers: Numbers) -> None:
         self._values.add(numbers)
+
+    def _add_counts(self, counts: ValueCounts) -> None:
+        self._values.add_counts(counts)
 
     def tally(self) -> Tally:
         """Return what was counted so far."""
         return Tally(self._specials, self._values.counts())
 
 
-class MinimumCounter:
+class NumberSampler(_NumberCounter):
+    """Counts the distinct numbers of a numeric column, and finds those that hold many rows."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        super().__init__()
+        self._values = ValueCounter(dtype)
+        self._heavy = HeavyCounter(dtype)
+
+    def _add(self, numbers: Numbers) -> None:
+        self._values.add(numbers)
+        self._heavy.add(numbers)
+
+    def _add_counts(self, counts: ValueCounts) -> None:
+        self._values.add_counts(counts)
+        self._heavy.add_counts(counts)
+
+    def tally(self) -> Tally:
+        """Return what was counted so far."""
+        return Tally(self._specials, NumberSample(self._values.counts(), self._heavy.candidates()))
+
+
+class MinimumCounter(_NumberCounter):
     """Finds the smallest finite number of a numeric column."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
+        super().__init__()
         self._smallest = ValueCounts.none(dtype)
 
-    def add(self, array: pa.Array) -> None:
-        """Count the rows of an array."""
-        numbers, _ = NumberBatch.of(array).split()
+    def _add(self, numbers: Numbers) -> None:
         if numbers.size:
-            one = ValueCounts(numbers_of([numbers.min()], numbers.dtype), np.ones(1, dtype=np.int64))
-            merged = self._smallest.merge(one)
-            self._smallest = ValueCounts(merged.values[:1], merged.counts[:1])
+            self._add_counts(ValueCounts(numbers_of([numbers.min()], numbers.dtype), ONE_EACH))
+
+    def _add_counts(self, counts: ValueCounts) -> None:
+        merged = self._smallest.merge(ValueCounts(counts.values[:1], counts.counts[:1]))
+        self._smallest = ValueCounts(merged.values[:1], merged.counts[:1])
 
     def tally(self) -> Tally:
         """Return the smallest number so far; the counts of rows mean nothing."""
         return Tally(Specials(), self._smallest)
 
 
-class RefusedCounter:
+class RefusedCounter(_NumberCounter):
     """Counts the rows whose numbers a coordinate refuses."""
 
     def __init__(self, coordinate: Coordinate, dtype: np.dtype[Any]) -> None:
+        super().__init__()
         self._coordinate = coordinate
         self._dtype = dtype
         self._rows = 0
 
-    def add(self, array: pa.Array) -> None:
-        """Count the rows of an array."""
-        numbers, _ = NumberBatch.of(array).split()
+    def _add(self, numbers: Numbers) -> None:
         try:
             self._coordinate.forward(numbers)
         except ColumnDataError as error:
             self._rows += error.rows or 0
+
+    def _add_counts(self, counts: ValueCounts) -> None:
+        self._rows += counts.select(refused(self._coordinate, counts.values)).rows
 
     def tally(self) -> Tally:
         """Return their number as that of one value."""
@@ -111,18 +153,18 @@ class RefusedCounter:
         return Tally(Specials(), ValueCounts(numbers_of([0], self._dtype), rows))
 
 
-class GridNumberCounter:
+class GridNumberCounter(_NumberCounter):
     """Counts the numbers of a numeric column on a grid, but for some that it counts one by one."""
 
     def __init__(self, grid: Grid, coordinate: Coordinate, apart: Numbers) -> None:
+        super().__init__()
         self._cells = GridCounter(grid, coordinate, apart)
-        self._specials = Specials()
 
-    def add(self, array: pa.Array) -> None:
-        """Count the rows of an array."""
-        numbers, specials = NumberBatch.of(array).split()
-        self._specials = self._specials.merge(specials)
+    def _add(self, numbers: Numbers) -> None:
         self._cells.add(numbers)
+
+    def _add_counts(self, counts: ValueCounts) -> None:
+        self._cells.add_counts(counts)
 
     def tally(self) -> Tally:
         """Return what was counted so far."""
@@ -146,6 +188,12 @@ class LabelCounter:
                 self._specials = self._specials.merge(Specials(nans=rows))
             else:
                 self._counts[value] += rows
+
+    def add_tally(self, tally: Tally) -> None:
+        """Count rows that were counted before."""
+        body = body_of(tally, LabelCounts)
+        self._specials = self._specials.merge(tally.specials)
+        self._counts.update(dict(zip(body.labels, body.counts.tolist(), strict=True)))
 
     def tally(self) -> Tally:
         """Return what was counted so far."""

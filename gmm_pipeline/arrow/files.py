@@ -1,9 +1,10 @@
-"""One table in one file, Parquet or CSV, written batch by batch; it appears whole or not at all."""
+"""Files that appear whole or not at all; tables among them, Parquet or CSV, written batch by batch."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,30 +13,38 @@ import pyarrow.csv as pa_csv
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_writer
 from gmm_pipeline.errors import SourceError
 
+TABLES = (".parquet", ".csv")
 
-def check_target(path: Path, inputs: Iterable[Path]) -> None:
-    """Raise SourceError if a table cannot be written to a path: by its ending or folder, or as it is an input."""
+
+def check_target(path: Path, inputs: Iterable[Path], endings: tuple[str, ...] = TABLES) -> None:
+    """Raise SourceError if a path cannot be written to: by its ending or folder, or as it is an input."""
     if path.exists() and any(path.samefile(file) for file in inputs if file.exists()):
         raise SourceError(f"{path} is what would be read from", remedy="Give another --out")
-    if path.suffix.lower() not in {".parquet", ".csv"}:
-        raise SourceError(f"{path} is neither .parquet nor .csv", remedy="Give the output one of these endings")
+    if path.suffix.lower() not in endings:
+        raise SourceError(f"{path} is neither {' nor '.join(endings)}", remedy="Give the output one of these endings")
     if not path.absolute().parent.is_dir():
         raise SourceError(f"folder {path.absolute().parent} does not exist", remedy="Make it first")
 
 
 def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write batches to a .parquet or .csv file; return the number of rows."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     rows = 0
+    with whole(path) as partial, _writer(partial, path.suffix.lower(), schema) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch], schema=schema), ROWS_PER_GROUP)
+            rows += batch.num_rows
+    return rows
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to, whose file takes the place of `path` when all went well and is removed otherwise."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with _writer(partial, path.suffix.lower(), schema) as writer:
-            for batch in batches:
-                writer.write_table(pa.Table.from_batches([batch], schema=schema), ROWS_PER_GROUP)
-                rows += batch.num_rows
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    return rows
 
 
 def _writer(path: Path, suffix: str, schema: pa.Schema) -> pa.parquet.ParquetWriter | pa_csv.CSVWriter:

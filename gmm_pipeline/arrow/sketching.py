@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from gmm_pipeline.arrow.counters import (
     NumberSampler,
     RefusedCounter,
     RowCounter,
+    body_of,
 )
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
 from gmm_pipeline.arrow.types import Reading, reading_of, value_type
@@ -28,8 +29,6 @@ from gmm_pipeline.core.grid_counts import GridCounts
 from gmm_pipeline.core.sketch import NumberSample, Sketch, Tally
 from gmm_pipeline.core.values import ValueCounts
 from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
-
-B = TypeVar("B")
 
 SAMPLE_WINDOWS = 64
 WINDOW_ROWS = 1 << 18
@@ -108,9 +107,12 @@ def sketch_column(field: pa.Field, rows: int, request: SketchRequest, count: Cou
     UnsupportedTypeError, SettingsError, ColumnDataError
     """
     if reading_of(field, request.kind) is Reading.LABELS:
-        sketch = Sketch(count(LabelCounter, [range(rows)]), None)
-    else:
-        sketch = _sketch_numbers(field, rows, request, count)
+        return checked(Sketch(count(LabelCounter, [range(rows)]), None), request)
+    return checked(_sketch_numbers(field, rows, request, count), request)
+
+
+def checked(sketch: Sketch, request: SketchRequest) -> Sketch:
+    """Return a sketch; raise ColumnDataError if it holds infinities that are not taken."""
     specials = sketch.tally.specials
     infinite = specials.positive_infinities + specials.negative_infinities
     if infinite and not request.infinities:
@@ -126,17 +128,17 @@ def _sketch_numbers(field: pa.Field, rows: int, request: SketchRequest, count: C
         raise TypeError(f"{field.type} holds no numbers")
     windows, rest = sample_windows(rows)
     first = count(partial(NumberSampler, numeric.dtype), windows)
-    sample = _body(first, NumberSample)
+    sample = body_of(first, NumberSample)
     whole = Tally(first.specials, sample.values)
     if sample.values.exact and rest:
         whole = whole.merge(count(partial(DistinctNumberCounter, numeric.dtype), rest))
-    values = _body(whole, ValueCounts)
+    values = body_of(whole, ValueCounts)
     plain = numeric.coordinate(values.values)
     if values.exact:
         return Sketch(whole, _positioned(plain, values.values[:1], request))
     minimum = values.values[:1]
     if request.log:
-        minimum = _body(count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts).values
+        minimum = body_of(count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts).values
     wanted = declared_numbers(field, request.atoms)
     apart = numbers_of(np.union1d(sample.heavy, wanted), numeric.dtype)
     try:
@@ -154,7 +156,7 @@ def _on_grid(
     """Count a column on a grid that is placed by a sample of its values."""
     grid = Grid.around(coordinate.forward(values.values), values.counts.astype(float))
     counted = count(partial(GridNumberCounter, grid, coordinate, apart), [range(rows)])
-    body = _body(counted, GridCounts).settled(coordinate, wanted)
+    body = body_of(counted, GridCounts).settled(coordinate, wanted)
     return Sketch(Tally(counted.specials, body), coordinate)
 
 
@@ -162,9 +164,3 @@ def _positioned(plain: PlainCoordinate, minimum: Numbers, request: SketchRequest
     if not request.log or not minimum.size:
         return plain
     return LogCoordinate.above(plain, float(plain.forward(minimum)[0]))
-
-
-def _body(tally: Tally, form: type[B]) -> B:
-    if not isinstance(tally.body, form):
-        raise TypeError(f"a tally of {form.__name__} was expected")
-    return tally.body

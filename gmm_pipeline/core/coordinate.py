@@ -253,6 +253,19 @@ PlainCoordinate = RealCoordinate | DecimalCoordinate | IntegerCoordinate
 Coordinate = PlainCoordinate | LogCoordinate
 
 
+def refused(coordinate: Coordinate, numbers: Numbers) -> NDArray[np.bool_]:
+    """Return which numbers a coordinate refuses, shape (n,); it is asked for each in turn."""
+    return np.array([_is_refused(coordinate, numbers[i : i + 1]) for i in range(numbers.size)], dtype=np.bool_)
+
+
+def _is_refused(coordinate: Coordinate, number: Numbers) -> bool:
+    try:
+        coordinate.forward(number)
+    except ColumnDataError:
+        return True
+    return False
+
+
 def _refuse_off_grid(rows: int, step: str) -> None:
     if rows:
         raise OffGridError(

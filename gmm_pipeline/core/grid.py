@@ -47,6 +47,10 @@ class Grid:
         """Place a grid by a sample of sorted values and their weights, both of shape (n,)."""
         return cls(*center_and_scale(values, weights))
 
+    def places(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the cells of finite values and their offsets in units of 2**-OFFSET_BITS of a cell, both (n,)."""
+        return _places(values, self.center, 2.0**-self.exponent)
+
     def edges(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the edge nearer to the centre and the signed width of each cell, both of shape (n,)."""
         side = np.where(cells < _SIDE, -1.0, 1.0)
@@ -57,24 +61,50 @@ class Grid:
 
 
 @kernel
+def _cell(y: float, pattern: int) -> int:
+    """Return the cell of a scaled value, by the bits of 1 + |y|; the outermost cells take all that lies beyond."""
+    from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
+    return _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
+
+
+@kernel
+def _offset(pattern: int) -> int:
+    return (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK
+
+
+@kernel
+def _places(
+    values: NDArray[np.float64], center: float, inverse_scale: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    scaled = (values - center) * inverse_scale
+    patterns = (1.0 + np.abs(scaled)).view(np.int64)
+    cells, offsets = np.empty(values.size, dtype=np.int64), np.empty(values.size, dtype=np.int64)
+    for i in range(values.size):
+        cells[i], offsets[i] = _cell(scaled[i], patterns[i]), _offset(patterns[i])
+    return cells, offsets
+
+
+@kernel
 def count_cells(
     values: NDArray[np.float64],
+    weights: NDArray[np.int64],
     center: float,
     inverse_scale: float,
     counts: NDArray[np.int64],
     offset_sums: NDArray[np.int64],
     square_sums: NDArray[np.int64],
 ) -> None:
-    """Add finite values to the counts and sums of their cells; the outermost cells take all that lies beyond."""
+    """Add finite values to their cells' counts and sums, each `weights[i]` times; a single weight holds for all."""
+    last_weight = weights.size - 1
     buffer = np.empty(1, dtype=np.float64)
     bits = buffer.view(np.int64)
     for i in range(values.size):
         y = (values[i] - center) * inverse_scale
         buffer[0] = 1.0 + abs(y)
         pattern = bits[0]
-        from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
-        cell = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
-        counts[cell] += 1
-        offset = (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK
-        offset_sums[cell] += offset
-        square_sums[cell] += offset * offset
+        cell = _cell(y, pattern)
+        weight = weights[min(i, last_weight)]
+        counts[cell] += weight
+        offset = _offset(pattern)
+        offset_sums[cell] += weight * offset
+        square_sums[cell] += weight * offset * offset

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.coordinate import Coordinate, Numbers
 from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid, count_cells
 from gmm_pipeline.core.heavy import SMALLEST_SHARE, set_apart
-from gmm_pipeline.core.values import ValueCounts
+from gmm_pipeline.core.values import ONE_EACH, ValueCounts
 
 _LARGEST_VARIANCE = 1e300
 _UNRESOLVED, _LARGEST = 2.0 ** (-2 * OFFSET_BITS) / 12, 0.25
@@ -46,6 +46,33 @@ class GridCounts:
         """Rows that hold a finite number."""
         return int(self.counts.sum()) + self.apart.rows
 
+    def rows_of(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many rows given cells hold, shape (n,); 0 for those that are not in use."""
+        return np.where(np.isin(cells, self.cells), np.append(self.counts, 0)[self._positions(cells)], 0)
+
+    def most_rows_at(self, coordinates: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return at most how many rows in cells can be at given coordinates, shape (n,).
+
+        Of c rows of mean μ and variance σ², at most c·σ² / (σ² + (x − μ)²) are at x, by Cantelli's inequality. If a
+        cell holds no more than two different values, that is how many there are.
+        """
+        cells, offsets = self.grid.places(coordinates)
+        used = np.isin(cells, self.cells)
+        most = np.zeros(coordinates.size, dtype=np.int64)
+        most[used] = list(map(self._most_rows_at, self._positions(cells[used]).tolist(), offsets[used].tolist()))
+        return most
+
+    def _most_rows_at(self, position: int, offset: int) -> int:
+        """Return at most how many rows of the cell at a position have an offset; in whole numbers of any size."""
+        sums = (self.counts, self.offset_sums, self.square_sums)
+        count, first, second = (int(column[position]) for column in sums)
+        spread = count * second - first * first
+        distance = (count * offset - first) ** 2
+        return count * spread // (spread + distance) if spread + distance else count
+
+    def _positions(self, cells: NDArray[np.int64]) -> NDArray[np.intp]:
+        return np.searchsorted(self.cells, cells)
+
     def merge(self, other: GridCounts) -> GridCounts:
         """Return the counts over the rows of both, which have to lie on the same grid."""
         if self.grid != other.grid or not np.array_equal(self.apart.values, other.apart.values):
@@ -74,30 +101,21 @@ class GridCounts:
         heavy = self.apart.counts >= SMALLEST_SHARE * self.rows
         stay = heavy | np.isin(self.apart.values, wanted)
         settled = replace(self, apart=self.apart.select(stay))
-        for value, count in zip(self.apart.values[~stay], self.apart.counts[~stay], strict=True):
-            if count:
-                settled = settled.merge(self._cell_of(value, int(count), coordinate, settled.apart.values))
-        return settled
-
-    def _cell_of(self, value: np.generic, count: int, coordinate: Coordinate, apart: Numbers) -> GridCounts:
-        """Return the counts of `count` rows that hold one number."""
-        counter = GridCounter(self.grid, coordinate, apart)
-        counter.add(np.array([value]))
-        one = counter.counts()
-        return replace(
-            one,
-            counts=count * one.counts,
-            offset_sums=count * one.offset_sums,
-            square_sums=count * one.square_sums,
-        )
+        leaving = self.apart.select(~stay & (self.apart.counts > 0))
+        if not leaving.rows:
+            return settled
+        counter = GridCounter(self.grid, coordinate, settled.apart.values)
+        counter.add_counts(leaving)
+        return settled.merge(counter.counts())
 
     def extents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the lowest and the highest coordinate that each cell may hold, both of shape (n,)."""
         edges, widths = self.grid.edges(self.cells)
-        ends = np.sort(np.stack([edges, edges + widths]), axis=0)
+        with np.errstate(over="ignore"):
+            ends = edges + widths
         first, last = self.cells == 0, self.cells == CELLS - 1
-        lows = np.where(first, self.minimum, np.clip(ends[0], self.minimum, self.maximum))
-        highs = np.where(last, self.maximum, np.clip(ends[1], self.minimum, self.maximum))
+        lows = np.where(first, self.minimum, np.clip(np.minimum(edges, ends), self.minimum, self.maximum))
+        highs = np.where(last, self.maximum, np.clip(np.maximum(edges, ends), self.minimum, self.maximum))
         # Of a row alone beyond all others, the extremes tell where it is.
         alone = self.counts == 1
         return np.where(last & alone, highs, lows), np.where(first & alone, lows, highs)
@@ -154,11 +172,26 @@ class GridCounter:
         if self._apart.size:
             others = np.empty_like(numbers)
             numbers = others[: set_apart(numbers, self._apart, self._apart_counts, others)]
+        self._add_to_cells(numbers, ONE_EACH)
+
+    def add_counts(self, counted: ValueCounts) -> None:
+        """Count rows by the finite numbers that they hold.
+
+        Raises
+        ------
+        ColumnDataError
+            If the coordinate cannot hold them.
+        """
+        apart = np.isin(counted.values, self._apart)
+        self._apart_counts[np.searchsorted(self._apart, counted.values[apart])] += counted.counts[apart]
+        self._add_to_cells(counted.values[~apart], counted.counts[~apart])
+
+    def _add_to_cells(self, numbers: Numbers, weights: NDArray[np.int64]) -> None:
         if not numbers.size:
             return
         values = self._coordinate.forward(numbers)
-        inverse_scale = 2.0**-self._grid.exponent
-        count_cells(values, self._grid.center, inverse_scale, self._counts, self._offset_sums, self._square_sums)
+        sums = (self._counts, self._offset_sums, self._square_sums)
+        count_cells(values, weights, self._grid.center, 2.0**-self._grid.exponent, *sums)
         self._minimum = min(self._minimum, float(values.min()) + 0.0)
         self._maximum = max(self._maximum, float(values.max()) + 0.0)
 

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.values import LIMIT, TABLE_SLOTS, count_up, hash_of
+from gmm_pipeline.core.values import LIMIT, ONE_EACH, TABLE_SLOTS, ValueCounts, count_up, hash_of
 
 SMALLEST_SHARE = 1 / 256
 """Values of at least this share of the rows are found."""
-_ONE_EACH = np.ones(1, dtype=np.int64)
 
 
 @kernel
@@ -77,10 +76,18 @@ class HeavyCounter:
     def add(self, values: Numbers) -> None:
         """Count finite values of shape (n,); −0.0 counts as 0.0."""
         self._rows += values.size
+        self._add(values, ONE_EACH)
+
+    def add_counts(self, other: ValueCounts) -> None:
+        """Count rows by the values that they hold."""
+        self._rows += other.rows
+        self._add(other.values, other.counts)
+
+    def _add(self, values: Numbers, weights: NDArray[np.int64]) -> None:
         bits = (values + self._dtype.type(0)).view(np.uint64)
         done = 0
         while done < bits.size:
-            done, self._size = _count_until_full(bits, _ONE_EACH, done, self._keys, self._counts, self._size)
+            done, self._size = _count_until_full(bits, weights, done, self._keys, self._counts, self._size)
             if self._size > LIMIT:
                 self._reduce()
 

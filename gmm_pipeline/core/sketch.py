@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import Coordinate, Numbers
+from gmm_pipeline.core.coordinate import Coordinate, Numbers, refused
 from gmm_pipeline.core.grid_counts import GridCounts
 from gmm_pipeline.core.points import Extents, WeightedPoints, usual_weights
 from gmm_pipeline.core.values import ValueCounts
@@ -202,16 +202,8 @@ def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.flo
     try:
         return coordinate.forward(numbers.values)
     except ColumnDataError as error:
-        refused = np.array([_is_refused(coordinate, numbers.values[i : i + 1]) for i in range(numbers.values.size)])
-        raise ColumnDataError(error.problem, rows=numbers.select(refused).rows, remedy=error.remedy) from error
-
-
-def _is_refused(coordinate: Coordinate, number: Numbers) -> bool:
-    try:
-        coordinate.forward(number)
-    except ColumnDataError:
-        return True
-    return False
+        rows = numbers.select(refused(coordinate, numbers.values)).rows
+        raise ColumnDataError(error.problem, rows=rows, remedy=error.remedy) from error
 
 
 def _rounding_variances(

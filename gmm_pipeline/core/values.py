@@ -27,6 +27,8 @@ _SHIFT = np.uint64(33)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _WORD = 64
+ONE_EACH = np.ones(1, dtype=np.int64)
+"""The weights of rows that are counted one by one: a single weight holds for all."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class ValueCounter:
 
     def add(self, values: Numbers) -> None:
         """Count finite values of shape (n,); −0.0 counts as 0.0."""
-        self._add(values, np.ones(1, dtype=np.int64))
+        self._add(values, ONE_EACH)
 
     def add_counts(self, other: ValueCounts) -> None:
         """Count what was counted elsewhere."""

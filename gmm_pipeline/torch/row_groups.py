@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.parquet import open_reader, side_by_side
 from gmm_pipeline.arrow.tables import rank_name, value_name
-from gmm_pipeline.engines.local.source import find_files
+from gmm_pipeline.engines.local.files import find_files
 from gmm_pipeline.errors import SourceError, StoreError
 from gmm_pipeline.interfaces.matrix import NarrowRows
 from gmm_pipeline.storage.store import FitFolder

@@ -1,0 +1,135 @@
+"""Sketching of a column to which rows were added: the new rows are counted, the others known from their sketch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gmm_pipeline.arrow.counters import GridNumberCounter, NumberSampler, RowCounter, body_of
+from gmm_pipeline.arrow.numeric_types import numeric_type
+from gmm_pipeline.arrow.sketching import CountingPass, SketchRequest, checked, declared_numbers, sketch_column
+from gmm_pipeline.arrow.types import Reading, reading_of, value_type
+from gmm_pipeline.core.coordinate import Coordinate, LogCoordinate, Numbers, numbers_of
+from gmm_pipeline.core.grid_counts import GridCounts
+from gmm_pipeline.core.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch import LabelCounts, NumberSample, Sketch, Tally
+from gmm_pipeline.errors import ColumnDataError
+
+
+def extend_sketch(
+    sketch: Sketch, field: pa.Field, new: range, request: SketchRequest, count: CountingPass
+) -> Sketch | None:
+    """Sketch a column by the sketch of its first rows and a pass over the others.
+
+    While categories or values are counted exactly, the result is what `sketch_column` makes of all rows, bit for bit;
+    also if the new rows bring too many values for that, but for columns of more than 2**24 rows: their grid is then
+    placed by other rows. What is counted on a grid stays on it, in the same coordinate: the result is that of all rows
+    counted there.
+
+    Parameters
+    ----------
+    sketch : Sketch
+        That of the column's first `new.start` rows.
+    field : pyarrow.Field
+    new : range
+        The rows that were added.
+    request : SketchRequest
+    count : CountingPass
+        It is asked for rows of `new` alone.
+
+    Returns
+    -------
+    Sketch or None
+        None if the column has to be sketched anew: `sketch` does not fit the request or the column's type, or its
+        coordinate does not hold a new number, or a number that is in a cell may now hold `SMALLEST_SHARE` of the rows.
+
+    Raises
+    ------
+    UnsupportedTypeError, SettingsError, ColumnDataError
+    """
+    if sketch.rows != new.start:
+        raise ValueError(f"a sketch of {sketch.rows} rows does not end where the new rows begin, at {new.start}")
+    if not _fits(sketch, field, request):
+        return None
+    if not new:
+        return sketch
+    if not isinstance(sketch.tally.body, GridCounts):
+        return sketch_column(field, new.stop, request, _Resumed(sketch.tally, count))
+    extended = _on_the_same_grid(sketch, field, new, request, count)
+    return None if extended is None else checked(extended, request)
+
+
+@dataclass(frozen=True)
+class _Resumed:
+    """A counting pass that has counted a column's first rows before, exactly; they come with row 0, all at once."""
+
+    known: Tally
+    count: CountingPass
+
+    def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
+        """Count those of the rows that are new, and all that are known if row 0 is asked for."""
+        first = self.known.rows
+        new = [range(max(rows.start, first), rows.stop) for rows in ranges if rows.stop > first]
+        counting = counter()
+        if any(rows.start == 0 for rows in ranges):
+            counting.add_tally(self.known)
+        return counting.tally().merge(self.count(counter, new)) if new else counting.tally()
+
+
+def _fits(sketch: Sketch, field: pa.Field, request: SketchRequest) -> bool:
+    """Return whether a sketch has the form that a column's type and its request ask for."""
+    labels = isinstance(sketch.tally.body, LabelCounts)
+    if labels or reading_of(field, request.kind) is Reading.LABELS:
+        return labels and reading_of(field, request.kind) is Reading.LABELS
+    numeric = numeric_type(value_type(field.type))
+    return numeric is not None and sketch.numbers.values.dtype == numeric.dtype
+
+
+def _on_the_same_grid(
+    sketch: Sketch, field: pa.Field, new: range, request: SketchRequest, count: CountingPass
+) -> Sketch | None:
+    """Count the new rows where the others are counted; None if they do not go there."""
+    known, coordinate = body_of(sketch.tally, GridCounts), sketch.coordinate
+    wanted = declared_numbers(field, request.atoms)
+    apart = known.apart.values
+    if coordinate is None or isinstance(coordinate, LogCoordinate) != request.log or not np.isin(wanted, apart).all():
+        return None
+    try:
+        tally = count(partial(GridNumberCounter, known.grid, coordinate, apart), [new])
+        added = body_of(tally, GridCounts)
+        together = known.merge(added).settled(coordinate, wanted)
+    except ColumnDataError:
+        return None
+    if _may_be_heavy(known, added, known.rows_of(added.cells), added.counts).any():
+        numbers, counts = _frequent(known, coordinate, new, count)
+        if _may_be_heavy(known, added, known.most_rows_at(coordinate.forward(numbers)), counts).any():
+            return None
+    return Sketch(Tally(sketch.tally.specials.merge(tally.specials), together), coordinate)
+
+
+def _may_be_heavy(
+    known: GridCounts, added: GridCounts, most: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return whether numbers in cells, with at most `most` known rows and `counts` new ones, may be heavy now, (n,).
+
+    Each also holds less than `SMALLEST_SHARE` of the known rows, or it would be apart. So only one that holds more than
+    that share of the new rows can now hold it of all.
+    """
+    most_if_light = max(math.ceil(SMALLEST_SHARE * known.rows) - 1, 0)
+    return counts + np.minimum(most, most_if_light) >= SMALLEST_SHARE * (known.rows + added.rows)
+
+
+def _frequent(
+    known: GridCounts, coordinate: Coordinate, new: range, count: CountingPass
+) -> tuple[Numbers, NDArray[np.int64]]:
+    """Return the numbers in cells that hold `SMALLEST_SHARE` of the new rows, maybe some others, and their new rows."""
+    sample = body_of(count(partial(NumberSampler, known.apart.values.dtype), [new]), NumberSample)
+    numbers = numbers_of(np.setdiff1d(sample.heavy, known.apart.values), sample.heavy.dtype)
+    counted = count(partial(GridNumberCounter, known.grid, coordinate, numbers), [new])
+    return numbers, body_of(counted, GridCounts).apart.counts
