@@ -2,73 +2,35 @@
 
 `<stage>/` holds the files of a result, and `manifests/` its manifest. The files carry the id of the content in their
 names, and the manifest has it in its own, so that whichever of two contents is in place, its manifest is at hand: it is
-written before the folder is put in place, and the old one is removed after.
+written before the folder is put in place, and the old one is removed after. `earlier/` keeps models and rankings that
+others have taken the place of, each in a folder of the same layout.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gmm_pipeline.errors import StoreError
-from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin, versions
+from gmm_pipeline.storage.earlier import keep_earlier
+from gmm_pipeline.storage.manifest import FileFacts, Manifest, versions
+from gmm_pipeline.storage.result import Product, Result, content_id_of, link_files, with_id
 from gmm_pipeline.storage.swap import put_in_place
 
-_NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
+EARLIER = "earlier"
+FITTED = ("model", "feature_rank")
+"""The stages that make up a fit: what encoding and decoding need."""
 _ATTEMPTS = 8
 _PAUSE = 0.02
-
-
-@dataclass(frozen=True)
-class Product:
-    """A result that is yet to be written.
-
-    Parameters
-    ----------
-    column, stage : str
-    origin : Origin
-        What it is made from.
-    rows : int
-        Rows of the column that it stands for.
-    write : callable
-        Writes its files into an empty folder and returns numbers worth showing.
-    columns : dict of str to str
-        The types of its table's columns by name; empty if it is no table.
-    """
-
-    column: str
-    stage: str
-    origin: Origin
-    rows: int
-    write: Callable[[Path], dict[str, JsonValue]]
-    columns: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A published result: its manifest, and its files by the names that they were written under."""
-
-    manifest: Manifest
-    folder: Path
-
-    def file(self, name: str) -> Path:
-        """Return the path of a file."""
-        return self.folder / _with_id(Path(name), self.manifest.content_id)
-
-    def tables(self) -> list[Path]:
-        """Return the paths of its Parquet parts, in order."""
-        return [self.file(name) for name in sorted(self.manifest.files) if re.fullmatch(r"part-\d+\.parquet", name)]
 
 
 class Failure(BaseModel):
@@ -101,7 +63,7 @@ class ColumnFolder:
                 return None
             # Another process may put a new content in place between any two look-ups; then all of them start again.
             time.sleep(_PAUSE * attempt)
-            content_id = _content_id(folder)
+            content_id = content_id_of(folder)
             if content_id is None:
                 continue
             try:
@@ -140,18 +102,26 @@ class ColumnFolder:
         Raises
         ------
         StoreError
-            If another run is writing to this column.
+            If another run is writing to this column, or has put another result in place of what is to be kept.
         """
         with self._locked():
+            self._check_kept(product)
             self._clear_drafts()
             draft = self.path / ".drafts" / f"{product.stage}-{uuid.uuid4().hex}"
             draft.mkdir(parents=True)
             try:
                 manifest = self._write(product, draft)
-                self._put_in_place(manifest, draft)
+                self._put_in_place(manifest, draft, product.keeps)
             finally:
                 shutil.rmtree(draft.parent, ignore_errors=True)
             return manifest
+
+    def earlier(self) -> list[ColumnFolder]:
+        """Return the fits that others have taken the place of, each as a folder of its model and ranking, by age."""
+        folders = [ColumnFolder(path) for path in (self.path / EARLIER).glob("[!.]*")]
+        made = {folder: folder.result(FITTED[0]) for folder in folders}
+        whole = {folder: result.manifest.created for folder, result in made.items() if result}
+        return sorted(whole, key=lambda folder: whole[folder])
 
     def record_failure(self, stage: str, error: BaseException) -> None:
         """Remember why a stage failed."""
@@ -177,6 +147,12 @@ class ColumnFolder:
     def _manifest_path(self, stage: str, content_id: str) -> Path:
         return self.path / "manifests" / f"{stage}-{content_id}.json"
 
+    def _keep_fit(self) -> None:
+        """Keep the present model and ranking as an earlier fit, if they belong together."""
+        model, ranking = (self.result(stage) for stage in FITTED)
+        if model and ranking and ranking.manifest.origin.inputs.get(model.manifest.stage) == model.manifest.content:
+            keep_earlier(self.path / EARLIER / model.manifest.content_id, [model, ranking])
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -184,59 +160,60 @@ class ColumnFolder:
             with FileLock(self.path / ".lock", blocking=False):
                 yield
         except Timeout as error:
-            raise StoreError(
-                f"another run is writing to {self.path}",
-                remedy="Wait for it to end, then run again; what it finished is not redone",
-            ) from error
+            raise self._taken() from error
+
+    def _taken(self) -> StoreError:
+        return StoreError(
+            f"another run is writing to {self.path}",
+            remedy="Wait for it to end, then run again; what it finished is not redone",
+        )
 
     def _clear_drafts(self) -> None:
         """Remove what a run that was killed left behind; the lock keeps those of living runs out."""
         shutil.rmtree(self.path / ".drafts", ignore_errors=True)
 
+    def _check_kept(self, product: Product) -> None:
+        present = self.result(product.stage) if product.keeps else None
+        if product.keeps and (present is None or present.manifest.content != product.keeps.manifest.content):
+            raise self._taken()
+
     def _write(self, product: Product, draft: Path) -> Manifest:
         started = time.perf_counter()
         summary = product.write(draft)
-        files = sorted(path for path in draft.rglob("*") if path.is_file())
-        for file in files:
+        written = sorted(path for path in draft.rglob("*") if path.is_file())
+        for file in written:
             _flush(file)
+        files = {file.relative_to(draft).as_posix(): FileFacts.of(file) for file in written}
         return Manifest(
             column=product.column,
             stage=product.stage,
             rows=product.rows,
             columns=product.columns,
-            files={file.relative_to(draft).as_posix(): FileFacts.of(file) for file in files},
+            files={**(product.keeps.kept_files() if product.keeps else {}), **files},
             origin=product.origin,
+            continues=product.continues,
             versions=versions(),
-            created=datetime.now(UTC),
+            created=product.keeps.manifest.created if product.keeps and not written else datetime.now(UTC),
             seconds=time.perf_counter() - started,
             summary=summary,
         )
 
-    def _put_in_place(self, manifest: Manifest, draft: Path) -> None:
+    def _put_in_place(self, manifest: Manifest, draft: Path, kept: Result | None) -> None:
         stage = manifest.stage
         path = self._manifest_path(stage, manifest.content_id)
         path.parent.mkdir(exist_ok=True)
         _write_atomically(path, manifest.model_dump_json(indent=2))
         for file in [entry for entry in draft.iterdir() if entry.is_file()]:
-            file.rename(draft / _with_id(Path(file.name), manifest.content_id))
-        if _content_id(self.path / stage) != manifest.content_id or self.result(stage) is None:
+            file.rename(draft / with_id(Path(file.name), manifest.content_id))
+        if content_id_of(self.path / stage) != manifest.content_id or self.result(stage) is None:
+            if kept:
+                link_files(kept, draft)
+            if stage == FITTED[0]:
+                self._keep_fit()
             put_in_place(draft, self.path / stage)
         for other in path.parent.glob(f"{stage}-*.json"):
             if other != path:
                 other.unlink(missing_ok=True)
-
-
-def _with_id(path: Path, content_id: str) -> Path:
-    """Return a path with the content's id in its name; files in subfolders keep theirs, which other tools prescribe."""
-    return path.with_name(f"{path.stem}-{content_id}{path.suffix}") if len(path.parts) == 1 else path
-
-
-def _content_id(folder: Path) -> str | None:
-    try:
-        names = [entry.name for entry in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return next((match[1] for match in map(_NAMED_BY_CONTENT.search, names) if match), None)
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from gmm_pipeline.storage.column_folder import ColumnFolder, Product, Result
+from gmm_pipeline.storage.column_folder import ColumnFolder
+from gmm_pipeline.storage.result import Product, Result
 from gmm_pipeline.storage.store import Store
 
 if TYPE_CHECKING:
     from gmm_pipeline.storage.manifest import Manifest
 
+_COPY = "raw"
 STAGE_METADATA = "gmm_pipeline/stage"
 """The key in an asset's metadata that holds the name of its stage."""
 
@@ -36,7 +38,8 @@ class ResultIOManager(dg.ConfigurableIOManager):
         failure = folder.failure()
         if failure is not None and failure.stage == obj.stage:
             folder.clear_failure()
-        context.add_output_metadata(_metadata(manifest, folder.path / obj.stage))
+        shown = self._shown(context, obj, folder)
+        context.add_output_metadata({**shown, **_metadata(manifest, folder.path / obj.stage, context.asset_key)})
 
     def load_input(self, context: dg.InputContext) -> Result:
         """Return the result of the asset upstream; raise StoreError if there is none."""
@@ -46,13 +49,23 @@ class ResultIOManager(dg.ConfigurableIOManager):
         stage = str(upstream.definition_metadata[STAGE_METADATA])
         return self._folder(context.asset_key, context.partition_key).require(stage)
 
+    def _shown(self, context: dg.OutputContext, product: Product, folder: ColumnFolder) -> dict[str, dg.MetadataValue]:
+        """Return the pictures of what was published; that one cannot be drawn is no reason for a run to fail."""
+        try:
+            shown = product.illustrate(folder.require(product.stage))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the result is made and whole
+            context.log.warning("the result cannot be drawn: %r", error)
+            return {}
+        return {name: dg.MetadataValue.md(text) for name, text in shown.items()}
+
     def _folder(self, asset_key: dg.AssetKey, partition_key: str) -> ColumnFolder:
         return ColumnFolder(Store(Path(self.store)).fit(asset_key.path[0]).path / partition_key)
 
 
-def _metadata(manifest: Manifest, folder: Path) -> dict[str, dg.MetadataValue]:
-    """Return a manifest's numbers as metadata that the web UI shows and plots."""
+def _metadata(manifest: Manifest, folder: Path, key: dg.AssetKey) -> dict[str, dg.MetadataValue]:
+    """Return a manifest's numbers as metadata that the web UI shows and plots, and where its columns come from."""
     values: dict[str, dg.MetadataValue] = {
+        "column": dg.MetadataValue.text(manifest.column),
         "rows": dg.MetadataValue.int(manifest.rows),
         "bytes": dg.MetadataValue.int(manifest.size),
         "seconds": dg.MetadataValue.float(round(manifest.seconds, 3)),
@@ -65,9 +78,15 @@ def _metadata(manifest: Manifest, folder: Path) -> dict[str, dg.MetadataValue]:
             values[name] = dg.MetadataValue.int(value)
         elif isinstance(value, float):
             values[name] = dg.MetadataValue.float(value)
+        elif isinstance(value, list):
+            values[name] = dg.MetadataValue.json(value)
         else:
             values[name] = dg.MetadataValue.text(str(value))
     if manifest.columns:
         columns = [dg.TableColumn(name, kind) for name, kind in manifest.columns.items()]
         values["dagster/column_schema"] = dg.MetadataValue.table_schema(dg.TableSchema(columns))
+    if manifest.columns and manifest.column not in manifest.columns:
+        copied = dg.TableColumnDep(dg.AssetKey([*key.path[:-1], _COPY]), manifest.column)
+        lineage = dg.TableColumnLineage({name: [copied] for name in manifest.columns})
+        values["dagster/column_lineage"] = dg.MetadataValue.column_lineage(lineage)
     return values

@@ -37,12 +37,16 @@ class Origin(BaseModel):
 
 
 class FileFacts(BaseModel):
-    """Size and SHA-256 of a file."""
+    """Size and SHA-256 of a file, and the id in its name: that of the content it was first part of.
+
+    The id is None for files that are new with their manifest's own content.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     size: int
     sha256: str
+    id: str | None = None
 
     @classmethod
     def of(cls, path: Path) -> FileFacts:
@@ -64,9 +68,12 @@ class Manifest(BaseModel):
     files : dict of str to FileFacts
         By path within the result's folder, as they were before the content's id became part of their names.
     origin : Origin
+    continues : tuple of str
+        The contents that this one grew from, by rows that were added.
     versions : dict of str to str
         Of the libraries that made it.
     created : datetime
+        When its newest file was made.
     seconds : float
         What making it took.
     summary : dict
@@ -81,6 +88,7 @@ class Manifest(BaseModel):
     columns: dict[str, str]
     files: dict[str, FileFacts]
     origin: Origin
+    continues: tuple[str, ...] = ()
     versions: dict[str, str]
     created: datetime
     seconds: float
@@ -89,7 +97,7 @@ class Manifest(BaseModel):
     @property
     def content(self) -> str:
         """A digest of the files."""
-        return digest({name: facts.sha256 for name, facts in sorted(self.files.items())})
+        return self._content_of(sorted(self.files))
 
     @property
     def content_id(self) -> str:
@@ -100,6 +108,14 @@ class Manifest(BaseModel):
     def size(self) -> int:
         """Bytes of all files."""
         return sum(facts.size for facts in self.files.values())
+
+    def leading_files(self, content: str) -> int | None:
+        """Return how many of the first files make up another content; None if the content does not begin with it."""
+        names = sorted(self.files)
+        return next((n for n in range(1, len(names) + 1) if self._content_of(names[:n]) == content), None)
+
+    def _content_of(self, names: list[str]) -> str:
+        return digest({name: self.files[name].sha256 for name in names})
 
 
 def digest(value: JsonValue | dict[str, str]) -> str:

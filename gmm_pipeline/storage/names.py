@@ -12,7 +12,7 @@ import re
 import unicodedata
 
 _LONGEST = 200
-_TAKEN = {"fit.json"}
+_TAKEN = {"fit.json", "source.json", "run.json"}
 _DIGEST_DIGITS = 16
 _ESCAPED_BYTE = re.compile("((?:~[0-9A-F]{2})+)")
 

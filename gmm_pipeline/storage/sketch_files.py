@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SKETCH_FILE = "part-00000.parquet"
+FITTED_SKETCH_FILE = "sketch.parquet"
+"""The sketch that a model was fitted to, in the model's folder."""
 _KEY = b"gmm_pipeline.sketch"
 _LARGEST_INT64 = (1 << 63) - 1
 
 
-def write_sketch(folder: Path, sketch: Sketch) -> None:
-    """Write a sketch into a folder."""
+def write_sketch(path: Path, sketch: Sketch) -> None:
+    """Write a sketch to a file."""
     body = sketch.tally.body
     header: dict[str, Any] = {
         "specials": asdict(sketch.tally.specials),
@@ -48,7 +50,7 @@ def write_sketch(folder: Path, sketch: Sketch) -> None:
         table = pa.table({"value": body.values, "count": body.counts})
     else:
         raise TypeError("a sample is no sketch")
-    write_table(folder / SKETCH_FILE, table.replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)}))
+    write_table(path, table.replace_schema_metadata({_KEY: json.dumps(header, sort_keys=True)}))
 
 
 def read_sketch(path: Path) -> Sketch:
