@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pyarrow as pa
 
+from gmm_pipeline.arrow.extending import extend_sketch
 from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
 from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
@@ -48,6 +49,17 @@ class ColumnRows(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Written:
+    """What is written of a column already: so many rows, in so many parts."""
+
+    rows: int = 0
+    parts: int = 0
+
+
+NOTHING = Written()
+
+
 class LocalEngine:
     """Passes over columns with threads of this process.
 
@@ -60,7 +72,7 @@ class LocalEngine:
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or os.cpu_count() or 1
 
-    def copy(self, column: ParquetColumn, folder: Path) -> None:
+    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
         schema = stored_schema(column.field)
         plain = replace(column, field=schema.field(0))
@@ -70,18 +82,19 @@ class LocalEngine:
                 for array in rechunked(plain.arrays(rows), ROWS_PER_GROUP):
                     writer.write_table(pa.table([array], schema=schema), row_group_size=ROWS_PER_GROUP)
 
-        self._for_each_part(column.rows, copy_part)
+        self._for_each_part(column.rows, after, copy_part)
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
+        return sketch_column(column.field, column.rows, request, partial(self._count, column))
 
-        def count(make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
-            tasks = [piece for rows in ranges for piece in _split(rows, _ROWS_PER_TASK)]
-            return self._count(column, make, tasks)
+    def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
+        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
+        new = range(sketch.rows, column.rows)
+        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
+        return self.sketch(column, request) if extended is None else extended
 
-        return sketch_column(column.field, column.rows, request, count)
-
-    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path) -> RoundTrip:
+    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         schema = encoded_schema({column.field.name: codec})
 
@@ -97,10 +110,11 @@ class LocalEngine:
                     row += len(array)
             return outcome
 
-        return reduce(RoundTrip.merge, self._for_each_part(column.rows, encode_part))
+        return reduce(RoundTrip.merge, self._for_each_part(column.rows, after, encode_part))
 
-    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], tasks: Sequence[range]) -> Tally:
-        """Let each thread count every n-th task with a counter of its own, and merge the tallies."""
+    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
+        """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""
+        tasks = [piece for rows in ranges for piece in _split(rows, _ROWS_PER_TASK)]
 
         def count_tasks(thread: int) -> Tally:
             counter = make()
@@ -112,8 +126,8 @@ class LocalEngine:
         threads = range(min(self.threads, max(len(tasks), 1)))
         return reduce(lambda left, right: left.merge(right), self._in_threads(count_tasks, threads))
 
-    def _for_each_part(self, rows: int, work: Callable[[int, range], T]) -> list[T]:
-        parts = list(enumerate(_split(range(rows), ROWS_PER_PART)))
+    def _for_each_part(self, rows: int, after: Written, work: Callable[[int, range], T]) -> list[T]:
+        parts = list(enumerate(_split(range(after.rows, rows), ROWS_PER_PART), start=after.parts))
         return self._in_threads(lambda part: work(*part), parts)
 
     def _in_threads(

@@ -29,23 +29,30 @@ class ParquetColumn:
         The rows of each file.
     batch_rows : int
         Most rows of an array that is read.
+    leading_nulls : int
+        Rows before those of the files, from files that do not have the column.
     """
 
     field: pa.Field
     files: tuple[Path, ...]
     file_rows: tuple[int, ...]
     batch_rows: int = BATCH_ROWS
+    leading_nulls: int = 0
 
     @property
     def rows(self) -> int:
-        """Rows of all files."""
-        return sum(self.file_rows)
+        """All rows."""
+        return self.leading_nulls + sum(self.file_rows)
 
     def arrays(self, rows: range) -> Iterator[pa.Array]:
         """Yield consecutive arrays that together hold a range of rows."""
-        file_starts = list(accumulate(self.file_rows, initial=0))
         position = rows.start
-        for number in range(bisect_right(file_starts, rows.start) - 1, len(self.files)):
+        while position < min(self.leading_nulls, rows.stop):
+            nulls = min(self.leading_nulls - position, rows.stop - position, self.batch_rows)
+            yield pa.nulls(nulls, self.field.type)
+            position += nulls
+        file_starts = list(accumulate(self.file_rows, initial=self.leading_nulls))
+        for number in range(bisect_right(file_starts, position) - 1, len(self.files)):
             if position >= rows.stop:
                 return
             start, stop = file_starts[number], min(file_starts[number + 1], rows.stop)

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.engines.local import csv
+from gmm_pipeline.engines.local.files import SourceFiles, find_files
 from gmm_pipeline.engines.local.memory_column import MemoryColumn
 from gmm_pipeline.engines.local.parquet_column import BATCH_ROWS, ParquetColumn
 from gmm_pipeline.errors import SourceError, did_you_mean
-
-_PARQUET = {".parquet", ".pq"}
-_CSV = {".csv"}
-
-
-@dataclass(frozen=True)
-class SourceFiles:
-    """The files of a table, all of one format, in the order of their rows."""
-
-    files: tuple[Path, ...]
-    is_csv: bool
-
-    def fingerprint(self) -> str:
-        """Return a digest of the files' names, sizes and times of change."""
-        facts = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in self.files]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -42,13 +28,20 @@ class LocalTable:
     Parameters
     ----------
     schema : pyarrow.Schema
+        The columns of all files.
     files : tuple of Path
     file_rows : tuple of int
+    first_files : dict of str to int
+        The first file of columns that the files before it do not have; their rows are null there.
+    conflicts : dict of str to SourceError
+        What is wrong with columns that the files do not agree on.
     """
 
     schema: pa.Schema
     files: tuple[Path, ...]
     file_rows: tuple[int, ...]
+    first_files: Mapping[str, int]
+    conflicts: Mapping[str, SourceError]
 
     @property
     def rows(self) -> int:
@@ -61,10 +54,15 @@ class LocalTable:
         Raises
         ------
         SourceError
-            If there is none of that name.
+            If there is none of that name, or the files do not agree on it.
         """
         _require(name, self.schema.names)
-        return ParquetColumn(self.schema.field(name), self.files, self.file_rows, batch_rows)
+        if name in self.conflicts:
+            raise self.conflicts[name]
+        first = self.first_files.get(name, 0)
+        return ParquetColumn(
+            self.schema.field(name), self.files[first:], self.file_rows[first:], batch_rows, sum(self.file_rows[:first])
+        )
 
 
 @dataclass(frozen=True)
@@ -97,35 +95,6 @@ class MemoryTable:
         return MemoryColumn(self.schema.field(name), self.table[name])
 
 
-def find_files(source: str) -> SourceFiles:
-    """Return the files that a path, a folder or a glob stands for, sorted by path.
-
-    Raises
-    ------
-    SourceError
-        If there are none, or files of several formats.
-    """
-    path = Path(source)
-    if path.is_file():
-        found = [path]
-    elif path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]
-    else:
-        found = [Path(file) for file in sorted(glob.glob(source, recursive=True)) if Path(file).is_file()]  # noqa: PTH207
-    if not found:
-        problem = "holds no Parquet or CSV file" if path.is_dir() else "does not exist"
-        raise SourceError(
-            f"source {source!r} {problem}", remedy="Give a Parquet or CSV file, a folder of them, or a quoted glob"
-        )
-    formats = {file.suffix.lower() for file in found}
-    if not (formats <= _PARQUET or formats <= _CSV):
-        raise SourceError(
-            f"source {source!r} holds files of several or unknown formats: {', '.join(sorted(formats))}",
-            remedy="Give files that are all .parquet or all .csv, with a glob such as 'folder/*.parquet'",
-        )
-    return SourceFiles(tuple(file.absolute() for file in found), formats <= _CSV)
-
-
 def open_table(
     source: str, staging: Path, *, csv_nulls: Sequence[str] = (), csv_schema: pa.Schema | None = None
 ) -> LocalTable:
@@ -145,36 +114,103 @@ def open_table(
     Raises
     ------
     SourceError
-        If the table is missing, has no rows, or has duplicate or empty column names, or files that differ.
+        If the table is missing, has no rows, or has duplicate or empty column names.
     """
-    found = find_files(source)
-    if not found.is_csv:
-        return _open_parquet(source, found.files)
-    _check_names(f"source {source!r}", csv.header(found.files[0]))
-    options = json.dumps([found.fingerprint(), list(csv_nulls), csv_schema and csv_schema.to_string()])
-    target = staging / f"{hashlib.sha256(options.encode()).hexdigest()[:16]}.parquet"
-    if not target.exists():
-        csv.convert(found.files, target, csv_nulls, csv_schema)
-    return _open_parquet(source, (target,))
+    return open_batches(source, [find_files(source)], staging, csv_nulls=csv_nulls, csv_schema=csv_schema)
 
 
-def _is_data(file: Path, folder: Path) -> bool:
-    """Tell data files from the hidden files and folders that other tools leave behind."""
-    hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    return not hidden and file.suffix.lower() in _PARQUET | _CSV and file.is_file()
+def open_batches(
+    source: str,
+    batches: Sequence[SourceFiles],
+    staging: Path,
+    *,
+    csv_nulls: Sequence[str] = (),
+    csv_schema: pa.Schema | None = None,
+) -> LocalTable:
+    """Open a table whose files came in batches; its rows are in their order.
+
+    Each batch of CSV files is converted on its own, later ones to the types of the first, unless they do not have them;
+    then all are converted together, to types that hold for all. CSV files of other columns stay apart. The other
+    parameters are those of `open_table`.
+    """
+    files = [file for batch in batches for file in batch.files]
+    if not batches[0].is_csv:
+        return _open_parquet(source, files, [file.name for file in files])
+    headers = {file: tuple(csv.header(file)) for file in files}
+    _check_names(f"source {source!r}", headers[files[0]])
+    groups = [
+        SourceFiles(tuple(group)) for batch in batches for _, group in groupby(batch.files, key=headers.__getitem__)
+    ]
+    staged = _Staging(staging, csv_nulls)
+    differ = len(set(headers.values())) > 1
+    if len(groups) > 1:
+        with nullcontext() if differ else suppress(SourceError):
+            table = staged.table_of(source, groups, csv_schema)
+            if differ or not table.conflicts:
+                return table
+    together = staged.parquet_of(SourceFiles(tuple(files)), csv_schema)
+    return _open_parquet(source, [together], [files[0].name])
 
 
-def _open_parquet(source: str, files: Sequence[Path]) -> LocalTable:
-    schema, rows = _footer(files[0])
-    _check_names(f"source {source!r}", schema.names)
-    file_rows = [rows]
-    for file in files[1:]:
-        other, rows = _footer(file)
-        _check_same(schema, files[0], other, file)
-        file_rows.append(rows)
+@dataclass(frozen=True)
+class _Staging:
+    """Parquet forms of CSV files, by what they are made from."""
+
+    folder: Path
+    csv_nulls: Sequence[str]
+
+    def parquet_of(self, files: SourceFiles, schema: pa.Schema | None) -> Path:
+        options = json.dumps([files.fingerprint(), list(self.csv_nulls), schema and schema.to_string()])
+        target = self.folder / f"{hashlib.sha256(options.encode()).hexdigest()[:16]}.parquet"
+        if not target.exists():
+            csv.convert(files.files, target, self.csv_nulls, schema)
+        return target
+
+    def table_of(self, source: str, groups: Sequence[SourceFiles], schema: pa.Schema | None) -> LocalTable:
+        """Open groups of files as one table, the later ones in the types of the first."""
+        first = self.parquet_of(groups[0], schema)
+        known = _footer(first)[0]
+        parts = [first, *(self.parquet_of(group, known) for group in groups[1:])]
+        return _open_parquet(source, parts, [group.files[0].name for group in groups])
+
+
+def _open_parquet(source: str, files: Sequence[Path], called: Sequence[str]) -> LocalTable:
+    """Open a table of Parquet files, which are called so in messages."""
+    footers = [_footer(file) for file in files]
+    schemas = [schema for schema, _ in footers]
+    for schema in schemas:
+        if schema is schemas[0] or not schema.equals(schemas[0]):
+            _check_names(f"source {source!r}", schema.names)
+    file_rows = tuple(rows for _, rows in footers)
     if not sum(file_rows):
         raise SourceError(f"source {source!r} has no rows", remedy="Give a table with at least one row")
-    return LocalTable(schema, tuple(files), tuple(file_rows))
+    if all(schema.equals(schemas[0]) for schema in schemas[1:]):
+        return LocalTable(schemas[0], tuple(files), file_rows, {}, {})
+    names = dict.fromkeys(name for schema in schemas for name in schema.names)
+    first = {name: next(n for n, schema in enumerate(schemas) if name in schema.names) for name in names}
+    fields = [schemas[first[name]].field(name) for name in names]
+    conflicts = {name: _conflict(name, schemas[start:], called[start:]) for name, start in first.items()}
+    return LocalTable(
+        pa.schema([field.with_nullable(True) if first[field.name] else field for field in fields]),
+        tuple(files),
+        file_rows,
+        {name: start for name, start in first.items() if start},
+        {name: conflict for name, conflict in conflicts.items() if conflict},
+    )
+
+
+def _conflict(name: str, schemas: Sequence[pa.Schema], called: Sequence[str]) -> SourceError | None:
+    """Return in what the files disagree on a column that the first of them has, if they do."""
+    kind = schemas[0].field(name).type
+    for schema, file in zip(schemas[1:], called[1:], strict=True):
+        other = schema.field(name).type if name in schema.names else None
+        if other != kind:
+            return SourceError(
+                f"files of one table differ: type {kind} in {called[0]}, {other or 'missing'} in {file}",
+                column=name,
+                remedy="Bring the files to one schema, give them as separate tables, or leave the column out",
+            )
+    return None
 
 
 def _footer(file: Path) -> tuple[pa.Schema, int]:
@@ -201,14 +237,3 @@ def _check_names(source: str, names: Sequence[str]) -> None:
         )
     if "" in names:
         raise SourceError(f"{source} has a column without a name at position {names.index('') + 1}", remedy="Name it")
-
-
-def _check_same(schema: pa.Schema, file: Path, other: pa.Schema, other_file: Path) -> None:
-    for name in dict.fromkeys([*schema.names, *other.names]):
-        types = [str(side.field(name).type) if name in side.names else "missing" for side in (schema, other)]
-        if types[0] != types[1]:
-            raise SourceError(
-                f"files of one table differ: type {types[0]} in {file.name}, {types[1]} in {other_file.name}",
-                column=name,
-                remedy="Bring the files to one schema, or give them as separate tables",
-            )
