@@ -1,30 +1,29 @@
-"""What Dagster loads: every fit in the store of `GMM_PIPELINE_STORE` (`gmm_store` when not set), and the demo."""
+"""What Dagster loads: the datasets of `GMM_PIPELINE_CONFIG`, or else the demo; and every other fit in the store.
+
+The store is `GMM_PIPELINE_STORE`, or else what the configuration says, or else `gmm_store`.
+"""
 
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
+from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, read_configuration, store_of
+from gmm_pipeline.orchestration.configured_datasets import configured_datasets, demo_dataset, stored_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec
-from gmm_pipeline.storage.store import Store
-
-
-def _spec_of(store: Path, fit: str) -> FitSpec:
-    folder = Store(store).fit(fit)
-    if fit == DEMO_FIT and not folder.spec_path.exists():
-        return demo_spec(store)
-    return load_spec(folder)
 
 
 def _definitions() -> dg.Definitions:
-    store = Path(os.environ.get("GMM_PIPELINE_STORE", "gmm_store")).absolute()
-    fits = dict.fromkeys([DEMO_FIT, *Store(store).fits()])
-    return build_definitions({fit: partial(_spec_of, store, fit) for fit in fits}, store)
+    file = os.environ.get(CONFIG_VARIABLE)
+    configuration = read_configuration(Path(file)) if file else None
+    store = store_of(configuration)
+    named = [demo_dataset(store)] if configuration is None else configured_datasets(configuration, store)
+    datasets = {dataset.name: dataset for dataset in [*stored_datasets(store), *named]}
+    fits = build_definitions(list(datasets.values()), store)
+    # Assets that are materialised by themselves run in one process as well: each new one takes seconds to start.
+    return dg.Definitions.merge(fits, dg.Definitions(executor=dg.in_process_executor))
 
 
 defs = _definitions()

@@ -1,22 +1,31 @@
-"""The five assets of a fit, partitioned by column. Each is a recipe from `recipes`; the IO manager makes it."""
+"""The five assets of a dataset, partitioned by column. Each is a recipe from `recipes`; the IO manager makes it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.files import is_settled
 from gmm_pipeline.orchestration import recipes
-from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.orchestration.checks import check_specs, judged
+from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.settings import ColumnSettings
+from gmm_pipeline.orchestration.source_ledger import take_stock
 from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
-from gmm_pipeline.storage.column_folder import ColumnFolder, Product, Result
+from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.io_managers import STAGE_METADATA
+from gmm_pipeline.storage.result import Product, Result
 from gmm_pipeline.storage.store import FitFolder, Store
 
-IO_MANAGER = "results"
-SpecSource = Callable[[], FitSpec]
+IO_MANAGER = "gmm_results"
+REFIT_TAG = "gmm_pipeline/refit"
+REFIT_ALL = "all"
+"""The tag of runs that do not build on what there is: `model` fits again, `all` makes everything anew."""
+Made = Iterator[Any]
+"""What assets yield: a product, and verdicts on it."""
 
 
 class StoreResource(dg.ConfigurableResource[None]):
@@ -44,68 +53,64 @@ def partitions_of(fit: str) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name=f"{fit}_columns")
 
 
-def build_assets(fit: str, spec_source: SpecSource) -> list[dg.AssetsDefinition]:
-    """Return the assets of a fit.
+def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
+    """Return the assets of a dataset."""
 
-    Parameters
-    ----------
-    fit : str
-        Its name, which is the prefix of the asset keys.
-    spec_source : callable
-        Returns what the fit is made from, as it is when an asset runs.
-    """
-    partitions = partitions_of(fit)
+    def settings_of(result: Result) -> ColumnSettings:
+        return dataset.spec().settings.of(result.manifest.column)
 
-    def stage_asset(stage: Stage, description: str) -> Callable[[Callable[..., Product]], dg.AssetsDefinition]:
-        return dg.asset(
-            name=stage.asset,
-            key_prefix=fit,
-            partitions_def=partitions,
-            group_name=fit,
-            io_manager_key=IO_MANAGER,
-            metadata={STAGE_METADATA: stage.name},
-            description=description,
-            kinds={"parquet"} if stage is not MODEL else {"spark"},
-            code_version=str(stage.settings),
+    @_stage_asset(dataset, RAW, "The column as it is in the source, in checksummed Parquet.")
+    def raw(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: LocalEngineResource) -> Made:
+        folder, engine = gmm_store.fit(dataset.name), gmm_engine.engine()
+        yield from _made(
+            dataset, context, gmm_store, RAW, lambda last: _raw(dataset, folder, context.partition_key, engine, last)
         )
 
-    def settings_of(context: dg.AssetExecutionContext) -> tuple[str, ColumnSettings]:
-        spec = spec_source()
-        column = spec.column_of(context.partition_key)
-        return column, spec.settings.of(column)
+    @_stage_asset(dataset, SKETCH, "Counts of values or grid cells: all that is needed to fit the column.")
+    def sketch(
+        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: LocalEngineResource, raw: Result
+    ) -> Made:
+        engine = gmm_engine.engine()
+        yield from _made(
+            dataset, context, gmm_store, SKETCH, lambda last: recipes.sketch(raw, settings_of(raw), engine, last)
+        )
 
-    @stage_asset(RAW, "The column as it is in the source, in checksummed Parquet.")
-    def raw(context: dg.AssetExecutionContext, store: StoreResource, engine: LocalEngineResource) -> Product:
-        folder = store.fit(fit)
-        with _remembering(folder, RAW, context.partition_key):
-            column, settings = settings_of(context)
-            spec = spec_source()
-            source = spec.open(folder).column(column)
-            return recipes.raw(source, spec.source_digest(), settings, engine.engine())
+    @_stage_asset(dataset, MODEL, "The column's modes: Gaussian components, tails and atoms.")
+    def gmm_model(context: dg.AssetExecutionContext, gmm_store: StoreResource, raw: Result, sketch: Result) -> Made:
+        yield from _made(
+            dataset, context, gmm_store, MODEL, lambda last: recipes.model(raw, sketch, settings_of(raw), last)
+        )
 
-    @stage_asset(SKETCH, "Counts of values or grid cells: all that is needed to fit the column.")
-    def sketch(context: dg.AssetExecutionContext, engine: LocalEngineResource, raw: Result) -> Product:
-        return recipes.sketch(raw, settings_of(context)[1], engine.engine())
+    @_stage_asset(dataset, FEATURE_RANK, "The modes in the order of their expected frequency.")
+    def feature_rank(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_model: Result) -> Made:
+        yield from _made(
+            dataset, context, gmm_store, FEATURE_RANK, lambda _: recipes.feature_rank(gmm_model, settings_of(gmm_model))
+        )
 
-    @stage_asset(MODEL, "The column's modes: Gaussian components and atoms.")
-    def gmm_model(context: dg.AssetExecutionContext, raw: Result, sketch: Result) -> Product:
-        return recipes.model(raw, sketch, settings_of(context)[1])
-
-    @stage_asset(FEATURE_RANK, "The modes in the order of their expected frequency.")
-    def feature_rank(context: dg.AssetExecutionContext, sketch: Result, gmm_model: Result) -> Product:
-        return recipes.feature_rank(sketch, gmm_model, settings_of(context)[1])
-
-    @stage_asset(TRANSFORMED, "Every row as value and rank, compared with what it decodes to.")
+    @_stage_asset(dataset, TRANSFORMED, "Every row as value and rank, compared with what it decodes to.")
     def transformed(
         context: dg.AssetExecutionContext,
-        engine: LocalEngineResource,
+        gmm_store: StoreResource,
+        gmm_engine: LocalEngineResource,
         raw: Result,
         gmm_model: Result,
         feature_rank: Result,
-    ) -> Product:
-        return recipes.transformed(raw, gmm_model, feature_rank, settings_of(context)[1], engine.engine())
+    ) -> Made:
+        engine = gmm_engine.engine()
+        yield from _made(
+            dataset,
+            context,
+            gmm_store,
+            TRANSFORMED,
+            lambda last: recipes.transformed(raw, gmm_model, feature_rank, settings_of(raw), engine, last),
+        )
 
     return [raw, sketch, gmm_model, feature_rank, transformed]
+
+
+def job_name(fit: str) -> str:
+    """Return the name of the job that makes all results of a column."""
+    return f"{fit}_job"
 
 
 def asset_key(fit: str, stage: Stage) -> dg.AssetKey:
@@ -113,11 +118,53 @@ def asset_key(fit: str, stage: Stage) -> dg.AssetKey:
     return dg.AssetKey([fit, stage.asset])
 
 
+def _stage_asset(
+    dataset: Dataset, stage: Stage, description: str
+) -> Callable[[Callable[..., Made]], dg.AssetsDefinition]:
+    key = asset_key(dataset.name, stage)
+    return dg.asset(
+        key=key,
+        partitions_def=partitions_of(dataset.name),
+        group_name=dataset.name,
+        io_manager_key=IO_MANAGER,
+        metadata={STAGE_METADATA: stage.name},
+        description="\n\n".join(filter(None, [description, dataset.description])),
+        owners=list(dataset.owners),
+        kinds={"parquet"},
+        code_version=str(stage.settings),
+        check_specs=check_specs(stage, key, partitions_of(dataset.name), dataset.blocking),
+    )
+
+
+def _made(
+    dataset: Dataset,
+    context: dg.AssetExecutionContext,
+    store: StoreResource,
+    stage: Stage,
+    make: Callable[[Result | None], Product],
+) -> Made:
+    """Yield a product made beside the stage's last result, and verdicts on it once it is published."""
+    column = ColumnFolder(store.fit(dataset.name).path / context.partition_key)
+    anew = context.run.tags.get(REFIT_TAG) in {REFIT_ALL, stage.name}
+    with _remembering(column, stage):
+        product = make(None if anew else column.result(stage.name))
+    yield dg.Output(product)
+    yield from judged(stage, column, dataset.blocking)
+
+
+def _raw(dataset: Dataset, folder: FitFolder, partition_key: str, engine: LocalEngine, last: Result | None) -> Product:
+    spec = dataset.spec()
+    name = spec.column_of(partition_key)
+    ledger = take_stock(spec.source, folder, is_settled)
+    column = spec.open(ledger, folder.staging).column(name)
+    return recipes.raw(column, ledger.digests(spec.csv_nulls), spec.settings.of(name), engine, last)
+
+
 @contextmanager
-def _remembering(folder: FitFolder, stage: Stage, partition_key: str) -> Iterator[None]:
+def _remembering(column: ColumnFolder, stage: Stage) -> Iterator[None]:
     """Record a failure that comes before anything is made."""
     try:
         yield
     except Exception as error:
-        ColumnFolder(folder.path / partition_key).record_failure(stage.name, error)
+        column.record_failure(stage.name, error)
         raise

@@ -1,4 +1,4 @@
-"""Dagster definitions of fits: assets, a job and a sensor each, over one store."""
+"""Dagster definitions of fits: assets, a job, a sensor and a schedule each, over one store."""
 
 from __future__ import annotations
 
@@ -6,53 +6,37 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from gmm_pipeline.orchestration.assets import (
-    IO_MANAGER,
-    LocalEngineResource,
-    SpecSource,
-    StoreResource,
-    build_assets,
-    partitions_of,
-)
-from gmm_pipeline.orchestration.checks import build_checks
-from gmm_pipeline.storage.io_managers import ResultIOManager
-from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.orchestration.assets import build_assets, job_name
+from gmm_pipeline.orchestration.resources import resources_of
+from gmm_pipeline.orchestration.sensors import refit_schedule, watching_sensor
+from gmm_pipeline.storage.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from gmm_pipeline.orchestration.datasets import Dataset
 
-def build_definitions(fits: Mapping[str, SpecSource], store: Path, *, threads: int = 0) -> dg.Definitions:
-    """Return the definitions of fits.
+
+def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int = 0) -> dg.Definitions:
+    """Return the definitions of datasets.
 
     Parameters
     ----------
-    fits : mapping of str to callable
-        For each fit's name, what returns its spec.
+    datasets : sequence of Dataset
     store : Path
     threads : int
         Of the local engine; 0 means one per core.
     """
-    assets = {fit: build_assets(fit, spec_source) for fit, spec_source in fits.items()}
-    jobs = {fit: _job(fit, fit_assets) for fit, fit_assets in assets.items()}
+    assets = {dataset.name: build_assets(dataset) for dataset in datasets}
+    jobs = {name: _job(name, of_dataset) for name, of_dataset in assets.items()}
     return dg.Definitions(
-        assets=[asset for fit_assets in assets.values() for asset in fit_assets],
-        asset_checks=[check for fit in fits for check in build_checks(fit)],
+        assets=[asset for of_dataset in assets.values() for asset in of_dataset],
         jobs=list(jobs.values()),
-        sensors=[_column_sensor(fit, spec_source, jobs[fit]) for fit, spec_source in fits.items()],
-        resources={
-            IO_MANAGER: ResultIOManager(store=str(store)),
-            "store": StoreResource(path=str(store)),
-            "engine": LocalEngineResource(threads=threads),
-        },
-        executor=dg.in_process_executor,
+        sensors=[watching_sensor(each, Store(store).fit(each.name), jobs[each.name]) for each in datasets],
+        schedules=[refit_schedule(each, jobs[each.name]) for each in datasets if each.schedule],
+        resources=resources_of(store, threads),
     )
-
-
-def job_name(fit: str) -> str:
-    """Return the name of the job that makes all results of a column."""
-    return f"{fit}_job"
 
 
 def _job(fit: str, assets: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
@@ -60,26 +44,5 @@ def _job(fit: str, assets: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDe
         job_name(fit),
         selection=dg.AssetSelection.assets(*assets),
         description=f"All five results of one column of {fit}.",
+        executor_def=dg.in_process_executor,
     )
-
-
-def _column_sensor(fit: str, spec_source: SpecSource, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Return a sensor that makes the fit's columns known to Dagster as partitions."""
-    partitions = partitions_of(fit)
-
-    @dg.sensor(
-        name=f"{fit}_columns",
-        job=job,
-        minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Registers the columns of {fit} as partitions.",
-    )
-    def register(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        keys = [encode_name(column) for column in spec_source().columns]
-        known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
-        new = [key for key in keys if key not in known]
-        if not new:
-            return dg.SkipReason(f"all {len(keys)} columns are registered")
-        return dg.SensorResult(dynamic_partitions_requests=[partitions.build_add_request(new)])
-
-    return register

@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
+from gmm_pipeline.orchestration.source_ledger import take_stock
+from gmm_pipeline.storage.store import Store
 
 DEMO_FIT = "flights"
 DEMO_COLUMNS = (
@@ -37,7 +39,7 @@ _ARCHIVE = "data/flights.csv.zip"
 
 
 def demo_spec(store: Path) -> FitSpec:
-    """Return the spec of the demo; its CSV file is unpacked into the store first, once.
+    """Return the spec of the demo, kept in the store from then on; its CSV file is unpacked there first, once.
 
     Raises
     ------
@@ -47,7 +49,12 @@ def demo_spec(store: Path) -> FitSpec:
     target = (store / ".demo" / "flights.csv").absolute()
     if not target.exists():
         _unpack(target)
-    return FitSpec(name=DEMO_FIT, source=str(target), columns=DEMO_COLUMNS, csv_nulls=("NA",))
+    spec = FitSpec(name=DEMO_FIT, source=str(target), columns=DEMO_COLUMNS, csv_nulls=("NA",))
+    folder = Store(store).fit(DEMO_FIT)
+    # It was put there whole; to wait until that is certain is for files of unknown origin.
+    take_stock(spec.source, folder, accept=lambda _: True)
+    save_spec(spec, folder)
+    return spec
 
 
 def _unpack(target: Path) -> None:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
 from gmm_pipeline import errors
-from gmm_pipeline.orchestration.assets import asset_key, partitions_of
-from gmm_pipeline.orchestration.definitions import build_definitions, job_name
+from gmm_pipeline.orchestration.assets import asset_key, job_name, partitions_of
+from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.definitions import build_definitions
 from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.orchestration.instance import open_instance
 from gmm_pipeline.orchestration.stages import STAGES, Stage
 from gmm_pipeline.storage.names import encode_name
 
 _OWN_ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_INSTANCE_CONFIG = "telemetry:\n  enabled: false\n"
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,20 @@ class DagsterRunner:
         self._instance.add_dynamic_partitions(
             str(partitions_of(spec.name).name), [encode_name(column) for column in spec.columns]
         )
-        definitions = build_definitions({spec.name: lambda: spec}, store, threads=threads)
+        dataset = Dataset(spec.name, lambda: spec, lambda: spec)
+        definitions = build_definitions([dataset], store, threads=threads)
         self._job = definitions.resolve_job_def(job_name(spec.name))
 
-    def run(self, column: str, stages: Sequence[Stage], on_stage: Callable[[Stage], None]) -> Outcome:
+    def run(
+        self, column: str, stages: Sequence[Stage], on_stage: Callable[[Stage], None], tags: Mapping[str, str]
+    ) -> Outcome:
         """Run some of a column's stages in order; call `on_stage` as each is done."""
         started = time.perf_counter()
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, _stage_listener(on_stage))
         result = self._job.execute_in_process(
             run_config=_QUIET,
+            tags=dict(tags),
             instance=self._instance,
             partition_key=encode_name(column),
             asset_selection=[asset_key(self._spec.name, stage) for stage in stages],
@@ -66,18 +70,6 @@ class DagsterRunner:
             run_id=run_id,
         )
         return Outcome(column, time.perf_counter() - started, None if result.success else _error_of(result))
-
-
-def open_instance(store: Path) -> dg.DagsterInstance:
-    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set."""
-    if not os.environ.get("DAGSTER_HOME"):
-        home = (store / ".dagster").absolute()
-        home.mkdir(parents=True, exist_ok=True)
-        config = home / "dagster.yaml"
-        if not config.exists():
-            config.write_text(_INSTANCE_CONFIG)
-        os.environ["DAGSTER_HOME"] = str(home)
-    return dg.DagsterInstance.get()
 
 
 def _stage_listener(on_stage: Callable[[Stage], None]) -> Callable[[dg.EventLogEntry], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from gmm_pipeline.engines.local.source import LocalTable, find_files, open_table
+from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_mean
 from gmm_pipeline.orchestration.settings import TableSettings
-from gmm_pipeline.storage.manifest import digest
+from gmm_pipeline.orchestration.source_ledger import SourceLedger
 from gmm_pipeline.storage.names import encode_name
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class FitSpec(BaseModel):
         A file, a folder or a glob.
     columns : tuple of str
         The columns to encode, in the order of the table.
+    patterns : tuple of str, optional
+        The names and globs that the columns were selected by; None if they were listed.
     engine : str
     csv_nulls : tuple of str
         What stands for null in CSV files, besides the empty field.
@@ -45,6 +48,7 @@ class FitSpec(BaseModel):
     name: str
     source: str
     columns: tuple[str, ...]
+    patterns: tuple[str, ...] | None = None
     engine: Literal["local"] = "local"
     csv_nulls: tuple[str, ...] = ()
     settings: TableSettings = TableSettings()
@@ -66,13 +70,9 @@ class FitSpec(BaseModel):
         keys = [encode_name(column) for column in self.columns]
         raise SourceError(f"no column has the key {partition_key!r}", remedy=did_you_mean(partition_key, keys))
 
-    def open(self, folder: FitFolder) -> LocalTable:
-        """Open the source; the fit's folder keeps the Parquet form of CSV files."""
-        return open_table(self.source, folder.staging, csv_nulls=self.csv_nulls)
-
-    def source_digest(self) -> str:
-        """Return a digest of the source's files as they are now; raise SourceError if they are gone."""
-        return digest([find_files(self.source).fingerprint(), list(self.csv_nulls)])
+    def open(self, ledger: SourceLedger, staging: Path) -> LocalTable:
+        """Open the table of a ledger; `staging` keeps the Parquet form of CSV files."""
+        return open_batches(self.source, ledger.source_files, staging, csv_nulls=self.csv_nulls)
 
 
 def save_spec(spec: FitSpec, folder: FitFolder) -> None:
@@ -80,7 +80,8 @@ def save_spec(spec: FitSpec, folder: FitFolder) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     text = spec.model_dump_json(indent=2)
     if not folder.spec_path.exists() or folder.spec_path.read_text() != text:
-        partial = folder.spec_path.with_name(f".{folder.spec_path.name}.new")
+        # Runs of several columns may look at a changed source at once.
+        partial = folder.spec_path.with_name(f".{folder.spec_path.name}.{os.getpid()}.new")
         partial.write_text(text)
         partial.replace(folder.spec_path)
 
@@ -107,9 +108,10 @@ def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, 
     """
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
     unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    for pattern in [*wanted, *unwanted]:
-        if not any(_matches(name, pattern) for name in names):
-            raise SourceError(f"no column matches {pattern!r}", remedy=did_you_mean(pattern, names))
+    unmatched = [pattern for pattern in patterns if pattern not in matching(names, patterns)]
+    if unmatched:
+        pattern = unmatched[0].removeprefix("!")
+        raise SourceError(f"no column matches {pattern!r}", remedy=did_you_mean(pattern, names))
     selected = tuple(
         name
         for name in names
@@ -119,6 +121,11 @@ def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, 
     if not selected:
         raise SourceError("the patterns leave no column", remedy="Leave out fewer columns")
     return selected
+
+
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the patterns that match any of the names."""
+    return [pattern for pattern in patterns if any(_matches(name, pattern.removeprefix("!")) for name in names)]
 
 
 def default_fit_name(source: str) -> str:

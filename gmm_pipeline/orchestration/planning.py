@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.orchestration.stages import SOURCE, STAGES, Stage
+from gmm_pipeline.engines.local.files import is_settled
+from gmm_pipeline.errors import SourceError
+from gmm_pipeline.orchestration.source_ledger import SourceLedger, present_ledger
+from gmm_pipeline.orchestration.stages import RAW, SOURCE, STAGES, TYPE, Stage
 
 if TYPE_CHECKING:
+    from gmm_pipeline.orchestration.fit_spec import FitSpec
     from gmm_pipeline.orchestration.settings import ColumnSettings
     from gmm_pipeline.storage.column_folder import ColumnFolder
     from gmm_pipeline.storage.manifest import Manifest, Origin
+    from gmm_pipeline.storage.store import FitFolder
 
 
 class State(StrEnum):
@@ -57,7 +62,7 @@ class ColumnStatus:
 
 
 def column_status(
-    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digest: str | None
+    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digests: Sequence[str]
 ) -> ColumnStatus:
     """Compare a column's results with what they would be made from now.
 
@@ -66,16 +71,19 @@ def column_status(
     column : str
     folder : ColumnFolder
     settings : ColumnSettings
-    source_digest : str or None
-        None if the source is no longer there; its copy then counts as up to date.
+    source_digests : sequence of str
+        Of the source as it was after each batch of files; none if it is no longer there: its copy then counts as up to
+        date.
     """
     failure = folder.failure()
-    contents: dict[str, str] = {} if source_digest is None else {SOURCE: source_digest}
+    contents: dict[str, str] = {SOURCE: source_digests[-1]} if source_digests else {}
     statuses: list[StageStatus] = []
     for stage in STAGES:
         result = folder.result(stage.name)
         manifest = None if result is None else result.manifest
         state, reason = _judge(stage, manifest, contents, settings)
+        if state is State.STALE and manifest and manifest.origin.inputs.get(SOURCE) in source_digests:
+            reason = "files were added to the source"
         if state is not State.DONE and failure is not None and failure.stage == stage.name:
             state, reason = State.FAILED, failure.message
         known = manifest if state is State.DONE else None
@@ -85,8 +93,25 @@ def column_status(
             known = last if last is not None and _would_be_same(stage, last, contents, settings) else None
         if known is not None:
             contents[stage.name] = known.content
+            if stage is RAW:
+                contents[TYPE] = str(known.summary["type"])
         statuses.append(StageStatus(stage, state, reason, manifest))
     return ColumnStatus(column, tuple(statuses))
+
+
+def statuses_of(spec: FitSpec, folder: FitFolder, ledger: SourceLedger | None) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, whose source has the files of a ledger; None if it has none left."""
+    digests = ledger.digests(spec.csv_nulls) if ledger else ()
+    return [column_status(name, folder.column(name), spec.settings.of(name), digests) for name in spec.columns]
+
+
+def present_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, by the files that its source has now and that are whole."""
+    try:
+        ledger = present_ledger(spec.source, folder, is_settled)
+    except SourceError:
+        ledger = None
+    return statuses_of(spec, folder, ledger)
 
 
 def _judge(
@@ -97,7 +122,7 @@ def _judge(
 ) -> tuple[State, str]:
     if manifest is None:
         return State.MISSING, "not made yet"
-    waiting = [name for name in stage.inputs if name != SOURCE and name not in contents]
+    waiting = [name for name in stage.inputs if name not in {SOURCE, TYPE} and name not in contents]
     if waiting:
         return State.STALE, f"{' and '.join(waiting)} to be made first"
     if SOURCE in stage.inputs and SOURCE not in contents:

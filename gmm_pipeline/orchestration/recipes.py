@@ -1,7 +1,12 @@
-"""How each stage's result is made from those before it. Plain functions: the assets call them, and so do tests."""
+"""How each stage's result is made from those before it. Plain functions: the assets call them, and so do tests.
+
+Where the stage's last result is given and the column only became longer since, its files are kept and only what the new
+rows call for is written beside them.
+"""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.arrow.codecs import column_codec
@@ -11,19 +16,28 @@ from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
-from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.engine import NOTHING, LocalEngine, Written
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-from gmm_pipeline.errors import in_column
+from gmm_pipeline.errors import StoreError, in_column
+from gmm_pipeline.orchestration import illustrations
 from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
-from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, SOURCE, TRANSFORMED
-from gmm_pipeline.orchestration.summaries import model_summary, ranking_summary, round_trip_summary, sketch_summary
-from gmm_pipeline.storage.column_folder import Product, Result
+from gmm_pipeline.orchestration.refitting import decide
+from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, SOURCE, TRANSFORMED, TYPE, Stage
+from gmm_pipeline.orchestration.summaries import (
+    joined_round_trips,
+    model_summary,
+    ranking_summary,
+    round_trip_summary,
+    sketch_summary,
+)
 from gmm_pipeline.storage.manifest import Origin
 from gmm_pipeline.storage.model_files import MODEL_FILE, StoredModel, read_model, write_model
 from gmm_pipeline.storage.ranking_files import RANKING_FILE, read_ranking, write_ranking
-from gmm_pipeline.storage.sketch_files import SKETCH_FILE, read_sketch, write_sketch
+from gmm_pipeline.storage.result import Product, Result
+from gmm_pipeline.storage.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, read_sketch, write_sketch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -31,104 +45,153 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.orchestration.settings import ColumnSettings
 
+_REMEMBERED = 32
+"""Contents that a result tells to have grown from: more than ever come between two looks at it."""
 
-def raw(column: ParquetColumn, source_digest: str, settings: ColumnSettings, engine: LocalEngine) -> Product:
-    """Return the recipe of a column's copy; raise UnsupportedTypeError if its type cannot be encoded."""
+
+def raw(
+    column: ParquetColumn,
+    source_digests: Sequence[str],
+    settings: ColumnSettings,
+    engine: LocalEngine,
+    last: Result | None = None,
+) -> Product:
+    """Return the recipe of a column's copy; raise UnsupportedTypeError if its type cannot be encoded.
+
+    Parameters
+    ----------
+    column : ParquetColumn
+    source_digests : sequence of str
+        Of the source as it was after each batch of files.
+    settings : ColumnSettings
+    engine : LocalEngine
+    last : Result or None
+        The copy that there is, to be continued if the source only became longer.
+    """
     reading_of(column.field, settings.kind)
+    kept = last if last is not None and _continued(last, column, source_digests) else None
 
     def write(folder: Path) -> dict[str, JsonValue]:
-        engine.copy(column, folder)
+        engine.copy(column, folder, _written(kept))
         return {"type": str(column.field.type)}
 
     return Product(
         column=column.field.name,
         stage=RAW.name,
-        origin=RAW.origin({SOURCE: source_digest}, settings),
+        origin=RAW.origin({SOURCE: source_digests[-1]}, settings),
         rows=column.rows,
         write=write,
         columns=_types(stored_schema(column.field)),
+        keeps=kept,
+        continues=_continues(kept),
     )
 
 
-def sketch(raw: Result, settings: ColumnSettings, engine: LocalEngine) -> Product:
-    """Return the recipe of a column's sketch."""
+def sketch(raw: Result, settings: ColumnSettings, engine: LocalEngine, last: Result | None = None) -> Product:
+    """Return the recipe of a column's sketch; the last one is extended if the column only became longer."""
     column = stored_column(raw)
+    contents = {RAW.name: raw.manifest.content}
+    known = last if last is not None and _extends(SKETCH, last, raw, contents, settings) else None
 
     def write(folder: Path) -> dict[str, JsonValue]:
+        request = sketch_request(settings)
         with in_column(column.field.name):
-            sketched = engine.sketch(column, sketch_request(settings))
-        write_sketch(folder, sketched)
+            if known is None:
+                sketched = engine.sketch(column, request)
+            else:
+                sketched = engine.extend_sketch(read_sketch(known.file(SKETCH_FILE)), column, request)
+        write_sketch(folder / SKETCH_FILE, sketched)
         return sketch_summary(sketched)
 
     return Product(
         column=column.field.name,
         stage=SKETCH.name,
-        origin=SKETCH.origin({RAW.name: raw.manifest.content}, settings),
+        origin=SKETCH.origin(contents, settings),
         rows=column.rows,
         write=write,
         columns={},
+        continues=_continues(known),
     )
 
 
-def model(raw: Result, sketch: Result, settings: ColumnSettings) -> Product:
-    """Return the recipe of a column's model."""
+def model(raw: Result, sketch: Result, settings: ColumnSettings, last: Result | None = None) -> Product:
+    """Return the recipe of a column's model: the last one where rows were added that it suits, otherwise a new fit."""
     name = raw.manifest.column
+    origin = MODEL.origin({TYPE: str(raw.manifest.summary["type"]), SKETCH.name: sketch.manifest.content}, settings)
+    decision = decide(last, sketch, origin, settings)
+    kept = None if decision.fit else last
 
     def write(folder: Path) -> dict[str, JsonValue]:
+        if kept is not None:
+            return {**kept.manifest.summary, **decision.summary(settings)}
         with in_column(name):
             field = _original_field(raw)
             fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), field, settings)
         write_model(folder, StoredModel(fitted, field))
-        return model_summary(fitted)
+        shutil.copyfile(sketch.file(SKETCH_FILE), folder / FITTED_SKETCH_FILE)
+        return {**model_summary(fitted), **decision.summary(settings)}
 
     return Product(
         column=name,
         stage=MODEL.name,
-        origin=MODEL.origin({RAW.name: raw.manifest.content, SKETCH.name: sketch.manifest.content}, settings),
-        rows=raw.manifest.rows,
+        origin=origin,
+        rows=raw.manifest.rows if kept is None else kept.manifest.rows,
         write=write,
         columns={},
+        keeps=kept,
+        illustrate=illustrations.of_model(sketch),
     )
 
 
-def feature_rank(sketch: Result, model: Result, settings: ColumnSettings) -> Product:
-    """Return the recipe of a column's ranking."""
+def feature_rank(model: Result, settings: ColumnSettings) -> Product:
+    """Return the recipe of a column's ranking: by the rows that the model was fitted to."""
 
     def write(folder: Path) -> dict[str, JsonValue]:
+        if FITTED_SKETCH_FILE not in model.manifest.files:
+            raise StoreError(
+                f"{model.folder} does not hold the sketch that it was fitted to",
+                column=model.manifest.column,
+                remedy="Fit it again with `gmm-pipeline run --refit`",
+            )
         stored = read_model(model.file(MODEL_FILE))
-        ranking = rank_modes(stored.model, read_sketch(sketch.file(SKETCH_FILE)))
+        ranking = rank_modes(stored.model, read_sketch(model.file(FITTED_SKETCH_FILE)))
         write_ranking(folder, stored, ranking)
         return ranking_summary(ranking)
 
     return Product(
-        column=sketch.manifest.column,
+        column=model.manifest.column,
         stage=FEATURE_RANK.name,
-        origin=FEATURE_RANK.origin(
-            {SKETCH.name: sketch.manifest.content, MODEL.name: model.manifest.content}, settings
-        ),
-        rows=sketch.manifest.rows,
+        origin=FEATURE_RANK.origin({MODEL.name: model.manifest.content}, settings),
+        rows=model.manifest.rows,
         write=write,
         columns={},
     )
 
 
 def transformed(
-    raw: Result, model: Result, feature_rank: Result, settings: ColumnSettings, engine: LocalEngine
+    raw: Result,
+    model: Result,
+    feature_rank: Result,
+    settings: ColumnSettings,
+    engine: LocalEngine,
+    last: Result | None = None,
 ) -> Product:
     """Return the recipe of a column's encoded rows, compared on the way with what they decode to."""
     column = stored_column(raw)
     stored = read_model(model.file(MODEL_FILE))
     codec = column_codec(stored.model, read_ranking(feature_rank.file(RANKING_FILE)), column.field)
-
-    def write(folder: Path) -> dict[str, JsonValue]:
-        with in_column(column.field.name):
-            return round_trip_summary(engine.encode(column, codec, folder), codec)
-
     contents = {
         RAW.name: raw.manifest.content,
         MODEL.name: model.manifest.content,
         FEATURE_RANK.name: feature_rank.manifest.content,
     }
+    kept = last if last is not None and _extends(TRANSFORMED, last, raw, contents, settings) else None
+
+    def write(folder: Path) -> dict[str, JsonValue]:
+        with in_column(column.field.name):
+            summary = round_trip_summary(engine.encode(column, codec, folder, _written(kept)), codec)
+        return summary if kept is None else joined_round_trips(kept.manifest.summary, summary)
+
     return Product(
         column=column.field.name,
         stage=TRANSFORMED.name,
@@ -136,6 +199,9 @@ def transformed(
         rows=column.rows,
         write=write,
         columns=_types(encoded_schema({column.field.name: codec})),
+        keeps=kept,
+        continues=_continues(kept),
+        illustrate=illustrations.of_transformed(model, feature_rank),
     )
 
 
@@ -149,11 +215,13 @@ def products_without_rows(
     def write_stored_sketch(folder: Path) -> dict[str, JsonValue]:
         if sketched is None:
             raise ValueError("there is no sketch to write")
-        write_sketch(folder, sketched)
+        write_sketch(folder / SKETCH_FILE, sketched)
         return sketch_summary(sketched)
 
     def write_stored_model(folder: Path) -> dict[str, JsonValue]:
         write_model(folder, stored)
+        if sketched is not None:
+            write_sketch(folder / FITTED_SKETCH_FILE, sketched)
         return model_summary(model)
 
     def write_stored_ranking(folder: Path) -> dict[str, JsonValue]:
@@ -189,3 +257,23 @@ def _original_field(raw: Result) -> pa.Field:
 
 def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
+
+
+def _continued(last: Result, column: ParquetColumn, source_digests: Sequence[str]) -> bool:
+    """Whether a copy holds the first rows of a column, from before files were added."""
+    return last.manifest.origin.inputs.get(SOURCE) in source_digests[:-1] and _original_field(last) == column.field
+
+
+def _extends(stage: Stage, last: Result, raw: Result, contents: Mapping[str, str], settings: ColumnSettings) -> bool:
+    """Whether a result is what would be made of the first parts of a column's copy, others having come after."""
+    before = last.manifest.origin.inputs.get(RAW.name, "")
+    same = stage.origin({**contents, RAW.name: before}, settings) == last.manifest.origin
+    return same and before != contents[RAW.name] and raw.manifest.leading_files(before) is not None
+
+
+def _written(kept: Result | None) -> Written:
+    return NOTHING if kept is None else Written(kept.manifest.rows, len(kept.tables()))
+
+
+def _continues(kept: Result | None) -> tuple[str, ...]:
+    return () if kept is None else (*kept.manifest.continues, kept.manifest.content)[-_REMEMBERED:]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gmm_pipeline.core.modes import Extremes, ModeChoice, OutOfRange, Unseen, ValueDtype
 from gmm_pipeline.errors import SettingsError, did_you_mean
+from gmm_pipeline.orchestration.config_text.documents import read_document
+from gmm_pipeline.orchestration.config_text.mistakes import checked
 
 _ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
 
@@ -80,6 +80,14 @@ class ColumnSettings(BaseModel):
         None, description="float32 or float64; by default what the column's values need"
     )
     seed: int = Field(0, ge=0, description="of the random starts and the draws")
+    refit: Literal["drift", "schedule", "never"] = Field(
+        "drift",
+        description="when rows are added: fit again once they have drifted by drift_threshold, or only at the times of "
+        "the schedule, or only on demand",
+    )
+    drift_threshold: float = Field(
+        0.02, ge=0, le=1, description="share of the rows by which a column may move before it is fitted again"
+    )
 
     @field_validator("atoms", mode="before")
     @classmethod
@@ -119,6 +127,11 @@ class TableSettings(BaseModel):
     settings: dict[str, Any] = {}
     columns: dict[str, dict[str, Any]] = {}
 
+    @classmethod
+    def given(cls, settings: ColumnSettings, columns: Mapping[str, ColumnSettings]) -> TableSettings:
+        """Take what is given, without defaults, so that those of a preset hold for the rest."""
+        return cls(settings=_given(settings), columns={name: _given(each) for name, each in columns.items()})
+
     def of(self, column: str) -> ColumnSettings:
         """Return the resolved settings of a column; raise SettingsError if one is unknown or not allowed."""
         return validated({**self.settings, **self.columns.get(column, {})}, column)
@@ -139,6 +152,15 @@ class TableSettings(BaseModel):
         names = dict.fromkeys([*self.columns, *other.columns])
         columns = {name: {**self.columns.get(name, {}), **other.columns.get(name, {})} for name in names}
         return TableSettings(settings={**self.settings, **other.settings}, columns=columns)
+
+
+class SettingsFile(BaseModel):
+    """What `--config` reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: ColumnSettings = Field(default_factory=ColumnSettings, description="settings of all columns")
+    columns: dict[str, ColumnSettings] = Field({}, description="what differs for single columns, by their names")
 
 
 def validated(settings: Mapping[str, Any], column: str | None) -> ColumnSettings:
@@ -176,17 +198,13 @@ def parse_assignments(assignments: Sequence[str]) -> TableSettings:
 
 
 def read_settings(path: Path) -> TableSettings:
-    """Read a TOML or YAML file with `settings` of all columns and `columns` by name."""
-    if not path.is_file():
-        raise SettingsError(f"settings file {path} does not exist", remedy="Give a .toml, .yaml or .yml file")
-    text = path.read_text(encoding="utf-8")
-    try:
-        content = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text) or {}
-        return TableSettings.model_validate(content)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(
-            f"settings file {path} cannot be read: {error}", remedy="It may have the tables `settings` and `columns`"
-        ) from error
+    """Read a TOML or YAML file with `settings` of all columns and `columns` by name; mistakes are told by line."""
+    given = checked(read_document(path), SettingsFile)
+    return TableSettings.given(given.settings, given.columns)
+
+
+def _given(settings: ColumnSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude_unset=True)
 
 
 def _value(text: str) -> Any:

@@ -11,9 +11,11 @@ from gmm_pipeline.storage.manifest import Origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the same inputs and settings lead to another result than before."""
 SOURCE = "source"
+TYPE = "type"
+"""What the column's copy says of its type: all that a model depends on besides the sketch."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Stage:
     asset : str
         The name of its Dagster asset.
     inputs : tuple of str
-        The stages that it reads; `SOURCE` for the table itself.
+        The stages that it reads; `SOURCE` for the table itself, `TYPE` for the column's type alone.
     settings : tuple of str
         The settings that it depends on.
     """
@@ -44,12 +46,13 @@ class Stage:
 
 
 _SKETCH_SETTINGS = ("kind", "atoms", "transform", "infinities")
-_MODEL_SETTINGS = tuple(name for name in ColumnSettings.model_fields if name != "preset")
+_NOT_OF_THE_MODEL = {"preset", "refit", "drift_threshold"}
+_MODEL_SETTINGS = tuple(name for name in ColumnSettings.model_fields if name not in _NOT_OF_THE_MODEL)
 
 RAW = Stage("raw", "raw", (SOURCE,), ())
 SKETCH = Stage("sketch", "sketch", ("raw",), _SKETCH_SETTINGS)
-MODEL = Stage("model", "gmm_model", ("raw", "sketch"), _MODEL_SETTINGS)
-FEATURE_RANK = Stage("feature_rank", "feature_rank", ("sketch", "model"), ())
+MODEL = Stage("model", "gmm_model", (TYPE, "sketch"), _MODEL_SETTINGS)
+FEATURE_RANK = Stage("feature_rank", "feature_rank", ("model",), ())
 TRANSFORMED = Stage("transformed", "transformed", ("raw", "model", "feature_rank"), ())
 
 STAGES = (RAW, SKETCH, MODEL, FEATURE_RANK, TRANSFORMED)

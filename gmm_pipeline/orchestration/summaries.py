@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import JsonValue
 
     from gmm_pipeline.arrow.encoded import ColumnCodec
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from gmm_pipeline.core.ranks import Ranking
     from gmm_pipeline.core.roundtrip import RoundTrip
     from gmm_pipeline.core.sketch import Sketch
+
+
+SHOWN_RANKS = 256
+"""Ranks whose rows are counted one by one in a summary."""
 
 
 def sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
@@ -33,6 +39,7 @@ def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
         "gaussian_modes": len(model.gaussians),
         "tails": len(model.tails),
         "atoms": len(model.atoms),
+        "sum_of_weights": _sum_of_weights(model),
         "value_dtype": model.rules.value_dtype,
     }
     if model.rest is not None:
@@ -46,6 +53,12 @@ def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
             "points": model.fit.n_points,
         }
     return summary
+
+
+def _sum_of_weights(model: ColumnModel) -> float:
+    """Return the sum over the mixture's components, or over all other modes where there is no mixture."""
+    components = [*model.gaussians, *model.dropped] or model.modes
+    return math.fsum(component.weight for component in components)
 
 
 def ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
@@ -64,6 +77,7 @@ def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, Json
     totals: dict[str, JsonValue] = {"rows": int(outcome.rows.sum())}
     totals |= {name: int(rows.sum()) for name, rows in by_rank.items()}
     totals["largest_error"] = _finite(outcome.largest_error.max(initial=0.0))
+    totals["frequencies"] = outcome.rows[:SHOWN_RANKS].tolist()
     modes: list[JsonValue] = [
         {
             "rank": int(rank),
@@ -74,6 +88,33 @@ def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, Json
         for rank in np.flatnonzero(codec.rows.is_continuous)
     ]
     return {**totals, "by_mode": modes}
+
+
+def joined_round_trips(first: Mapping[str, JsonValue], second: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the summary of the rows of two, which were encoded by the same modes."""
+    joined: dict[str, JsonValue] = {}
+    for name, value in second.items():
+        joined[name] = _JOINED.get(name, _sum)(first[name], value)
+    return joined
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return one + other
+
+
+def _largest(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else max(one, other)
+
+
+def _by_rank(one: Any, other: Any) -> Any:
+    return [{**joined_round_trips(a, b), "rank": a["rank"]} for a, b in zip(one, other, strict=True)]
+
+
+def _elementwise(one: Any, other: Any) -> Any:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+_JOINED = {"largest_error": _largest, "by_mode": _by_rank, "frequencies": _elementwise}
 
 
 def _finite(error: float) -> float | None:

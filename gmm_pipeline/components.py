@@ -1,0 +1,66 @@
+"""Datasets in a Dagster project of one's own: by a function, or as a component in a `defs.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import BaseModel
+
+from gmm_pipeline.orchestration.configuration import Configuration, configuration_of, read_configuration, store_of
+from gmm_pipeline.orchestration.configured_datasets import configured_datasets
+from gmm_pipeline.orchestration.definitions import build_definitions
+
+
+def dataset_definitions(config: str | Path | Configuration | Mapping[str, Any], *, threads: int = 0) -> dg.Definitions:
+    """Return the assets, checks, jobs, sensors, schedules and resources of datasets.
+
+    They go beside a project's own: `dg.Definitions.merge(own, dataset_definitions("datasets.yaml"))`. The jobs run each
+    column in one process; nothing is said of the executor of other jobs.
+
+    Parameters
+    ----------
+    config : str, Path, Configuration or mapping
+        A YAML or TOML file, or what it would hold. Relative paths start in the file's folder, or else in the current
+        one.
+    threads : int
+        Of the local engine; 0 means one per core.
+
+    Raises
+    ------
+    SettingsError
+        If the configuration has mistakes; it names them all, with their lines.
+    """
+    configuration = _configuration(config)
+    store = store_of(configuration)
+    return build_definitions(configured_datasets(configuration, store), store, threads=threads)
+
+
+class Datasets(dg.Component, dg.Resolvable):
+    """Tables whose columns are encoded by Gaussian mixtures: each with assets, partitions, job, sensor and schedule."""
+
+    def __init__(self, configuration: Configuration | None = None) -> None:
+        # Dagster gives nothing where `attributes` are empty, as it writes them into a new `defs.yaml`.
+        self.configuration = configuration or Configuration()
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """Return the model of the attributes: that of the file of datasets."""
+        return Configuration
+
+    @classmethod
+    def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Datasets:
+        """Return the component of attributes, in which templates such as `{{ env.DATA }}` are filled in."""
+        return cls(configuration_of(context.resolve_value(model.model_dump(exclude_unset=True))))
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the definitions; relative paths start in the folder of `defs.yaml`."""
+        return dataset_definitions(self.configuration.placed(context.path))
+
+
+def _configuration(config: str | Path | Configuration | Mapping[str, Any]) -> Configuration:
+    if isinstance(config, str | Path):
+        return read_configuration(Path(config))
+    return (config if isinstance(config, Configuration) else configuration_of(config)).placed(Path.cwd())

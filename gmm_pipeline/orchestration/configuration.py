@@ -1,0 +1,138 @@
+"""The datasets that Dagster operates, as a file lists them. The descriptions here are the file's documentation."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from gmm_pipeline.orchestration.config_text.documents import Document, read_document
+from gmm_pipeline.orchestration.config_text.mistakes import checked
+from gmm_pipeline.orchestration.settings import ColumnSettings, TableSettings
+
+STORE_VARIABLE = "GMM_PIPELINE_STORE"
+CONFIG_VARIABLE = "GMM_PIPELINE_CONFIG"
+DEFAULT_STORE = "gmm_store"
+
+DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+CheckName = Literal["round_trip", "mode_frequencies", "weights_sum_to_one", "converged", "drift", "schema_unchanged"]
+
+
+class DatasetSettings(BaseModel):
+    """A table, how its columns are fitted and encoded, and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(
+        min_length=1,
+        description="a Parquet or CSV file, a folder of them, or a glob; relative to the folder of this file",
+    )
+    columns: tuple[str, ...] = Field(
+        (),
+        description="names or globs of the columns to encode, ! in front leaves out; by default all "
+        "(what is set for single columns stands in column_settings)",
+    )
+    csv_nulls: tuple[str, ...] = Field((), description="what stands for null in CSV files, besides the empty field")
+    engine: Literal["local"] = Field("local", description="where rows are processed")
+    settings: ColumnSettings = Field(default_factory=ColumnSettings, description="settings of all columns")
+    column_settings: dict[str, ColumnSettings] = Field(
+        {}, description="what differs for single columns, by their names"
+    )
+    watch: bool | str = Field(
+        True,
+        description="whether new and changed files start runs; a glob: those files do, instead of the source's own",
+    )
+    watch_seconds: int = Field(30, ge=1, description="how many seconds lie between two looks at the source")
+    schedule: str | None = Field(
+        None, description="when to refit all columns: a cron expression of five fields, in UTC, such as '0 3 * * 1'"
+    )
+    description: str = Field("", description="what the table is, for the people who look at it in Dagster")
+    owners: tuple[str, ...] = Field((), description="e-mail addresses, or teams as team:name")
+    blocking_checks: tuple[CheckName, ...] = Field(
+        (), description="checks that keep what comes after from being made when they fail; by default none does"
+    )
+
+    @field_validator("watch")
+    @classmethod
+    def _watches_something(cls, watch: bool | str) -> bool | str:  # noqa: FBT001
+        if watch == "":
+            raise ValueError("an empty glob stands for no file")
+        return watch
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, schedule: str | None) -> str | None:
+        # Dagster's own rules: what passes here must not fail when definitions are loaded.
+        import dagster as dg
+
+        if schedule is not None:
+            try:
+                dg.ScheduleDefinition(name="checked", job_name="checked", cron_schedule=schedule)
+            except dg.DagsterInvalidDefinitionError:
+                raise ValueError("it is no cron expression") from None
+        return schedule
+
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        import dagster as dg
+
+        for owner in owners:
+            try:
+                dg.AssetSpec("checked", owners=[owner])
+            except dg.DagsterInvalidDefinitionError:
+                raise ValueError(f"{owner!r} is neither an e-mail address nor team:name") from None
+        return owners
+
+    def table_settings(self) -> TableSettings:
+        """Return the settings that are given, without defaults, so that those of presets hold for the rest."""
+        return TableSettings.given(self.settings, self.column_settings)
+
+    def placed(self, folder: Path) -> DatasetSettings:
+        """Return the same with absolute paths; relative ones start in a folder."""
+        watch = _placed(self.watch, folder) if isinstance(self.watch, str) else self.watch
+        return self.model_copy(update={"source": _placed(self.source, folder), "watch": watch})
+
+
+class Configuration(BaseModel):
+    """The datasets that Dagster operates, and the folder of all results."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="gmm_pipeline datasets")
+
+    store: str = Field(
+        DEFAULT_STORE,
+        min_length=1,
+        description="folder of all results, relative to the folder of this file; "
+        "the environment variable GMM_PIPELINE_STORE takes precedence",
+    )
+    datasets: dict[DatasetName, DatasetSettings] = Field(
+        {}, description="the datasets by name, which is that of their fit: letters, digits and underscores"
+    )
+
+    def placed(self, folder: Path) -> Configuration:
+        """Return the same with absolute paths; relative ones start in a folder."""
+        datasets = {name: dataset.placed(folder) for name, dataset in self.datasets.items()}
+        return Configuration(store=_placed(self.store, folder), datasets=datasets)
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read a YAML or TOML file of datasets; raise SettingsError that tells every mistake with its line."""
+    return checked(read_document(path), Configuration).placed(path.absolute().parent)
+
+
+def configuration_of(content: Mapping[str, Any]) -> Configuration:
+    """Return the configuration that plain data stand for; raise SettingsError that tells every mistake."""
+    return checked(Document(dict(content)), Configuration)
+
+
+def store_of(configuration: Configuration | None) -> Path:
+    """Return the folder of all results: by the environment, a configuration with absolute paths, or the default."""
+    configured = DEFAULT_STORE if configuration is None else configuration.store
+    return Path(os.environ.get(STORE_VARIABLE) or configured).absolute()
+
+
+def _placed(path: str, folder: Path) -> str:
+    return str(folder / path)

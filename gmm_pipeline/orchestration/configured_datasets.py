@@ -1,0 +1,116 @@
+"""Datasets from where they are described: a configuration, a fit in the store, the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gmm_pipeline.engines.local.files import is_settled
+from gmm_pipeline.errors import StoreError
+from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
+from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
+from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, matching, save_spec, select_columns
+from gmm_pipeline.orchestration.source_ledger import take_stock
+from gmm_pipeline.storage.store import FitFolder, Store
+
+
+@dataclass(frozen=True)
+class ConfiguredFit:
+    """The fit of a dataset's settings, with absolute paths.
+
+    Parameters
+    ----------
+    name : str
+    settings : DatasetSettings
+    folder : FitFolder
+    """
+
+    name: str
+    settings: DatasetSettings
+    folder: FitFolder
+
+    def spec(self) -> FitSpec:
+        """Return what the store holds if it is made from the same settings; otherwise look at the source."""
+        if self.folder.spec_path.exists():
+            with suppress(StoreError):
+                saved = load_spec(self.folder)
+                if saved == self._of(saved.columns):
+                    return saved
+        return self.discover()
+
+    def discover(self) -> FitSpec:
+        """Look at the source now, and keep what it holds.
+
+        Raises
+        ------
+        SourceError
+            If there is no source, or a pattern matches no column.
+        SettingsError
+            If settings are given for a column that is not there.
+        """
+        unknown = self._of(())
+        opened = unknown.open(take_stock(unknown.source, self.folder, is_settled), self.folder.staging)
+        last = self._last()
+        # Columns that are gone stay in the fit until they are left out.
+        names = tuple(dict.fromkeys((*opened.schema.names, *(last.columns if last else ()))))
+        known = last is not None and last.patterns == self.settings.columns
+        patterns = matching(names, self.settings.columns) if known else self.settings.columns
+        spec = self._of(select_columns(names, patterns))
+        spec.settings.check(spec.columns)
+        save_spec(spec, self.folder)
+        return spec
+
+    def _last(self) -> FitSpec | None:
+        """Return what the store holds, if it is made from the same source."""
+        saved = load_spec(self.folder) if self.folder.spec_path.exists() else None
+        return saved if saved is not None and saved.source == self.settings.source else None
+
+    def _of(self, columns: tuple[str, ...]) -> FitSpec:
+        return FitSpec(
+            name=self.name,
+            source=self.settings.source,
+            columns=columns,
+            patterns=self.settings.columns,
+            engine=self.settings.engine,
+            csv_nulls=self.settings.csv_nulls,
+            settings=self.settings.table_settings(),
+        )
+
+
+def configured_datasets(configuration: Configuration, store: Path) -> list[Dataset]:
+    """Return the datasets of a configuration with absolute paths; no source is looked at."""
+    return [_configured(name, settings, store) for name, settings in configuration.datasets.items()]
+
+
+def stored_datasets(store: Path) -> list[Dataset]:
+    """Return the fits in the store as they are; their columns are known to Dagster, and nothing is watched."""
+    return [_unwatched(fit, partial(load_spec, Store(store).fit(fit))) for fit in Store(store).fits()]
+
+
+def demo_dataset(store: Path) -> Dataset:
+    """Return the demo, with the settings that it was last run with; its table is unpacked when first looked at."""
+    folder = Store(store).fit(DEMO_FIT)
+    return _unwatched(DEMO_FIT, lambda: load_spec(folder) if folder.spec_path.exists() else demo_spec(store))
+
+
+def _configured(name: str, settings: DatasetSettings, store: Path) -> Dataset:
+    fit = ConfiguredFit(name, settings, Store(store).fit(name))
+    return Dataset(
+        name,
+        fit.spec,
+        fit.discover,
+        watch=settings.watch,
+        watch_seconds=settings.watch_seconds,
+        schedule=settings.schedule,
+        description=settings.description,
+        owners=settings.owners,
+        blocking=settings.blocking_checks,
+    )
+
+
+def _unwatched(name: str, spec: Callable[[], FitSpec]) -> Dataset:
+    return Dataset(name, spec, spec)

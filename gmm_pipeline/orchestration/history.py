@@ -1,0 +1,94 @@
+"""Dagster's history in two SQLite files whose connections are kept open.
+
+Dagster's own storages open a connection for every statement, and a database for every run: a column takes some 270 of
+them, and half a second of a core. These keep their connections, and keep all runs in one database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from watchdog.events import FileSystemEvent, PatternMatchingEventHandler
+from watchdog.observers import Observer
+
+_SECONDS_TO_WAIT = 300
+"""For other processes to end their writing."""
+
+
+class EventHistory(ConsolidatedSqliteEventLogStorage):
+    """What happened in all runs, and to all assets; in `event_log.db`."""
+
+    _obs: Any
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        return _kept_open(self._conn_string)
+
+    @contextmanager
+    def _connect(self) -> Iterator[sa.Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
+        """Call back for each new event of a run, in whichever process it happens."""
+        if not self._obs:
+            self._obs = Observer()
+            self._obs.start()
+            self._obs.schedule(_Changes(self), self._base_dir)
+        super().watch(run_id, cursor, callback)  # type: ignore[no-untyped-call]
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        super().dispose()  # type: ignore[no-untyped-call]
+        self._engine.dispose()
+
+
+class RunHistory(SqliteRunStorage):
+    """Which runs there are, and how they stand; in `runs.db`."""
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        return _kept_open(self._conn_string)
+
+    @contextmanager
+    def connect(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        super().dispose()
+        self._engine.dispose()
+
+
+class _Changes(PatternMatchingEventHandler):
+    """Tells of changes to the database or, which come first, to its write-ahead log."""
+
+    def __init__(self, history: EventHistory) -> None:
+        super().__init__(patterns=[f"{history.get_db_path()}*"])  # type: ignore[no-untyped-call]
+        self._history = history
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        del event
+        self._history.on_modified()  # type: ignore[no-untyped-call]
+
+
+def _kept_open(url: str) -> sa.Engine:
+    """Return an engine that keeps a connection for each thread that needs one at the same time."""
+    engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": _SECONDS_TO_WAIT})
+
+    # With a write-ahead log, NORMAL can lose the last events when the power fails, but not damage the database.
+    @sa.event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: object) -> None:
+        del record
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine

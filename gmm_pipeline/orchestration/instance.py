@@ -1,0 +1,92 @@
+"""The Dagster instance of a store: where its history is kept, and how many runs there are at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+HOME_VARIABLE = "DAGSTER_HOME"
+
+_GIGABYTE = 1 << 30
+_UNKNOWN_MEMORY = 8 * _GIGABYTE
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CONFIG = """\
+# Written by gmm-pipeline, once; change what does not suit your machine.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+
+# A run encodes one column, in a process of its own that takes about 1 GB. It starts on one core for some seconds and
+# then computes on all, so a few runs at once are good, and more than that only compete. This is half the cores plus
+# one, or one run for each 2 GB of memory if that is less, which leaves half of the memory for others and for files.
+concurrency:
+  runs:
+    max_concurrent_runs: {runs}
+
+# Runs whose process has died are reported as failed at the next look. Dagster's own launcher leaves that to the server
+# that started the process, and so to nobody when that has died as well, or when the run was one of the command line;
+# this one looks at the processes of this machine.
+run_launcher:
+  module: gmm_pipeline.orchestration.run_launcher
+  class: LocalRunLauncher
+run_monitoring:
+  enabled: true
+  poll_interval_seconds: 10
+
+# Dagster's own SQLite storages, with connections that are kept open: half a second less for each column.
+event_log_storage:
+  module: gmm_pipeline.orchestration.history
+  class: EventHistory
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+run_storage:
+  module: gmm_pipeline.orchestration.history
+  class: RunHistory
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+
+# A column that failed fails again until its data or settings change. Re-execute its run when they have.
+run_retries:
+  enabled: false
+"""
+
+
+def prepare_home(store: Path) -> Path:
+    """Return the folder of `DAGSTER_HOME`, or one in the store, which is made ready first, when that is not set."""
+    if os.environ.get(HOME_VARIABLE):
+        return Path(os.environ[HOME_VARIABLE])
+    home = (store / ".dagster").absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, _memory())))
+    return home
+
+
+def open_instance(store: Path) -> dg.DagsterInstance:
+    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set."""
+    import dagster as dg
+
+    os.environ[HOME_VARIABLE] = str(prepare_home(store))
+    return dg.DagsterInstance.get()
+
+
+def runs_at_once(cores: int, memory: int) -> int:
+    """Return how many runs a machine of so many cores and bytes of memory takes well."""
+    return max(1, min(cores // 2 + 1, memory // (2 * _GIGABYTE)))
+
+
+def _memory() -> int:
+    """Return the bytes of memory of this machine, or of the container that this is."""
+    if os.name != "posix":
+        return _UNKNOWN_MEMORY
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = _MEMORY_LIMIT.read_text().strip() if _MEMORY_LIMIT.exists() else "max"
+    return min(physical, int(limit)) if limit.isdigit() else physical

@@ -1,0 +1,131 @@
+"""Looking at a dataset's source: what is new in it, and which columns that makes something to do for."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gmm_pipeline.engines.local.files import is_settled
+from gmm_pipeline.orchestration.planning import State, statuses_of
+from gmm_pipeline.orchestration.source_ledger import (
+    SourceFile,
+    keep_ledger,
+    present_ledger,
+    still_written,
+    unsettled_files,
+    waiting_files,
+    with_hashes,
+)
+from gmm_pipeline.orchestration.stages import RAW
+from gmm_pipeline.storage.manifest import digest
+
+if TYPE_CHECKING:
+    from gmm_pipeline.engines.local.source import LocalTable
+    from gmm_pipeline.orchestration.datasets import Dataset
+    from gmm_pipeline.orchestration.fit_spec import FitSpec
+    from gmm_pipeline.orchestration.planning import ColumnStatus
+    from gmm_pipeline.storage.store import FitFolder
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a look at a dataset's source found.
+
+    Parameters
+    ----------
+    state : str
+        A digest of the files and the settings; a look that finds the same has nothing to do.
+    columns : tuple of str
+        All columns of the fit.
+    to_do : tuple of ColumnStatus
+        The columns that something is to be done for.
+    remarks : tuple of str
+        What people should know: files that are not taken yet, columns that are gone or of another type.
+    """
+
+    state: str
+    columns: tuple[str, ...]
+    to_do: tuple[ColumnStatus, ...]
+    remarks: tuple[str, ...]
+
+
+def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sighting | None:
+    """Look at a dataset's source; return None if it is as it was at the last look.
+
+    Raises
+    ------
+    SourceError
+        If there is no source, or a file that was read before is being written to.
+    """
+    spec = dataset.spec()
+    files = _watched(dataset, spec, folder)
+    if _state(files, spec) == last_state:
+        return None
+    spec = dataset.discover()
+    ledger = present_ledger(spec.source, folder, is_settled)
+    waiting = [
+        f"file {path} is not taken yet: it is still being written" for path in waiting_files(spec.source, ledger)
+    ]
+    return Sighting(
+        # By the files as they were first: what came meanwhile is seen at the next look.
+        state=_state(files, spec),
+        columns=spec.columns,
+        to_do=tuple(status for status in statuses_of(spec, folder, ledger) if not status.done),
+        remarks=(*waiting, *_remarks(spec, folder, spec.open(ledger, folder.staging))),
+    )
+
+
+def reason_of(status: ColumnStatus) -> str:
+    """Say why there is something to do for a column."""
+    first = next(stage for stage in status.stages if stage.state is not State.DONE)
+    return f"{first.stage.name} {first.state.value}: {first.reason}"
+
+
+def nothing_new(dataset: Dataset, folder: FitFolder) -> str:
+    """Say that a source is as it was at the last look, and which files are not taken yet."""
+    source = dataset.spec().source
+    waiting = waiting_files(source, present_ledger(source, folder, is_settled))
+    return "nothing is new" + "".join(f"; file {path} is still being written" for path in waiting)
+
+
+def _watched(dataset: Dataset, spec: FitSpec, folder: FitFolder) -> str:
+    """Return a digest of the files whose change calls for a closer look."""
+    if isinstance(dataset.watch, str):
+        return digest([file.model_dump_json() for file in _watched_files(dataset.watch)])
+    ledger = present_ledger(spec.source, folder, is_settled)
+    _refuse(unsettled_files(ledger, folder))
+    keep_ledger(with_hashes(ledger), folder)
+    return ledger.digests(spec.csv_nulls)[-1]
+
+
+def _state(files: str, spec: FitSpec) -> str:
+    """Return a digest of what runs depend on: the files that are watched, the columns, and how they are encoded."""
+    return digest([files, spec.model_dump(mode="json")])
+
+
+def _watched_files(pattern: str) -> list[SourceFile]:
+    found = [Path(file) for file in sorted(glob.glob(pattern, recursive=True)) if Path(file).is_file()]  # noqa: PTH207
+    _refuse([str(file) for file in found if not is_settled(file)])
+    return [SourceFile.of(file) for file in found]
+
+
+def _refuse(unsettled: list[str]) -> None:
+    if unsettled:
+        raise still_written(unsettled[0])
+
+
+def _remarks(spec: FitSpec, folder: FitFolder, table: LocalTable) -> list[str]:
+    """Say which columns are gone, not agreed on by the files, or of another type than before."""
+    remarks: list[str] = []
+    for name in spec.columns:
+        if name not in table.schema.names:
+            remarks.append(f"column {name!r} is gone from the source; leave it out with '!{name}' if that is meant")
+        elif name in table.conflicts:
+            remarks.append(str(table.conflicts[name]))
+        else:
+            copy, kind = folder.column(name).result(RAW.name), str(table.schema.field(name).type)
+            if copy is not None and copy.manifest.summary["type"] != kind:
+                remarks.append(f"column {name!r} changed its type from {copy.manifest.summary['type']} to {kind}")
+    return remarks
