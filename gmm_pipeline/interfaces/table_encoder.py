@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -22,7 +23,8 @@ from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, find_files, open_table
+from gmm_pipeline.engines.local.files import find_files
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_table
 from gmm_pipeline.errors import StoreError, UnsupportedTypeError, did_you_mean, in_column
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.orchestration import recipes
@@ -42,11 +44,11 @@ Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
 
 @dataclass(frozen=True)
 class FittedColumn:
-    """A column's model and ranking, and the sketch they come from where it is at hand."""
+    """A column's model and ranking, and the sketch that they come from, or what reads it where that was kept."""
 
     stored: StoredModel
     ranking: Ranking
-    sketch: Sketch | None = None
+    sketch: Callable[[], Sketch | None]
 
     def codec(self) -> ColumnCodec:
         """Return the codec of the column's own type."""
@@ -183,17 +185,27 @@ class TableEncoder:
         )
         for name, column in self._fitted.items():
             settings = self.settings.of(name)
-            for product in recipes.products_without_rows(name, column.sketch, column.stored, column.ranking, settings):
+            for product in recipes.products_without_rows(
+                name, column.sketch(), column.stored, column.ranking, settings
+            ):
                 folder.column(name).publish(product)
         save_spec(spec, folder)
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None, csv_nulls: Sequence[str] | None = None) -> Self:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        at: datetime | None = None,
+        threads: int | None = None,
+        csv_nulls: Sequence[str] | None = None,
+    ) -> Self:
         """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
 
-        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given.
+        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given. With `at`, models that
+        others have taken the place of since are loaded as they were at that time.
         """
-        folder = FitFolder(Path(path))
+        folder = FitFolder(Path(path), at)
         if not folder.spec_path.exists():
             raise StoreError(f"{path} is no fit", remedy="Give the folder of a fit: <store>/<fit>")
         spec = load_spec(folder)
@@ -204,8 +216,14 @@ class TableEncoder:
             **spec.settings.settings,
         )
         for name in spec.columns:
-            if folder.column(name).result("model") and folder.column(name).result("feature_rank"):
-                encoder._fitted[name] = FittedColumn(*folder.fitted(name))
+            fitted = folder.fitted(name)
+            if fitted is not None:
+                encoder._fitted[name] = FittedColumn(fitted.stored, fitted.ranking, fitted.sketch)
+        if at is not None and not encoder._fitted:
+            raise StoreError(
+                f"{path} has no model of {at.isoformat()}",
+                remedy="See the times of earlier fits by `gmm-pipeline fits`",
+            )
         encoder._source = spec.source
         return encoder
 
@@ -220,7 +238,7 @@ class TableEncoder:
         with in_column(name):
             sketch = self._engine.sketch(column, sketch_request(settings))
             model = fit_modes(sketch, column.field, settings)
-        return FittedColumn(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
+        return FittedColumn(StoredModel(model, column.field), rank_modes(model, sketch), lambda: sketch)
 
 
 def _open(table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schema | None) -> LocalTable | MemoryTable:

@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
-from gmm_pipeline.interfaces.cli import plan_commands, run_commands, table_commands
+from gmm_pipeline.interfaces.cli import (
+    config_commands,
+    plan_commands,
+    report_command,
+    run_commands,
+    table_commands,
+    ui_command,
+)
 from gmm_pipeline.interfaces.cli.display import stderr
 
 
@@ -31,12 +38,17 @@ def cli() -> None:
 for command in (
     run_commands.demo,
     run_commands.run,
+    run_commands.retry,
     plan_commands.plan,
     plan_commands.status,
+    plan_commands.fits,
     table_commands.transform,
     table_commands.inverse,
     table_commands.export,
     table_commands.show,
+    report_command.report,
+    config_commands.config,
+    ui_command.ui,
 ):
     cli.add_command(command)
 

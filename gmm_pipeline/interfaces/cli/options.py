@@ -23,7 +23,7 @@ store_option = click.option(
     show_envvar=True,
     help="Folder of all results.",
 )
-fit_option = click.option("--fit", required=True, help="Name of the fit.")
+fit_option = click.option("--fit", required=True, help="Name of the fit; NAME@TIME for its models at that time (UTC).")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 threads_option = click.option(
     "--threads",

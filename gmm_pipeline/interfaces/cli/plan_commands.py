@@ -9,17 +9,18 @@ from typing import Any
 import click
 
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.source import LocalTable, open_table
+from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.interfaces.cli.display import print_json, print_table
 from gmm_pipeline.interfaces.cli.options import fit_option, json_option, source_options, store_option
 from gmm_pipeline.interfaces.cli.progress import counted
-from gmm_pipeline.interfaces.cli.specs import given_spec, statuses_of
+from gmm_pipeline.interfaces.cli.specs import given_spec
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec
-from gmm_pipeline.orchestration.planning import ColumnStatus, State
+from gmm_pipeline.orchestration.planning import ColumnStatus, State, present_statuses, statuses_of
 from gmm_pipeline.orchestration.preview import preview
-from gmm_pipeline.orchestration.round_trip import verdict
+from gmm_pipeline.orchestration.source_ledger import present_ledger
 from gmm_pipeline.orchestration.stages import MODEL, STAGES, TRANSFORMED
+from gmm_pipeline.orchestration.verdicts import round_trip_in_words
 from gmm_pipeline.storage.store import Store
 
 
@@ -48,9 +49,10 @@ def plan(
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     with TemporaryDirectory() as temporary:
-        table = open_table(source, Path(temporary), csv_nulls=csv_nulls)
+        ledger = present_ledger(source, folder, accept=lambda _: True)
+        table = open_batches(source, ledger.source_files, Path(temporary), csv_nulls=csv_nulls)
         spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
-        statuses = statuses_of(spec, folder)
+        statuses = statuses_of(spec, folder, ledger)
         entries = [_plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")]
     if as_json:
         print_json({"fit": name, "rows": table.rows, "columns": entries})
@@ -73,9 +75,9 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
       gmm-pipeline status --fit flights
       gmm-pipeline status --fit flights --json
     """
-    folder = Store(store).require_fit(fit)
+    folder = Store(store).require_present_fit(fit)
     spec = load_spec(folder)
-    statuses = statuses_of(spec, folder)
+    statuses = present_statuses(spec, folder)
     if as_json:
         print_json({"fit": fit, "source": spec.source, "columns": [_status_entry(status) for status in statuses]})
         return
@@ -85,6 +87,36 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
     ]
     headings = ["column", *(stage.name for stage in STAGES), "round trip", "notes"]
     print_table(headings, rows, title=f"{fit}: {spec.source}")
+
+
+@click.command()
+@store_option
+@json_option
+def fits(store: Path, *, as_json: bool) -> None:
+    """List the fits in the store, with the earlier ones that later ones have taken the place of.
+
+    An earlier fit is named by its time; `show`, `transform` and `inverse` take it as --fit.
+
+    \b
+    Examples:
+      gmm-pipeline fits
+      gmm-pipeline transform new.parquet --fit sales@2026-11-24T03:00:00 --out new_encoded.parquet
+    """
+    found = Store(store)
+    specs = {name: load_spec(found.fit(name)) for name in found.fits()}
+    moments = {name: found.fit(name).moments(spec.columns) for name, spec in specs.items()}
+    earlier = {name: [f"{name}@{at:%Y-%m-%dT%H:%M:%S.%f}" for at in times] for name, times in moments.items()}
+    entries = [
+        {"fit": name, "columns": len(spec.columns), "source": spec.source, "earlier": earlier[name]}
+        for name, spec in specs.items()
+    ]
+    if as_json:
+        print_json(entries)
+        return
+    print_table(
+        ["fit", "columns", "source", "earlier fits"],
+        [[name, len(spec.columns), spec.source, "\n".join(earlier[name])] for name, spec in specs.items()],
+    )
 
 
 def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:
@@ -132,12 +164,13 @@ def _status_entry(status: ColumnStatus) -> dict[str, Any]:
 
 def _round_trip(status: ColumnStatus) -> str:
     manifest = status.of(TRANSFORMED).manifest
-    return "–" if manifest is None else verdict(manifest.summary)
+    return "–" if manifest is None else round_trip_in_words(manifest.summary)
 
 
 def _notes(status: ColumnStatus) -> str:
-    """Return why the first stage that is not done is not."""
+    """Return why the first stage that is not done is not; if all are, whether the model was kept or fitted, and why."""
     for stage in status.stages:
         if stage.state in {State.FAILED, State.STALE}:
             return f"{stage.stage.name}: {stage.reason}"
-    return ""
+    model = status.of(MODEL).manifest
+    return "" if model is None else str(model.summary.get("decision", ""))

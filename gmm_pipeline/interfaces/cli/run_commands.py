@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gmm_pipeline.engines.local.source import open_table
+from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     json_option,
@@ -18,12 +18,14 @@ from gmm_pipeline.interfaces.cli.options import (
     threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
-from gmm_pipeline.interfaces.cli.specs import given_spec, statuses_of
+from gmm_pipeline.interfaces.cli.specs import given_spec
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
 from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec, save_spec
-from gmm_pipeline.orchestration.stages import STAGES
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.orchestration.planning import present_statuses
+from gmm_pipeline.orchestration.run_record import RunRecord, last_run
+from gmm_pipeline.orchestration.source_ledger import keep_ledger, present_ledger
+from gmm_pipeline.storage.store import FitFolder, Store
 
 
 @click.command()
@@ -40,7 +42,7 @@ def demo(store: Path, threads: int, *, as_json: bool) -> None:
     """
     folder = Store(store).fit(DEMO_FIT)
     spec = load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
-    _run(spec, store, threads, refit=False, as_json=as_json)
+    _start(spec, store, threads, refit=False, as_json=as_json)
 
 
 @click.command()
@@ -74,20 +76,53 @@ def run(
     del engine
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
-    table = open_table(source, folder.staging, csv_nulls=csv_nulls)
+    ledger = present_ledger(source, folder, accept=lambda _: True)
+    table = open_batches(source, ledger.source_files, folder.staging, csv_nulls=csv_nulls)
     spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
-    _run(spec, store, threads, refit=refit, as_json=as_json)
+    _tell_what_is_gone(spec, folder)
+    keep_ledger(ledger, folder)
+    _start(spec, store, threads, refit=refit, as_json=as_json)
 
 
-def _run(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool) -> None:
-    """Do what is to be done, print a summary of all columns, and exit with 1 if any failed."""
-    started = time.perf_counter()
+@click.command()
+@click.option("--fit", default=None, help="Name of the fit; by default the one that was run last.")
+@store_option
+@threads_option
+@json_option
+def retry(fit: str | None, store: Path, threads: int, *, as_json: bool) -> None:
+    """Continue the last run: what it did is kept, what failed or was not reached is done.
+
+    The source and the settings are those of that run; one with --refit goes on to make the rest anew.
+
+    \b
+    Examples:
+      gmm-pipeline retry
+      gmm-pipeline retry --fit sales
+    """
+    folder = Store(store).require_present_fit(fit or last_run(Store(store)))
+    spec = load_spec(folder)
+    _run(spec, store, threads, RunRecord.read(folder), as_json=as_json)
+
+
+def _start(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool) -> None:
+    """Run what is missing or stale, or everything."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
-    work = {status.column: STAGES if refit else status.to_do for status in statuses_of(spec, folder)}
+    columns = [status.column for status in present_statuses(spec, folder) if refit or not status.done]
+    record = RunRecord.now(columns, refit=refit)
+    if columns:
+        record.write(folder)
+    _run(spec, store, threads, record, as_json=as_json)
+
+
+def _run(spec: FitSpec, store: Path, threads: int, record: RunRecord, *, as_json: bool) -> None:
+    """Do what a run has left to do, print a summary of all columns, and exit with 1 if any failed."""
+    started = time.perf_counter()
+    folder = Store(store).fit(spec.name)
+    work = {status.column: record.left(status) for status in present_statuses(spec, folder)}
     work = {column: stages for column, stages in work.items() if stages}
-    errors, seconds = _execute(spec, store, threads, work) if work else ({}, {})
-    entries = [summary_row(status, seconds, errors) for status in statuses_of(spec, folder)]
+    errors, seconds = _execute(spec, store, threads, work, refit=record.refit) if work else ({}, {})
+    entries = [summary_row(status, seconds, errors) for status in present_statuses(spec, folder)]
     elapsed = time.perf_counter() - started
     if as_json:
         print_json({"fit": spec.name, "store": str(folder.path), "seconds": elapsed, "columns": entries})
@@ -100,19 +135,33 @@ def _run(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool
         raise click.exceptions.Exit(1)
 
 
-def _execute(spec: FitSpec, store: Path, threads: int, work: dict[str, Any]) -> tuple[dict[str, str], dict[str, float]]:
+def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
+    """Name the columns that the fit had before and the source has no longer."""
+    if not folder.spec_path.exists():
+        return
+    last = load_spec(folder)
+    gone = [column for column in last.columns if column not in spec.columns]
+    if gone and last.patterns == spec.patterns:
+        stderr().print(f"No longer in the source, their results stay: {', '.join(gone)}", markup=False)
+
+
+def _execute(
+    spec: FitSpec, store: Path, threads: int, work: dict[str, Any], *, refit: bool
+) -> tuple[dict[str, str], dict[str, float]]:
     """Run the columns one after the other; return the errors and the seconds, by column."""
     console = stderr()
     console.print(f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …", markup=False)
+    from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
     runner = DagsterRunner(spec, store, threads)
+    tags = {REFIT_TAG: REFIT_ALL} if refit else {}
     errors: dict[str, str] = {}
     seconds: dict[str, float] = {}
     with run_progress(len(work), sum(map(len, work.values()))) as progress:
         for column, stages in work.items():
             progress.start(column, len(stages))
-            outcome = runner.run(column, stages, progress.stage)
+            outcome = runner.run(column, stages, progress.stage, tags)
             progress.finish(outcome)
             seconds[column] = outcome.seconds
             if outcome.error is not None:

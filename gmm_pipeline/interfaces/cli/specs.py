@@ -1,14 +1,14 @@
-"""The fit that a command line asks for, and the state that it is in."""
+"""The fit that a command line asks for."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from gmm_pipeline.engines.local.files import find_files
 from gmm_pipeline.engines.local.source import LocalTable
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.interfaces.cli.options import given_patterns, given_settings
-from gmm_pipeline.orchestration.fit_spec import FitSpec, select_columns
-from gmm_pipeline.orchestration.planning import ColumnStatus, column_status
+from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, select_columns
 from gmm_pipeline.storage.store import FitFolder
 
 
@@ -22,18 +22,23 @@ def given_spec(
     assignments: tuple[str, ...],
 ) -> FitSpec:
     """Return the fit that the options of a command stand for; raise SettingsError or SourceError if they are wrong."""
-    columns = select_columns(table.schema.names, given_patterns(patterns))
+    selected_by = given_patterns(patterns)
+    columns = select_columns(table.schema.names, selected_by)
     settings = given_settings(config, assignments)
     settings.check(columns)
     return FitSpec(
-        name=name, source=str(Path(source).absolute()), columns=columns, csv_nulls=csv_nulls, settings=settings
+        name=name,
+        source=str(Path(source).absolute()),
+        columns=columns,
+        patterns=tuple(selected_by),
+        csv_nulls=csv_nulls,
+        settings=settings,
     )
 
 
-def statuses_of(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
-    """Return the state of each column of a fit."""
+def source_files(folder: FitFolder) -> tuple[Path, ...]:
+    """Return the files that a fit was made from, as far as they are there."""
     try:
-        digest = spec.source_digest()
+        return find_files(load_spec(folder).source).files
     except SourceError:
-        digest = None
-    return [column_status(name, folder.column(name), spec.settings.of(name), digest) for name in spec.columns]
+        return ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from statistics import mode
 
 import click
 import polars as pl
@@ -10,8 +12,8 @@ import polars as pl
 from gmm_pipeline.arrow import tables
 from gmm_pipeline.arrow.files import check_target, write_file
 from gmm_pipeline.arrow.parquet import batches, side_by_side
-from gmm_pipeline.engines.local.source import find_files
-from gmm_pipeline.errors import SourceError, did_you_mean
+from gmm_pipeline.engines.local.files import find_files
+from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     csv_null_option,
@@ -21,6 +23,7 @@ from gmm_pipeline.interfaces.cli.options import (
     store_option,
     threads_option,
 )
+from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.orchestration.fit_spec import load_spec
 from gmm_pipeline.orchestration.stages import TRANSFORMED
@@ -42,7 +45,7 @@ def transform(source: str, fit: str, out: Path, csv_nulls: tuple[str, ...], stor
       gmm-pipeline transform new_rows.parquet --fit sales --out encoded.parquet
     """
     folder = Store(store).require_fit(fit)
-    check_target(out, [*find_files(source).files, *_source_files(folder)])
+    check_target(out, [*find_files(source).files, *source_files(folder)])
     encoder = _encoder(folder, threads, csv_nulls)
     rows = write_file(out, tables.encoded_schema(encoder.codecs()), encoder.encode_batches(source))
     stderr().print(f"{rows:,} rows encoded in {out}", markup=False)
@@ -63,7 +66,7 @@ def inverse(encoded: str, fit: str, out: Path, store: Path, threads: int) -> Non
       gmm-pipeline inverse encoded.parquet --fit sales --out sales_again.csv
     """
     folder = Store(store).require_fit(fit)
-    check_target(out, [*find_files(encoded).files, *_source_files(folder)])
+    check_target(out, [*find_files(encoded).files, *source_files(folder)])
     encoder = _encoder(folder, threads, ())
     rows = write_file(out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded))
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
@@ -82,10 +85,12 @@ def export(fit: str, out: Path, store: Path, *, wide: bool) -> None:
       gmm-pipeline export --fit flights --out flights.parquet
       gmm-pipeline export --fit flights --out flights_wide.parquet --wide
     """
-    folder = Store(store).require_fit(fit)
-    check_target(out, _source_files(folder))
+    folder = Store(store).require_present_fit(fit)
+    check_target(out, source_files(folder))
     codecs = _encoder(folder, 0, ()).codecs()
-    narrow = side_by_side([batches(folder.column(name).require(TRANSFORMED.name).tables()) for name in codecs])
+    encoded = {name: folder.column(name).require(TRANSFORMED.name) for name in codecs}
+    _check_rows({name: result.manifest.rows for name, result in encoded.items()})
+    narrow = side_by_side([batches(result.tables()) for result in encoded.values()])
     if wide:
         rows = write_file(out, tables.wide_schema(codecs), (tables.widened(batch, codecs) for batch in narrow))
     else:
@@ -112,7 +117,7 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     columns = load_spec(folder).columns
     if column not in columns:
         raise SourceError(f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, columns))
-    modes = TableEncoder.load(folder.path).modes(column)
+    modes = TableEncoder.load(folder.path, at=folder.at).modes(column)
     if as_json:
         print_json({"column": column, "modes": modes.to_dicts()})
         return
@@ -123,17 +128,21 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     print_table(shown.columns, shown.iter_rows(), title=f"{column}: {len(modes)} modes")
 
 
-def _source_files(folder: FitFolder) -> tuple[Path, ...]:
-    """Return the files that a fit was made from, as far as they are there."""
-    try:
-        return find_files(load_spec(folder).source).files
-    except SourceError:
-        return ()
+def _check_rows(rows: Mapping[str, int]) -> None:
+    """Raise StoreError if columns have different numbers of rows, as when one of them could not be continued."""
+    usual = mode(rows.values())
+    others = [name for name, number in rows.items() if number != usual]
+    if others:
+        raise StoreError(
+            f"{rows[others[0]]:,} rows are encoded, {usual:,} of the other columns",
+            column=others[0],
+            remedy="Run again; `gmm-pipeline status` says what stands in the way",
+        )
 
 
 def _encoder(folder: FitFolder, threads: int, csv_nulls: tuple[str, ...]) -> TableEncoder:
     """Return the encoder of a fit, after saying which of its columns are not fitted."""
-    encoder = TableEncoder.load(folder.path, threads=threads or None, csv_nulls=csv_nulls or None)
+    encoder = TableEncoder.load(folder.path, at=folder.at, threads=threads or None, csv_nulls=csv_nulls or None)
     missing = [name for name in load_spec(folder).columns if name not in encoder.columns]
     if missing:
         stderr().print(f"Left out, for they are not fitted: {', '.join(missing)}", markup=False)

@@ -1,0 +1,88 @@
+"""`config schema` and `config check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gmm_pipeline.engines.local import csv
+from gmm_pipeline.engines.local.files import find_files
+from gmm_pipeline.engines.local.source import open_table
+from gmm_pipeline.errors import PipelineError, SettingsError
+from gmm_pipeline.interfaces.cli.display import print_json, print_table
+from gmm_pipeline.interfaces.cli.options import json_option
+from gmm_pipeline.orchestration.config_text.documents import read_document
+from gmm_pipeline.orchestration.config_text.mistakes import checked
+from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
+from gmm_pipeline.orchestration.fit_spec import select_columns
+
+
+@click.group()
+def config() -> None:
+    """Describe and check the file of datasets that Dagster operates.
+
+    \b
+    Examples:
+      gmm-pipeline config check datasets.yaml
+      gmm-pipeline config schema > datasets.schema.json
+    """
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the file of datasets, which editors complete and check it by.
+
+    \b
+    Examples:
+      gmm-pipeline config schema > datasets.schema.json
+    """
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    print_json({"$schema": dialect, **Configuration.model_json_schema()})
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def check(file: Path, *, as_json: bool) -> None:
+    """Say what each dataset of FILE would be, and what is wrong. Nothing is written.
+
+    Rows of CSV files are not counted.
+
+    \b
+    Examples:
+      gmm-pipeline config check datasets.yaml
+    """
+    document = read_document(file)
+    datasets = checked(document, Configuration).placed(file.absolute().parent).datasets
+    mistakes: list[str] = []
+    entries: list[dict[str, Any]] = []
+    for name, dataset in datasets.items():
+        try:
+            found = _found(dataset)
+        except PipelineError as error:
+            mistakes.append(f"{document.place(('datasets', name))}{error}")
+            found = {"files": None, "rows": None, "columns": None}
+        entries.append(
+            {"name": name, "source": dataset.source, **found, "watch": dataset.watch, "schedule": dataset.schedule}
+        )
+    if as_json:
+        print_json({"datasets": entries})
+    elif entries:
+        print_table(list(entries[0]), [list(entry.values()) for entry in entries], title=str(file))
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+
+
+def _found(dataset: DatasetSettings) -> dict[str, int | None]:
+    """Return how many files, rows and columns there are; raise SourceError or SettingsError if they do not fit."""
+    files = find_files(dataset.source)
+    if files.is_csv:
+        names, rows = csv.header(files.files[0]), None
+    else:
+        table = open_table(dataset.source, Path())
+        names, rows = table.schema.names, table.rows
+    columns = select_columns(names, dataset.columns)
+    dataset.table_settings().check(columns)
+    return {"files": len(files.files), "rows": rows, "columns": len(columns)}

@@ -1,0 +1,70 @@
+"""`ui`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.interfaces.cli.display import stderr
+from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, STORE_VARIABLE, read_configuration, store_of
+from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
+
+# `dg dev`, which is to take the place of `dagster dev`, only works in the folder of a project.
+_QUIET = ("-W", "ignore:Function `dev_command` is superseded")
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar=CONFIG_VARIABLE,
+    show_envvar=True,
+    help="A YAML or TOML file of datasets; without, the demo and all fits of the store.",
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=STORE_VARIABLE,
+    show_envvar=True,
+    help="Folder of all results; by default that of the file of datasets, or gmm_store.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port to listen on.")
+def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
+    """Start Dagster's web UI and its daemon, which runs sensors, schedules and backfills; Ctrl-C ends both.
+
+    \b
+    Examples:
+      gmm-pipeline ui
+      gmm-pipeline ui --config datasets.yaml --port 8080
+    """
+    if importlib.util.find_spec("dagster_webserver") is None:
+        raise PipelineError(
+            "Dagster's web UI is not installed", remedy="Install it with: pip install 'gmm-pipeline[ui]'"
+        )
+    _check_free(host, port)
+    configuration = None if config is None else read_configuration(config)
+    folder = store_of(configuration) if store is None else store.absolute()
+    os.environ.update({STORE_VARIABLE: str(folder), HOME_VARIABLE: str(prepare_home(folder))})
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config.absolute())
+    stderr().print(f"http://{host}:{port} shows {folder} as soon as Dagster has started", markup=False)
+    # The same process goes on as Dagster, so that signals reach what ends its servers.
+    arguments = ["dev", "--module-name", "gmm_pipeline.definitions", "--host", host, "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, *_QUIET, "-m", "dagster", *arguments])  # noqa: S606
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise PipelineError if a port cannot be listened on: Dagster would start all else first, and then end."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise PipelineError(
+            f"nothing can listen on {host}, port {port}: {error.strerror}", remedy="Choose another with --port"
+        ) from error
