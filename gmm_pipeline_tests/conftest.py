@@ -3,6 +3,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from browser import Browser
 from hypothesis import HealthCheck, settings
 from workplace import Workplace
 
@@ -44,3 +45,9 @@ def workplace(tmp_path: pathlib.Path) -> Workplace:
 def new_workplace(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[], Workplace]":
     """Give what makes such folders, for fixtures that several tests read from."""
     return lambda: Workplace(tmp_path_factory.mktemp("workplace"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Browser:
+    """Give a headless Chromium to look at pages with; tests that ask for it are skipped where there is none."""
+    return Browser.installed()

@@ -1,12 +1,12 @@
 """What several tests of the core share."""
 
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
 from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from exactness import bits  # noqa: F401 - tests of other folders use it too
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Coordinate, RealCoordinate
@@ -21,19 +21,6 @@ from gmm_pipeline.core.sketch import Sketch, Specials, Tally
 from gmm_pipeline.core.values import ValueCounter, ValueCounts
 
 REAL = RealCoordinate()
-
-
-def bits(thing: Any) -> Any:
-    """Return something that is equal for two results only if they agree bit for bit, signs of zeros included."""
-    if isinstance(thing, np.ndarray):
-        return thing.dtype.str, thing.shape, thing.tobytes()
-    if is_dataclass(thing):
-        return type(thing).__name__, *(bits(getattr(thing, field.name)) for field in fields(thing))
-    if isinstance(thing, tuple | list):
-        return tuple(bits(part) for part in thing)
-    if isinstance(thing, float):
-        return thing.hex()
-    return type(thing).__name__, thing
 
 
 def pieces(rows: NDArray[Any], rng: np.random.Generator, most: int = 6) -> list[NDArray[Any]]:

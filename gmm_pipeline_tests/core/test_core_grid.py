@@ -6,6 +6,7 @@ from core_evidence import (
     REAL,
     bits,
     count_on,
+    count_values,
     grid_around,
     merged_at_random,
     merged_in_turn,
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.coordinate import IntegerCoordinate
 from gmm_pipeline.core.grid import CELL_BITS, CELLS, Grid
 from gmm_pipeline.core.grid_counts import GridCounter
+from gmm_pipeline.core.values import ValueCounts
 
 SEEDS = st.integers(0, 2**32 - 1)
 GRIDS = st.builds(Grid, st.floats(-1e6, 1e6), st.integers(-20, 20))
@@ -212,3 +214,42 @@ def test_integers_are_counted_at_their_distance_from_the_origin() -> None:
     coordinate = IntegerCoordinate(origin, -(2**63), 2**63 - 1)
     counted = count_on(Grid(0.0, 0), origin + np.array([-3, 0, 5]), coordinate)
     assert (counted.rows, counted.minimum, counted.maximum) == (3, -3.0, 5.0)
+
+
+@given(GRIDS, ROWS, st.integers(1, 1000))
+def test_values_with_their_counts_add_up_to_the_same_as_row_by_row(
+    grid: Grid, rows: NDArray[np.float64], often: int
+) -> None:
+    repeated = np.repeat(rows, np.arange(rows.size) * often % 7)
+    apart = np.unique(rows[::3])
+    counter = GridCounter(grid, REAL, apart)
+    counter.add_counts(count_values(repeated))
+    assert bits(counter.counts()) == bits(count_on(grid, repeated, apart=apart))
+
+
+@given(GRIDS, ROWS)
+def test_a_value_is_found_in_the_cell_that_counts_it(grid: Grid, rows: NDArray[np.float64]) -> None:
+    counted = count_on(grid, rows)
+    cells, _ = grid.places(rows)
+    assert bits(np.unique(cells)) == bits(counted.cells)
+    assert counted.rows_of(cells).min() >= 1
+    assert counted.rows_of(np.unique(cells)).sum() == rows.size
+    assert counted.rows_of(np.array([-1, CELLS])).tolist() == [0, 0]
+
+
+@given(st.lists(st.integers(-40, 40), min_size=1), st.integers(0, 12))
+def test_a_cell_tells_at_most_how_many_rows_hold_a_value(rows: list[int], exponent: int) -> None:
+    x = np.array(rows, dtype=np.float64) / 16
+    values, counts = np.unique(x, return_counts=True)
+    assert (count_on(Grid(0.1, exponent), x).most_rows_at(values) >= counts).all()
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_a_cell_with_two_values_tells_how_many_rows_hold_each(left: int, right: int) -> None:
+    grid = Grid(0.0, 20)
+    counter = GridCounter(grid, REAL, np.empty(0))
+    counter.add_counts(ValueCounts(np.array([1.0, 1000.0, 1e6]), np.array([left, right, 3])))
+    counted = counter.counts()
+    assert counted.cells.size == 2
+    assert counted.most_rows_at(np.array([1.0, 1000.0, 500.0, -1e6])).tolist()[:2] == [left, right]
+    assert counted.most_rows_at(np.array([-1e6, 1e6])).tolist() == [0, 3]

@@ -66,10 +66,10 @@ def make_all(source: pathlib.Path, store: pathlib.Path, *, threads: int, batch_r
     for name in table.schema.names:
         column = table.column(name, batch_rows=batch_rows)
         engine, settings, folder = LocalEngine(threads), ColumnSettings(seed=3), ColumnFolder(store / name)
-        folder.publish(recipes.raw(column, "the same source", settings, engine))
+        folder.publish(recipes.raw(column, ["the same source"], settings, engine))
         folder.publish(recipes.sketch(folder.require("raw"), settings, engine))
         folder.publish(recipes.model(folder.require("raw"), folder.require("sketch"), settings))
-        folder.publish(recipes.feature_rank(folder.require("sketch"), folder.require("model"), settings))
+        folder.publish(recipes.feature_rank(folder.require("model"), settings))
         inputs = [folder.require(stage) for stage in ("raw", "model", "feature_rank")]
         folder.publish(recipes.transformed(*inputs, settings, engine))
 
@@ -103,13 +103,13 @@ def test_results_are_the_same_bytes_however_rows_are_read(
 def test_another_seed_gives_other_ranks_of_a_mixture(tmp_path: pathlib.Path, one_file: pathlib.Path) -> None:
     column = open_table(str(one_file), tmp_path / "unused").column("many integers")
     folder, engine = ColumnFolder(tmp_path / "column"), LocalEngine(2)
-    folder.publish(recipes.raw(column, "", ColumnSettings(), engine))
+    folder.publish(recipes.raw(column, [""], ColumnSettings(), engine))
     folder.publish(recipes.sketch(folder.require("raw"), ColumnSettings(), engine))
     ids = set()
     for seed in (0, 1):
         settings = ColumnSettings(seed=seed)
         folder.publish(recipes.model(folder.require("raw"), folder.require("sketch"), settings))
-        folder.publish(recipes.feature_rank(folder.require("sketch"), folder.require("model"), settings))
+        folder.publish(recipes.feature_rank(folder.require("model"), settings))
         inputs = [folder.require(stage) for stage in ("raw", "model", "feature_rank")]
         ids.add(folder.publish(recipes.transformed(*inputs, settings, engine)).content_id)
 
@@ -135,7 +135,7 @@ def test_float_categories_are_the_same_in_any_order_of_rows(tmp_path: pathlib.Pa
         rows.to_frame().write_parquet(tmp_path / f"{name}.parquet")
         column = open_table(str(tmp_path / f"{name}.parquet"), tmp_path / "unused").column("x")
         settings, engine, folder = ColumnSettings(kind="categorical"), LocalEngine(1), ColumnFolder(tmp_path / name)
-        folder.publish(recipes.raw(column, "", settings, engine))
+        folder.publish(recipes.raw(column, [""], settings, engine))
         folder.publish(recipes.sketch(folder.require("raw"), settings, engine))
 
     assert contents(tmp_path / "forth" / "sketch") == contents(tmp_path / "back" / "sketch")

@@ -1,4 +1,5 @@
 import pathlib
+import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -6,8 +7,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, find_files, open_table
+from gmm_pipeline.engines.local.files import SourceFiles, find_files
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_batches, open_table
 from gmm_pipeline.errors import SourceError
 
 
@@ -157,8 +161,6 @@ def _ragged_csv(folder: pathlib.Path) -> str:
         (_cut_parquet, "cannot be read as Parquet"),
         (_several_formats, "several or unknown formats: .csv, .parquet"),
         (_unknown_format, "unknown formats: .xlsx"),
-        (_different_types, "column 'x': files of one table differ: type int64 in a.parquet, large_string in b.parquet"),
-        (_missing_column, "column 'y': files of one table differ: type int64 in a.parquet, missing in b.parquet"),
         (_empty_csv, "CSV cannot be read"),
         (_csv_without_rows, "has no rows"),
         (_csv_with_duplicate_names, "several columns of the same name: 'twice'"),
@@ -178,6 +180,42 @@ def test_a_table_that_cannot_be_used_is_refused_with_what_is_wrong_and_what_to_d
     assert says in str(refused.value)
     assert refused.value.remedy
     assert not list(tmp_path.glob("staging/.*")), "a partial file stayed behind"
+
+
+@pytest.mark.parametrize(
+    ("make", "column", "says"),
+    [
+        (_different_types, "x", "files of one table differ: type int64 in a.parquet, large_string in b.parquet"),
+        (_missing_column, "y", "files of one table differ: type int64 in a.parquet, missing in b.parquet"),
+    ],
+)
+def test_a_column_that_the_files_do_not_agree_on_is_refused_alone(
+    tmp_path: pathlib.Path, make: Callable[[pathlib.Path], str], column: str, says: str
+) -> None:
+    table = open_table(make(tmp_path), tmp_path / "staging")
+
+    with pytest.raises(SourceError) as refused:
+        table.column(column)
+
+    assert str(refused.value).startswith(f"column {column!r}: {says}")
+    assert refused.value.remedy
+    for other in set(table.schema.names) - {column}:
+        assert sum(map(len, table.column(other).arrays(range(table.rows)))) == table.rows
+
+
+@given(rows=st.tuples(st.integers(0, 4), st.integers(0, 4)), batch_rows=st.integers(1, 3), data=st.data())
+def test_a_column_that_came_later_is_null_before(rows: tuple[int, int], batch_rows: int, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, size, columns in (("a", rows[0] + 1, ["x"]), ("b", rows[1] + 1, ["x", "new"])):
+            frame = pl.DataFrame({column: range(size) for column in columns})
+            frame.write_parquet(f"{folder}/{name}.parquet")
+        table = open_table(folder, pathlib.Path(folder) / ".staging")
+        start = data.draw(st.integers(0, table.rows))
+        wanted = range(start, data.draw(st.integers(start, table.rows)))
+
+        found = [value for array in table.column("new", batch_rows).arrays(wanted) for value in array.to_pylist()]
+
+    assert found == [*[None] * (rows[0] + 1), *range(rows[1] + 1)][wanted.start : wanted.stop]
 
 
 @pytest.mark.parametrize(
@@ -231,3 +269,40 @@ def test_csv_is_converted_once_and_again_when_it_changes(tmp_path: pathlib.Path)
 
     assert (again, again.stat().st_mtime_ns) == (first, written)
     assert changed.rows == 2
+
+
+def batches_of(folder: pathlib.Path, *texts: str) -> list[SourceFiles]:
+    for number, text in enumerate(texts):
+        (folder / f"{number}.csv").write_text(text)
+    return [SourceFiles((folder / f"{number}.csv",)) for number in range(len(texts))]
+
+
+def test_csv_files_that_came_later_are_converted_on_their_own(tmp_path: pathlib.Path) -> None:
+    batches = batches_of(tmp_path, "x,y\n1.5,a\n2.5,b\n", "x,y\n3,7\n")
+
+    first = open_batches("t", batches[:1], tmp_path / "staging")
+    both = open_batches("t", batches, tmp_path / "staging")
+
+    assert both.files[0] == first.files[0]
+    assert both.schema == first.schema
+    assert [array.to_pylist() for array in both.column("x").arrays(range(3))] == [[1.5, 2.5], [3.0]]
+    assert [array.to_pylist() for array in both.column("y").arrays(range(3))] == [["a", "b"], ["7"]]
+
+
+def test_csv_files_whose_values_need_another_type_change_it_for_all(tmp_path: pathlib.Path) -> None:
+    batches = batches_of(tmp_path, "x\n1\n2\n", "x\n2.5\n")
+
+    table = open_batches("t", batches, tmp_path / "staging")
+
+    assert table.schema.field("x").type == pa.float64()
+    assert [value for array in table.column("x").arrays(range(3)) for value in array.to_pylist()] == [1.0, 2.0, 2.5]
+
+
+def test_a_csv_file_without_a_column_leaves_the_others_alone(tmp_path: pathlib.Path) -> None:
+    batches_of(tmp_path, "x,y\n1,a\n", "x,y\n2,b\n", "x\n3\n")
+
+    table = open_table(str(tmp_path / "*.csv"), tmp_path / "staging")
+
+    assert [value for array in table.column("x").arrays(range(3)) for value in array.to_pylist()] == [1, 2, 3]
+    with pytest.raises(SourceError, match=r"column 'y': .* in 0.csv, missing in 2.csv"):
+        table.column("y")

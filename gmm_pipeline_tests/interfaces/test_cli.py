@@ -11,7 +11,21 @@ from workplace import Finished, Workplace, states
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.interfaces.cli.main import main
 
-COMMANDS = ["demo", "run", "plan", "status", "transform", "inverse", "export", "show"]
+COMMANDS = [
+    "demo",
+    "run",
+    "retry",
+    "plan",
+    "status",
+    "fits",
+    "transform",
+    "inverse",
+    "export",
+    "show",
+    "report",
+    "config",
+    "ui",
+]
 EXACT = ["count", "colour", "size", "flag"]
 
 

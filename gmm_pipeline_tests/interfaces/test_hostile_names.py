@@ -48,7 +48,7 @@ def test_nothing_is_written_outside_of_the_fit(done: tuple[Workplace, Finished])
     assert {path.name for path in workplace.path.iterdir()} == {"input", "store", "dagster_home"}
     assert [path.name for path in (workplace.path / "input").iterdir()] == ["t.parquet"]
     assert [path.name for path in workplace.store.iterdir()] == ["t"]
-    folders = {path.name for path in (workplace.store / "t").iterdir()} - {"fit.json"}
+    folders = {path.name for path in (workplace.store / "t").iterdir()} - {"fit.json", "source.json", "run.json"}
     assert len(folders) == len(NAMES)
     assert not any(name.startswith((".", "-")) for name in folders)
 

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from workplace import PROJECT, Workplace, contents, results, states
 
-from gmm_pipeline.orchestration.assets import partitions_of
-from gmm_pipeline.orchestration.definitions import build_definitions, job_name
+from gmm_pipeline.orchestration.assets import job_name, partitions_of
+from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.definitions import build_definitions
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec
 from gmm_pipeline.storage.names import encode_name
 from gmm_pipeline.storage.store import Store
@@ -39,7 +40,7 @@ def materialise(
     workplace: Workplace, asset: str, column: str, instance: dg.DagsterInstance
 ) -> dg.ExecuteInProcessResult:
     spec = load_spec(Store(workplace.store).fit("t"))
-    definitions = build_definitions({"t": lambda: spec}, workplace.store)
+    definitions = build_definitions([Dataset("t", lambda: spec, lambda: spec)], workplace.store)
     instance.add_dynamic_partitions(str(partitions_of("t").name), [encode_name(name) for name in spec.columns])
     return definitions.resolve_job_def(job_name("t")).execute_in_process(
         instance=instance,
@@ -128,8 +129,8 @@ def test_a_failure_is_remembered_for_the_status(done: Workplace, instance: dg.Da
 
 def test_the_sensor_registers_columns_once(instance: dg.DagsterInstance, tmp_path: pathlib.Path) -> None:
     spec = FitSpec(name="t", source="unused", columns=COLUMNS)
-    definitions = build_definitions({"t": lambda: spec}, tmp_path)
-    sensor = definitions.get_repository_def().get_sensor_def("t_columns")
+    definitions = build_definitions([Dataset("t", lambda: spec, lambda: spec)], tmp_path)
+    sensor = definitions.get_repository_def().get_sensor_def("t_sensor")
 
     found = sensor(dg.build_sensor_context(instance=instance))
     (request,) = found.dynamic_partitions_requests
@@ -141,7 +142,7 @@ def test_the_sensor_registers_columns_once(instance: dg.DagsterInstance, tmp_pat
 
 def test_the_assets_of_a_fit_form_the_documented_chain() -> None:
     spec = FitSpec(name="t", source="unused", columns=COLUMNS)
-    graph = build_definitions({"t": lambda: spec}, pathlib.Path("unused")).resolve_asset_graph()
+    graph = build_definitions([Dataset("t", lambda: spec, lambda: spec)], pathlib.Path("unused")).resolve_asset_graph()
 
     parents = {
         key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()
@@ -151,7 +152,7 @@ def test_the_assets_of_a_fit_form_the_documented_chain() -> None:
         "raw": set(),
         "sketch": {"raw"},
         "gmm_model": {"raw", "sketch"},
-        "feature_rank": {"sketch", "gmm_model"},
+        "feature_rank": {"gmm_model"},
         "transformed": {"raw", "gmm_model", "feature_rank"},
     }
 

@@ -12,8 +12,9 @@ from workplace import states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
-from gmm_pipeline.storage.column_folder import ColumnFolder, Product
+from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.manifest import FileFacts, Origin
+from gmm_pipeline.storage.result import Product
 
 PARTS, ROWS = 3, 500
 

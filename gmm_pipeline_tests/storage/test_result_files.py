@@ -99,7 +99,7 @@ def same(one: object, other: object) -> bool:
 @each_sketch
 def test_a_sketch_is_read_as_it_was_written(tmp_path: pathlib.Path, sketch: Sketch, kind: pa.DataType) -> None:
     del kind
-    write_sketch(tmp_path, sketch)
+    write_sketch(tmp_path / SKETCH_FILE, sketch)
 
     assert same(read_sketch(tmp_path / SKETCH_FILE), sketch)
     apart = sketch.numbers.rows if isinstance(sketch.tally.body, GridCounts) else 0

@@ -1,0 +1,239 @@
+"""What is done every day, with the real webserver and daemon: in the web UI, by commands, and without a hand."""
+
+import os
+import pathlib
+import shutil
+import signal
+from dataclasses import dataclass
+
+import polars as pl
+import pytest
+import yaml
+from browser import Browser
+from playwright.sync_api import expect
+from running_dagster import MODULE, Run, RunningDagster, wait_for
+from workplace import results, states
+
+from gmm_pipeline.orchestration.assets import job_name
+from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.storage.store import Store
+
+FOLDERS = ["raw", "sketch", "model", "feature_rank", "transformed"]
+SOUND = ("one", "two")
+PATIENCE = 180_000.0
+"""Milliseconds."""
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """The runs that two backfills ended with: of the button of the web UI, and of the command."""
+
+    of_ui: tuple[Run, ...]
+    of_command: tuple[Run, ...]
+
+
+@pytest.fixture(scope="module")
+def backfilled(running_dagster: RunningDagster, hostile_names: tuple[str, ...]) -> Backfilled:
+    """Backfill all columns of two fits at the same time, and wait for the last run to end."""
+    keys = [encode_name(name) for name in hostile_names]
+    backfill = running_dagster.backfill("repaired", [*SOUND, "broken"])
+    job = ("-m", MODULE, "-j", job_name("named"))
+    submitted = running_dagster.call("dagster", "job", "backfill", *job, "--partitions", ",".join(keys), "--noprompt")
+    assert submitted.status == 0, submitted.err
+
+    def found() -> Backfilled:
+        of_command = [run for key in keys for run in running_dagster.runs_of(partition=key)]
+        return Backfilled(tuple(running_dagster.runs_of(backfill=backfill)), tuple(of_command))
+
+    def are_ended() -> bool:
+        now = found()
+        complete = len(now.of_ui) == len(SOUND) + 1 and len(now.of_command) == len(keys)
+        return complete and all(run.is_ended for run in (*now.of_ui, *now.of_command))
+
+    wait_for(are_ended, "the backfills to end")
+    return found()
+
+
+def made(dagster: RunningDagster, fit: str, column: str) -> list[str]:
+    """Name the stages of a column whose results are there and whole."""
+    folder = Store(dagster.store).fit(fit).column(column)
+    return [stage for stage in FOLDERS if folder.result(stage) is not None]
+
+
+def drafts(dagster: RunningDagster, fit: str, column: str) -> list[pathlib.Path]:
+    return list((dagster.store / fit / encode_name(column)).glob(".drafts/*/*"))
+
+
+def test_a_column_that_cannot_be_processed_fails_alone_and_is_repaired_alone(
+    running_dagster: RunningDagster, backfilled: Backfilled
+) -> None:
+    runs = {run.partition: run for run in backfilled.of_ui}
+    assert {key: run.status for key, run in runs.items()} == {**dict.fromkeys(SOUND, "SUCCESS"), "broken": "FAILURE"}
+    assert "'broken'" in running_dagster.told(runs["broken"].run_id)
+    assert all(made(running_dagster, "repaired", column) == FOLDERS for column in SOUND)
+    assert made(running_dagster, "repaired", "broken") == []
+    others = [running_dagster.store / "repaired" / column for column in SOUND]
+    before = [(results(folder), states(folder)) for folder in others]
+
+    source = running_dagster.folder / "repaired.parquet"
+    pl.read_parquet(source).with_columns(pl.col("broken").list.first()).write_parquet(source)
+    again = running_dagster.ended(running_dagster.reexecute(runs["broken"].run_id))
+
+    assert again.status == "SUCCESS", running_dagster.told(again.run_id)
+    assert again.tags["dagster/parent_run_id"] == runs["broken"].run_id
+    assert made(running_dagster, "repaired", "broken") == FOLDERS
+    assert [(results(folder), states(folder)) for folder in others] == before
+
+
+def test_backfills_never_have_more_runs_at_once_than_the_instance_allows(
+    running_dagster: RunningDagster, backfilled: Backfilled
+) -> None:
+    config = yaml.safe_load((running_dagster.store / ".dagster" / "dagster.yaml").read_text())
+    bound = config["concurrency"]["runs"]["max_concurrent_runs"]
+
+    runs = [*backfilled.of_ui, *backfilled.of_command]
+    spans = [(run.started, run.ended) for run in runs if run.started is not None and run.ended is not None]
+    assert len(spans) == len(runs) > bound
+    assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) <= bound
+
+
+def test_columns_of_any_name_are_backfilled_by_the_documented_command(
+    running_dagster: RunningDagster, backfilled: Backfilled, hostile_names: tuple[str, ...]
+) -> None:
+    assert [run.status for run in backfilled.of_command] == ["SUCCESS"] * len(hostile_names)
+    assert all("dagster/backfill" in run.tags for run in backfilled.of_command)
+    assert running_dagster.partitions("named") == [encode_name(name) for name in hostile_names]
+    assert all(made(running_dagster, "named", name) == FOLDERS for name in hostile_names)
+
+
+@pytest.mark.usefixtures("backfilled")
+def test_a_column_of_any_name_is_launched_by_the_documented_command(
+    running_dagster: RunningDagster, hostile_names: tuple[str, ...]
+) -> None:
+    key = encode_name(hostile_names[0])
+    before = len(running_dagster.runs_of(partition=key))
+
+    launched = running_dagster.call("dg", "launch", "--assets", "key:named/raw", "--partition", key, "-m", MODULE)
+
+    assert launched.status == 0, launched.err + launched.out
+    latest, *earlier = running_dagster.runs_of(partition=key)
+    assert latest.status == "SUCCESS"
+    assert len(earlier) == before
+
+
+@pytest.mark.usefixtures("backfilled")
+def test_a_column_of_any_name_is_materialised_from_the_ui(
+    running_dagster: RunningDagster, hostile_names: tuple[str, ...]
+) -> None:
+    run = running_dagster.ended(running_dagster.launch("named", hostile_names[-1]))
+
+    assert run.status == "SUCCESS", running_dagster.told(run.run_id)
+    assert run.partition == encode_name(hostile_names[-1])
+
+
+def test_a_worker_process_that_is_killed_is_told_of_and_its_column_can_be_run_again(
+    running_dagster: RunningDagster,
+) -> None:
+    run_id = running_dagster.launch("heavy", "killed")
+    wait_for(lambda: bool(drafts(running_dagster, "heavy", "killed")), "a first draft")
+    os.kill(running_dagster.process_of(run_id), signal.SIGKILL)
+
+    assert running_dagster.ended(run_id).status == "FAILURE"
+    assert made(running_dagster, "heavy", "killed") != FOLDERS
+
+    again = running_dagster.ended(running_dagster.reexecute(run_id))
+    assert again.status == "SUCCESS", running_dagster.told(again.run_id)
+    assert made(running_dagster, "heavy", "killed") == FOLDERS
+    assert not drafts(running_dagster, "heavy", "killed")
+
+
+def test_of_two_runs_of_a_column_at_once_one_wins_and_the_other_says_so(running_dagster: RunningDagster) -> None:
+    first = running_dagster.launch("heavy", "contested")
+    wait_for(lambda: bool(drafts(running_dagster, "heavy", "contested")), "a first draft")
+    process = running_dagster.process_of(first)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        second = running_dagster.ended(running_dagster.launch("heavy", "contested"))
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+    assert second.status == "FAILURE"
+    assert "another run is writing" in running_dagster.told(second.run_id)
+    assert running_dagster.ended(first).status == "SUCCESS", running_dagster.told(first)
+    assert made(running_dagster, "heavy", "contested") == FOLDERS
+
+
+@pytest.mark.usefixtures("backfilled")
+def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
+    running_dagster: RunningDagster, hostile_names: tuple[str, ...]
+) -> None:
+    fit, folder = Store(running_dagster.store).fit("incoming"), running_dagster.folder / "incoming"
+    names = [*hostile_names, "plain"]
+    whole = running_dagster.folder / "whole.parquet"
+    pl.DataFrame({name: [0, 1, 2] * 10 for name in names}).write_parquet(whole)
+    keys = {encode_name(name) for name in names}
+
+    def seen(what: str) -> bool:
+        return any(what in (tick["skipReason"] or "") for tick in running_dagster.ticks("incoming")[:1])
+
+    def rows() -> set[int]:
+        copies = [fit.column(name).result("transformed") for name in names]
+        return {0 if copy is None else copy.manifest.rows for copy in copies}
+
+    wait_for(lambda: seen("does not exist"), "a look at a source that is not there")
+    folder.mkdir()
+    (folder / "1.parquet").write_bytes(whole.read_bytes()[:-1])
+    wait_for(lambda: seen("1.parquet is still being written"), "a look at half a file")
+    assert not running_dagster.runs(pipelineName=job_name("incoming"))
+    shutil.copy(whole, folder / "1.parquet")
+    wait_for(lambda: rows() == {30}, "all columns to be encoded")
+    assert set(running_dagster.partitions("incoming")) == keys
+    runs = running_dagster.runs(pipelineName=job_name("incoming"))
+    assert {run.partition for run in runs} == keys
+
+    wait_for(lambda: seen("nothing is new"), "a look that finds nothing new")
+    shutil.copy(whole, folder / "1.parquet")
+    last = running_dagster.ticks("incoming")[0]["tickId"]
+    wait_for(lambda: int(running_dagster.ticks("incoming")[0]["tickId"]) > int(last) + 1, "two more looks")
+    assert seen("nothing is new")
+    assert len(running_dagster.runs(pipelineName=job_name("incoming"))) == len(runs) == len(names)
+
+    pl.read_parquet(whole).head(3).write_parquet(folder / "0.parquet")
+    wait_for(lambda: rows() == {33}, "the added rows to be encoded")
+    for name in names:
+        decisions = fit.column(name).require("model").manifest.summary["decision"]
+        assert str(decisions).startswith("kept: drift")
+    added = running_dagster.runs(pipelineName=job_name("incoming"))[0]
+    assert added.tags["gmm_pipeline/because"] == "raw stale: files were added to the source"
+
+
+def test_a_column_of_the_demo_is_materialised_by_clicks_and_its_picture_is_seen(
+    running_dagster: RunningDagster, browser: Browser
+) -> None:
+    with browser.visit() as visit:
+        page = visit.page
+        page.set_default_timeout(PATIENCE)
+        page.goto(f"{running_dagster.url}/locations/{MODULE}/jobs/flights_job")
+        page.get_by_role("button", name="Materialize all").click()
+        page.get_by_text("Select a partition").click()
+        page.keyboard.type("arr_delay")
+        page.get_by_role("menuitem", name="arr_delay").click()
+        page.get_by_text("Launch runs to materialize").click()  # which closes the list
+        visit.screenshot("ui-1-launch")
+        page.get_by_role("button", name="Launch 1 run").click()
+        page.get_by_role("link", name="View", exact=True).click()
+
+        expect(page.get_by_text("RUN_SUCCESS")).to_be_visible(timeout=PATIENCE)
+        visit.screenshot("ui-2-run")
+
+        page.goto(f"{running_dagster.url}/assets/flights/gmm_model?view=partitions&partition=arr_delay")
+        expect(page.get_by_text("Materialized", exact=True)).to_be_visible(timeout=PATIENCE)
+        visit.screenshot("ui-3-column")
+        page.get_by_role("row", name="picture").get_by_text("Show Markdown").click()
+        picture = page.locator("img[src^='data:image/']")
+        expect(picture).to_be_visible(timeout=PATIENCE)
+        visit.screenshot("ui-4-picture")
+
+        assert picture.evaluate("image => image.complete && image.naturalWidth") > 0
+        assert visit.errors == []
+    assert results(running_dagster.store / "flights" / "arr_delay")

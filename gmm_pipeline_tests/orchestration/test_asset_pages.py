@@ -1,0 +1,169 @@
+"""What Dagster shows of a dataset's assets and of what was made."""
+
+import base64
+import pathlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import pytest
+
+from gmm_pipeline.orchestration import illustrations
+from gmm_pipeline.orchestration.assets import job_name, partitions_of
+from gmm_pipeline.orchestration.configuration import configuration_of
+from gmm_pipeline.orchestration.configured_datasets import configured_datasets
+from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.storage.column_folder import ColumnFolder
+from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.storage.store import Store
+
+RNG = np.random.default_rng(0)
+FRAME = pl.DataFrame(
+    {
+        "net/amount": np.concatenate([RNG.normal(10, 1, 900), RNG.standard_cauchy(100)]),
+        "city | <b>": ["Oslo", "a|b\n<script>"] * 500,
+    }
+)
+LONGEST = 100_000
+
+
+class Operated:
+    """A dataset with all that can be told of it, and what its runs make."""
+
+    def __init__(self, path: pathlib.Path, instance: dg.DagsterInstance) -> None:
+        self.path, self.instance = path, instance
+        FRAME.write_parquet(path / "t.parquet")
+        described = {
+            "source": str(path / "t.parquet"),
+            "description": "What was sold.",
+            "owners": ["team:sales", "ada@example.org"],
+        }
+        (dataset,) = configured_datasets(configuration_of({"datasets": {"sales": described}}), path / "store")
+        dataset.discover()
+        self.definitions = build_definitions([dataset], path / "store", threads=1)
+        keys = [encode_name(name) for name in FRAME.columns]
+        instance.add_dynamic_partitions(str(partitions_of("sales").name), keys)
+
+    def run(self, column: str, *stages: str) -> dg.ExecuteInProcessResult:
+        return self.definitions.resolve_job_def(job_name("sales")).execute_in_process(
+            instance=self.instance,
+            partition_key=encode_name(column),
+            asset_selection=[dg.AssetKey(["sales", stage]) for stage in stages] or None,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+
+    def column(self, name: str) -> ColumnFolder:
+        return Store(self.path / "store").fit("sales").column(name)
+
+
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Operated(tmp_path_factory.mktemp("operated"), instance)
+
+
+@pytest.fixture(scope="module")
+def pages(operated: Operated) -> Callable[[str, str], dict[str, Any]]:
+    """The metadata of what was made, by column and asset."""
+    made: dict[tuple[str, str], dict[str, Any]] = {}
+    for name in FRAME.columns:
+        result = operated.run(name)
+        assert result.success
+        for event in result.all_events:
+            if event.is_step_materialization and event.asset_key is not None:
+                made[name, event.asset_key.path[-1]] = dict(event.materialization.metadata)
+    return lambda column, asset: made[column, asset]
+
+
+def picture_in(markdown: Any) -> str:
+    """Return the SVG text of a picture in Markdown."""
+    assert isinstance(markdown, dg.MarkdownMetadataValue)
+    found = re.fullmatch(r"!\[[^\]\n]*\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", markdown.value.strip())
+    assert found, markdown.value[:200]
+    assert len(markdown.value) < LONGEST
+    return base64.b64decode(found[1]).decode()
+
+
+def test_a_model_is_shown_with_its_picture_its_modes_and_its_likelihood(
+    pages: Callable[[str, str], dict[str, Any]], operated: Operated
+) -> None:
+    shown = pages("net/amount", "gmm_model")
+
+    assert "net/amount" in picture_in(shown["picture"])
+    assert picture_in(shown["likelihood"]).startswith("<svg")
+    table = shown["modes_by_rank"].value.strip().splitlines()
+    modes = operated.column("net/amount").require("model").manifest.summary["modes"]
+    assert len(table) == 2 + int(str(modes))
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_a_model_without_a_mixture_has_no_likelihood_to_show(pages: Callable[[str, str], dict[str, Any]]) -> None:
+    shown = pages("city | <b>", "gmm_model")
+
+    assert "likelihood" not in shown
+    assert "<script>" not in picture_in(shown["picture"])
+    table = shown["modes_by_rank"].value.strip().splitlines()
+    assert len(table) == 4
+    assert "<script>" not in shown["modes_by_rank"].value
+
+
+@pytest.mark.parametrize("column", FRAME.columns)
+def test_encoded_rows_are_shown_with_their_frequencies_and_where_they_come_from(
+    pages: Callable[[str, str], dict[str, Any]], column: str
+) -> None:
+    shown = pages(column, "transformed")
+
+    assert picture_in(shown["frequencies_picture"]).startswith("<svg")
+    source = dg.TableColumnDep(dg.AssetKey(["sales", "raw"]), column)
+    assert shown["dagster/column_lineage"].value.deps_by_column == {
+        f"{column}.value": [source],
+        f"{column}.rank": [source],
+    }
+    assert "dagster/column_lineage" not in pages(column, "raw")
+
+
+def test_numbers_are_given_as_numbers_so_that_they_are_plotted(pages: Callable[[str, str], dict[str, Any]]) -> None:
+    shown = pages("net/amount", "gmm_model")
+
+    kinds = {name: type(shown[name]) for name in ("modes", "mean_log_likelihood", "drift", "iterations", "converged")}
+    assert kinds == {
+        "modes": dg.IntMetadataValue,
+        "mean_log_likelihood": dg.FloatMetadataValue,
+        "drift": dg.FloatMetadataValue,
+        "iterations": dg.IntMetadataValue,
+        "converged": dg.BoolMetadataValue,
+    }
+
+
+def test_assets_tell_what_people_say_of_their_dataset(operated: Operated) -> None:
+    graph = operated.definitions.resolve_asset_graph()
+    nodes = {key.path[-1]: graph.get(key) for key in graph.get_all_asset_keys()}
+
+    assert len(nodes) == 5
+    assert {node.group_name for node in nodes.values()} == {"sales"}
+    assert {tuple(node.owners) for node in nodes.values()} == {("team:sales", "ada@example.org")}
+    assert all(str(node.description).endswith("\n\nWhat was sold.") for node in nodes.values())
+    assert {name: set(node.kinds) for name, node in nodes.items()} == {name: {"parquet"} for name in nodes}
+
+
+def test_a_result_that_cannot_be_drawn_is_made_all_the_same(
+    operated: Operated, pages: Callable[[str, str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "picture" in pages("net/amount", "gmm_model")
+
+    def cannot(*_: Any) -> str:
+        raise ValueError("no room for the axis")
+
+    monkeypatch.setattr(illustrations, "column_picture", cannot)
+    result = operated.run("net/amount", "gmm_model")
+
+    assert result.success
+    (made,) = [event.materialization for event in result.all_events if event.is_step_materialization]
+    assert "picture" not in made.metadata
+    assert made.metadata["modes"].value > 0
+    logged = [entry.user_message for entry in operated.instance.all_logs(result.run_id)]
+    assert "the result cannot be drawn: ValueError('no room for the axis')" in logged

@@ -1,0 +1,116 @@
+"""The Dagster instance of a store: how many runs at once, and runs whose process has died."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import pytest
+
+from gmm_pipeline.orchestration.instance import open_instance, prepare_home, runs_at_once
+from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher, Worker
+
+GIGABYTE = 1 << 30
+
+
+@pytest.fixture
+def instance(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> "dg.DagsterInstance":
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    with open_instance(tmp_path / "store") as instance:
+        yield instance
+
+
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "runs"), [(1, 16, 1), (2, 24, 2), (8, 64, 5), (64, 16, 8), (16, 1, 1), (4, 0.5, 1)]
+)
+def test_runs_at_once_are_bounded_by_cores_and_memory(cores: int, gigabytes: float, runs: int) -> None:
+    assert runs_at_once(cores, int(gigabytes * GIGABYTE)) == runs
+
+
+def test_the_instance_of_a_store_bounds_runs_and_watches_them(instance: dg.DagsterInstance) -> None:
+    queue = instance.get_concurrency_config().run_queue_config
+
+    assert 1 <= queue.max_concurrent_runs <= (os.cpu_count() or 1) // 2 + 1
+    assert instance.run_monitoring_enabled
+    assert instance.run_monitoring_poll_interval_seconds == 10
+    assert isinstance(instance.run_launcher, LocalRunLauncher)
+    assert instance.run_launcher.supports_check_run_worker_health
+    assert not instance.run_retries_enabled
+    assert not instance.telemetry_enabled
+
+
+def test_what_is_set_by_hand_is_left_alone(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    config = prepare_home(tmp_path) / "dagster.yaml"
+    config.write_text("telemetry: {enabled: true}\n")
+
+    assert prepare_home(tmp_path) == tmp_path / ".dagster"
+    assert config.read_text() == "telemetry: {enabled: true}\n"
+
+
+def test_an_instance_of_ones_own_is_used_as_it_is(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    assert prepare_home(tmp_path / "store") == tmp_path
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_is_known_by_its_number_and_its_start() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        worker = Worker(process.pid, time.time())
+        before_it_started = Worker(process.pid, time.time() - 3600)
+        assert worker.is_running()
+        assert not before_it_started.is_running()
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not worker.is_running(), "a zombie does not run"
+    assert not worker.is_running()
+
+
+KILLED = """
+import os, pathlib, sys
+import dagster as dg
+from gmm_pipeline.orchestration.instance import open_instance
+
+@dg.op
+def dies():
+    os.kill(os.getpid(), 9)
+
+@dg.op
+def waits():
+    open("waiting", "w").close()
+    input()
+
+@dg.job(executor_def=dg.in_process_executor)
+def killed():
+    dies()
+
+@dg.job(executor_def=dg.in_process_executor)
+def waiting():
+    waits()
+
+{"killed": killed, "waiting": waiting}[sys.argv[1]].execute_in_process(instance=open_instance(pathlib.Path("store")))
+"""
+
+
+def test_a_run_of_the_command_line_that_was_killed_is_known_to_be_gone(
+    tmp_path: pathlib.Path, instance: dg.DagsterInstance
+) -> None:
+    def start(job: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([sys.executable, "-c", KILLED, job], cwd=tmp_path, stdin=subprocess.PIPE)
+
+    with start("killed") as killed, start("waiting") as waiting:
+        assert killed.wait() == -9
+        while not (tmp_path / "waiting").exists():
+            assert waiting.poll() is None
+            time.sleep(0.05)
+        by_job = {run.job_name: run for run in instance.get_runs()}
+        assert {run.status for run in by_job.values()} == {dg.DagsterRunStatus.STARTED}
+        health = {name: instance.run_launcher.check_run_worker_health(run) for name, run in by_job.items()}
+        waiting.communicate(b"\n")
+
+    assert health["waiting"].status.value == "RUNNING"
+    assert health["killed"].status.value == "NOT_FOUND"
+    assert str(killed.pid) in health["killed"].msg

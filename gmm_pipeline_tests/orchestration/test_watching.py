@@ -1,0 +1,456 @@
+"""What a dataset's sensor and schedule ask for when its source changes, and what the runs then do."""
+
+import datetime as dt
+import os
+import pathlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+from workplace import states
+
+from gmm_pipeline.engines.local import files
+from gmm_pipeline.orchestration.assets import job_name
+from gmm_pipeline.orchestration.configuration import configuration_of
+from gmm_pipeline.orchestration.configured_datasets import configured_datasets
+from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.orchestration.planning import present_statuses
+from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.storage.store import FitFolder, Store
+
+FRAME = pl.DataFrame({"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20})
+STAGES = ["raw", "sketch", "gmm_model", "feature_rank", "transformed"]
+ODD_NAMES = [
+    "a,b",
+    "a b",
+    "a/b",
+    "größe",
+    "数量",
+    "a...b",
+    "...",
+    "[a]",
+    "a[0]",
+    "{x}",
+    "x|y",
+    "it's",
+    "../up",
+    "-x",
+    "~",
+]
+
+
+@dataclass
+class Watched:
+    """A folder of files that a dataset watches, and what its sensor has seen and asked for so far."""
+
+    path: pathlib.Path
+    instance: dg.DagsterInstance
+    settings: dict[str, Any] = field(default_factory=dict)
+    cursor: str | None = None
+
+    @property
+    def source(self) -> pathlib.Path:
+        return self.path / "table"
+
+    @property
+    def fit(self) -> FitFolder:
+        return Store(self.path / "store").fit("sales")
+
+    @property
+    def dataset(self) -> Dataset:
+        configuration = configuration_of({"datasets": {"sales": {"source": str(self.source), **self.settings}}})
+        (dataset,) = configured_datasets(configuration, self.path / "store")
+        return dataset
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        return build_definitions([self.dataset], self.path / "store", threads=1)
+
+    def add(self, name: str, frame: pl.DataFrame = FRAME) -> pathlib.Path:
+        self.source.mkdir(exist_ok=True)
+        frame.write_parquet(self.source / name)
+        return self.source / name
+
+    def look(self) -> dg.SensorResult | dg.SkipReason:
+        """Let the sensor look once, as the daemon does: new columns are registered, the cursor is kept."""
+        sensor = self.definitions.get_repository_def().get_sensor_def("sales_sensor")
+        found = sensor(dg.build_sensor_context(instance=self.instance, cursor=self.cursor))
+        if isinstance(found, dg.SensorResult):
+            for request in found.dynamic_partitions_requests or []:
+                self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+            self.cursor = found.cursor or self.cursor
+        return found
+
+    def requests(self) -> list[dg.RunRequest]:
+        found = self.look()
+        assert isinstance(found, dg.SensorResult), found.skip_message
+        return list(found.run_requests or [])
+
+    def skipped(self) -> str:
+        found = self.look()
+        reason = found.skip_reason if isinstance(found, dg.SensorResult) else found
+        assert isinstance(reason, dg.SkipReason), "runs were asked for"
+        return str(reason.skip_message)
+
+    def execute(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        job = self.definitions.resolve_job_def(job_name("sales"))
+        return job.execute_in_process(
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            instance=self.instance,
+            partition_key=request.partition_key,
+            asset_selection=request.asset_selection,
+            tags=dict(request.tags),
+            raise_on_error=False,
+        )
+
+    def bring_up_to_date(self) -> None:
+        assert all(self.execute(request).success for request in self.requests())
+
+    def registered(self) -> set[str]:
+        return set(self.instance.get_dynamic_partitions("sales_columns"))
+
+
+@pytest.fixture
+def watched(tmp_path: pathlib.Path) -> Iterator[Watched]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Watched(tmp_path, instance)
+
+
+def columns_of(requests: list[dg.RunRequest]) -> list[str]:
+    return [str(request.partition_key) for request in requests]
+
+
+def stages_of(request: dg.RunRequest) -> list[str]:
+    return [key.path[-1] for key in request.asset_selection or ()]
+
+
+def told(capfd: pytest.CaptureFixture[str]) -> str:
+    """What the sensor logged."""
+    return capfd.readouterr().err
+
+
+def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched) -> None:
+    watched.add("a.parquet", pl.DataFrame({name: [1, 2] for name in ODD_NAMES}))
+
+    requests = watched.requests()
+
+    assert columns_of(requests) == [encode_name(name) for name in ODD_NAMES]
+    assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
+    assert [request.tags["gmm_pipeline/because"] for request in requests] == ["raw missing: not made yet"] * len(
+        ODD_NAMES
+    )
+    assert [stages_of(request) for request in requests] == [STAGES] * len(ODD_NAMES)
+    assert watched.skipped() == "nothing is new"
+
+
+def test_columns_of_any_name_are_encoded(watched: Watched) -> None:
+    watched.add("a.parquet", pl.DataFrame({name: [1, 2] for name in ["a,b ...", "[数]/量"]}))
+
+    watched.bring_up_to_date()
+
+    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+
+
+def test_runs_that_were_asked_for_leave_nothing_to_do(watched: Watched) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+
+    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert watched.skipped() == "nothing is new"
+    watched.cursor = None
+    assert watched.skipped() == "0 of 2 columns registered, no run to start"
+
+
+def test_an_added_file_asks_for_all_columns_once_more(watched: Watched) -> None:
+    watched.add("a.parquet")
+    first = watched.requests()
+    assert all(watched.execute(request).success for request in first)
+    before = states(watched.fit.path)
+
+    watched.add("b.parquet", FRAME.head(4))
+    again = watched.requests()
+
+    assert columns_of(again) == columns_of(first)
+    assert {request.run_key for request in again}.isdisjoint({request.run_key for request in first})
+    assert {request.tags["gmm_pipeline/because"] for request in again} == {"raw stale: files were added to the source"}
+    assert watched.skipped() == "nothing is new"
+    assert all(watched.execute(request).success for request in again)
+    assert watched.fit.column("few").require("transformed").manifest.rows == len(FRAME) + 4
+    parts = [path for path in before if "/raw/" in path or "/transformed/" in path]
+    after = states(watched.fit.path)
+    assert {path: after[path] for path in parts} == {path: before[path] for path in parts}
+
+
+def test_settings_that_change_ask_for_what_depends_on_them(watched: Watched) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+
+    watched.settings = {"column_settings": {"few": {"max_modes": 3}}}
+    (request,) = watched.requests()
+
+    assert (request.partition_key, stages_of(request)) == ("few", STAGES[2:])
+    assert "max_modes: 10 → 3" in request.tags["gmm_pipeline/because"]
+
+
+def test_settings_that_change_back_ask_again_by_keys_that_dagster_does_not_know(watched: Watched) -> None:
+    watched.add("a.parquet")
+    keys = [request.run_key for request in watched.requests()]
+
+    for settings in ({"columns": ["few"]}, {}, {"columns": ["few"]}, {}):
+        watched.settings = settings
+        keys += [request.run_key for request in watched.requests()]
+
+    assert len(keys) == len(set(keys)) == 8
+
+
+def test_a_look_that_is_made_again_asks_by_the_same_keys(watched: Watched) -> None:
+    watched.add("a.parquet")
+    keys = [request.run_key for request in watched.requests()]
+
+    watched.cursor = None
+
+    assert [request.run_key for request in watched.requests()] == keys
+
+
+def test_a_file_that_is_being_written_is_not_taken_and_told_of(watched: Watched) -> None:
+    whole = watched.add("a.parquet").read_bytes()
+    watched.bring_up_to_date()
+    half = watched.source / "b.parquet"
+
+    half.write_bytes(whole[:-1])
+    assert watched.skipped() == f"nothing is new; file {half} is still being written"
+    half.write_bytes(whole)
+
+    assert columns_of(watched.requests()) == ["few", "city"]
+
+
+def test_files_beside_one_that_is_being_written_are_taken(watched: Watched, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = watched.add("a.parquet").read_bytes()
+    (watched.source / "b.parquet").write_bytes(whole[:-1])
+
+    assert columns_of(watched.requests()) == ["few", "city"]
+    assert "b.parquet is not taken yet" in told(capfd)
+    assert "b.parquet" not in watched.fit.ledger_path.read_text()
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_file_that_is_all_there_is_waits_until_it_is_written(watched: Watched, before: bool) -> None:  # noqa: FBT001
+    file = watched.add("a.parquet")
+    if before:
+        watched.bring_up_to_date()
+    whole = file.read_bytes()
+
+    file.write_bytes(whole[:-1])
+
+    assert watched.skipped() == f"file {file} is still being written. It is taken once it is whole"
+
+
+def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.source.mkdir()
+    file = watched.source / "a.csv"
+    FRAME.write_csv(file)
+    os.utime(file, (0, 0))
+    assert "a.csv is still being written" in watched.skipped()
+
+    monkeypatch.setattr(files, "SETTLING_SECONDS", 0.0)
+
+    assert columns_of(watched.requests()) == ["few", "city"]
+
+
+def test_ten_new_columns_at_once_are_registered_and_asked_for(watched: Watched) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+    new = [f"new {number}" for number in range(10)]
+
+    watched.add("a.parquet", FRAME.with_columns(pl.lit(1.5).alias(name) for name in new))
+    requests = watched.requests()
+
+    assert columns_of(requests) == ["few", "city", *map(encode_name, new)]
+    assert watched.registered() == set(columns_of(requests))
+    assert watched.execute(requests[-1]).success
+
+
+def test_a_column_that_is_gone_stays_in_the_fit_and_its_run_says_so(
+    watched: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+    made = watched.fit.column("few").require("transformed").manifest.content
+
+    watched.add("a.parquet", FRAME.drop("few").reverse())
+    requests = watched.requests()
+
+    assert "column 'few' is gone from the source; leave it out with '!few' if that is meant" in told(capfd)
+    outcomes = {request.partition_key: watched.execute(request) for request in requests}
+    assert {key: outcome.success for key, outcome in outcomes.items()} == {"city": True, "few": False}
+    failure = watched.fit.column("few").failure()
+    assert failure is not None
+    assert failure.message.startswith("the table has no column 'few'")
+    assert watched.fit.column("few").require("transformed").manifest.content == made
+    assert watched.skipped() == "nothing is new"
+
+
+def test_a_column_that_is_gone_can_be_left_out_as_it_is_told(watched: Watched) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+    watched.add("a.parquet", FRAME.drop("few"))
+    watched.requests()
+
+    watched.settings = {"columns": ["!few"]}
+    assert watched.dataset.discover().columns == ("city",)
+    watched.add("b.parquet", FRAME.drop("few"))
+
+    assert columns_of(watched.requests()) == ["city"]
+
+
+def test_a_column_that_is_gone_does_not_keep_others_that_are_named_from_being_done(watched: Watched) -> None:
+    watched.settings = {"columns": ["few", "city"]}
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+
+    watched.add("a.parquet", FRAME.drop("few").reverse())
+
+    assert set(columns_of(watched.requests())) == {"city", "few"}
+
+
+def test_a_column_that_changed_its_type_is_told_of_and_made_anew(
+    watched: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+
+    watched.add("a.parquet", FRAME.cast({"few": pl.String}))
+    requests = watched.requests()
+
+    assert "column 'few' changed its type from int64 to large_string" in told(capfd)
+    result = watched.execute(requests[0])
+    assert result.success
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert not checks["schema_unchanged"].passed
+    assert "few: type large_string, was int64 when the column was last fitted" in str(
+        checks["schema_unchanged"].description
+    )
+
+
+def test_files_that_do_not_agree_on_a_column_are_told_of(watched: Watched, capfd: pytest.CaptureFixture[str]) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+
+    watched.add("b.parquet", FRAME.drop("few"))
+
+    assert set(columns_of(watched.requests())) == {"few", "city"}
+    assert "column 'few': files of one table differ: type int64 in a.parquet, missing in b.parquet" in told(capfd)
+
+
+@pytest.mark.parametrize("watch", [True, False])
+def test_a_source_that_is_missing_is_told_of(watched: Watched, watch: bool) -> None:  # noqa: FBT001
+    watched.settings = {"watch": watch}
+
+    assert f"source '{watched.source}' does not exist" in watched.skipped()
+
+
+def test_a_source_that_is_not_watched_has_its_columns_registered_and_nothing_started(watched: Watched) -> None:
+    watched.settings = {"watch": False}
+    watched.add("a.parquet")
+
+    assert watched.skipped() == "2 of 2 columns registered"
+    assert watched.skipped() == "all 2 columns are registered"
+    watched.add("b.parquet", FRAME.with_columns(new=1))
+
+    assert watched.skipped() == "1 of 3 columns registered"
+    assert watched.registered() == {"few", "city", "new"}
+
+
+def test_other_files_can_be_watched_instead_of_the_source(watched: Watched) -> None:
+    marks = watched.path / "marks"
+    marks.mkdir()
+    watched.settings = {"watch": str(marks / "*.parquet")}
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+
+    watched.add("b.parquet")
+    assert watched.skipped() == "nothing is new"
+    FRAME.write_parquet(marks / "done.parquet")
+    assert columns_of(watched.requests()) == ["few", "city"]
+    assert watched.skipped() == "nothing is new"
+    (marks / "half.parquet").write_bytes(b"PAR1")
+    assert "half.parquet is still being written" in watched.skipped()
+
+
+def test_what_comes_while_the_sensor_looks_is_seen_at_the_next_look(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+    watched.add("b.parquet")
+    looked = watched.dataset.discover
+    dataset = watched.dataset
+
+    def discover_late() -> Any:
+        spec = looked()
+        watched.add("c.parquet")
+        return spec
+
+    late = Dataset(dataset.name, dataset.spec, discover_late, watch=True)
+    monkeypatch.setattr(Watched, "dataset", late)
+    watched.requests()
+    monkeypatch.undo()
+
+    assert columns_of(watched.requests()) == ["few", "city"]
+
+
+def test_a_column_that_failed_is_asked_for_again_when_the_source_changes(watched: Watched) -> None:
+    watched.add("a.parquet", pl.DataFrame({"id": [1, 2**63], "few": [1, 2]}, schema_overrides={"id": pl.UInt64}))
+    outcomes = [watched.execute(request).success for request in watched.requests()]
+    assert outcomes == [False, True]
+    assert watched.skipped() == "nothing is new"
+
+    watched.add("a.parquet", pl.DataFrame({"id": [1, 2], "few": [1, 2]}, schema_overrides={"id": pl.UInt64}))
+    watched.bring_up_to_date()
+
+    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+
+
+def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
+    watched.settings = {"schedule": "0 3 * * 1", "watch": False, "settings": {"refit": "schedule"}}
+    watched.add("a.parquet")
+    watched.look()
+    schedule = watched.definitions.get_repository_def().get_schedule_def("sales_refit")
+    moments = [dt.datetime(2026, 11, day, 3, tzinfo=dt.UTC) for day in (23, 30)]
+
+    monday, next_monday = (
+        list(schedule(dg.build_schedule_context(watched.instance, scheduled_execution_time=moment)))
+        for moment in moments
+    )
+
+    assert columns_of(monday) == ["few", "city"]
+    assert [request.tags["gmm_pipeline/refit"] for request in monday] == ["model", "model"]
+    assert not {request.run_key for request in monday} & {request.run_key for request in next_monday}
+    assert watched.execute(monday[0]).success
+    assert watched.execute(next_monday[0]).success
+    model = watched.fit.column("few").require("model").manifest
+    assert model.summary["decision"] == "fitted: no earlier model, or asked for"
+
+
+@pytest.mark.parametrize("refit", [None, "model", "all"])
+def test_a_tag_says_what_is_made_anew_rather_than_continued(watched: Watched, refit: str | None) -> None:
+    watched.settings = {"settings": {"refit": "never"}, "columns": ["few"]}
+    watched.add("a.parquet")
+    watched.bring_up_to_date()
+    watched.add("b.parquet", FRAME.head(4))
+
+    tags = {} if refit is None else {"gmm_pipeline/refit": refit}
+    assert watched.execute(dg.RunRequest(partition_key="few", tags=tags)).success
+
+    column = watched.fit.column("few")
+    parts = {stage: len(column.require(stage).tables()) for stage in ("raw", "transformed")}
+    assert parts == {"raw": 1 if refit == "all" else 2, "transformed": 2 if refit is None else 1}
+    decision = str(column.require("model").manifest.summary["decision"])
+    assert decision.startswith("fitted: no earlier model" if refit else "kept: refit = never")
+    assert bool(column.earlier()) == (refit is not None)

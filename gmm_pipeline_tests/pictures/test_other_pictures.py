@@ -1,0 +1,131 @@
+import base64
+import math
+import xml.etree.ElementTree as ET
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from drawn_column import DrawnColumn, numbers_of_attributes, texts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gmm_pipeline.pictures.bars import frequencies_picture
+from gmm_pipeline.pictures.calendar import moment_ticks
+from gmm_pipeline.pictures.likelihood import likelihood_picture
+from gmm_pipeline.pictures.markdown import markdown_image, modes_table
+from gmm_pipeline.pictures.numbers import number_ticks, share_text, value_text
+from gmm_pipeline.storage.model_files import StoredModel
+from gmm_pipeline.storage.ranking_files import ranking_table
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [(), (-3.0,), (-4.0, -3.5, -3.4), (-1e300, math.nan, 2.0), (math.inf, -math.inf), (1.0, 1.0), (5e-324, 0.0)],
+)
+def test_the_likelihood_of_any_fit_can_be_drawn(history: tuple[float, ...]) -> None:
+    picture = likelihood_picture(history, title="fit")
+
+    assert "fit" in texts(picture)
+    assert all(abs(number) < 1000 for number in numbers_of_attributes(picture))
+
+
+def test_a_likelihood_picture_tells_where_it_began_and_ended() -> None:
+    label = ET.fromstring(likelihood_picture([-4.0, -3.5, -3.25])).get("aria-label")  # noqa: S314
+
+    assert label == "mean log-likelihood over 3 iterations: from -4 to -3.25"
+
+
+def test_frequencies_are_shown_by_rank_with_what_was_expected() -> None:
+    observed, expected = np.array([0.6, 0.3, 0.1]), np.array([0.59, 0.31, 0.1])
+
+    found = texts(frequencies_picture(observed, expected, ["<a>", "null", "tail"]))
+
+    assert [text for text in found if "/" in text] == ["60 % / 59 %", "30 % / 31 %", "10 % / 10 %"]
+    assert "0 <a>" in found
+
+
+def test_of_many_frequencies_thirty_are_shown() -> None:
+    shares = np.full(100, 0.01)
+
+    assert texts(frequencies_picture(shares, shares, [""] * 100))[-1] == "70 more modes"
+
+
+def test_frequencies_that_are_no_numbers_do_not_break_the_picture() -> None:
+    odd = np.array([math.nan, math.inf, 0.5])
+
+    assert all(abs(number) < 1000 for number in numbers_of_attributes(frequencies_picture(odd, odd, list("abc"))))
+
+
+def test_a_markdown_image_holds_the_whole_picture() -> None:
+    image = markdown_image("<svg/>", "a ] picture")
+
+    before, _, data = image.partition("(data:image/svg+xml;base64,")
+    assert before == r"![a \] picture]"
+    assert base64.b64decode(data.removesuffix(")")) == b"<svg/>"
+
+
+def test_the_modes_of_a_column_are_a_markdown_table() -> None:
+    hostile = "a|b `<i>`\n| new row"
+    column = DrawnColumn.of(pa.array([hostile] * 3 + [None] + [f"c{number}" for number in range(40)]))
+    modes = ranking_table(StoredModel(column.model, column.field), column.ranking)
+
+    lines = modes_table(modes).splitlines()
+
+    assert lines[0].startswith("| rank | type | value |")
+    assert r"a\|b \`\<i\>\` \| new row" in lines[2]
+    assert sum("null" in line for line in lines) == 1
+    assert [len(line.replace(r"\|", "").split("|")) for line in lines[:32]] == [11] * 32
+    assert lines[-1] == "12 more"
+
+
+@given(FLOATS, FLOATS, st.integers(2, 12))
+def test_ticks_lie_within_their_range_and_are_few_and_differ(one: float, other: float, most: int) -> None:
+    low, high = sorted((Fraction(one), Fraction(other)))
+
+    ticks, _ = number_ticks(low, high, most)
+
+    assert all(low <= tick.at <= high for tick in ticks)
+    assert len(ticks) <= most + 1
+    assert len({tick.text for tick in ticks}) == len(ticks)
+    assert low == high or len(ticks) >= 1
+
+
+@given(st.integers(-(10**17), 10**17), st.integers(1, 10**15), st.integers(2, 10))
+def test_moments_of_any_century_have_few_different_ticks(start: int, length: int, most: int) -> None:
+    ticks = moment_ticks(Fraction(start), Fraction(start + length), most)
+
+    assert all(start <= tick.at <= start + length for tick in ticks)
+    assert len(ticks) <= 2 * most + 1
+    assert len({(tick.at, tick.text) for tick in ticks}) == len(ticks)
+
+
+def test_ticks_that_share_their_first_digits_are_counted_from_a_round_number() -> None:
+    ticks, start = number_ticks(Fraction(10**18 + 3), Fraction(10**18 + 9), 3, Fraction(1))
+
+    assert start == "from 1,000,000,000,000,000,000"
+    assert [tick.text for tick in ticks] == ["+4", "+6", "+8"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0"),
+        (-156.849, "−156.85"),
+        (1e160, "1·10¹⁶⁰"),
+        (123456.7, "123,457"),
+        (0.00012, "0.00012"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(number: float, text: str) -> None:
+    assert value_text(number) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0 %"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.0417, "4.2 %"), (1e-9, "1·10⁻⁷ %")]
+)
+def test_shares_do_not_round_to_nothing_or_all(share: float, text: str) -> None:
+    assert share_text(share) == text
