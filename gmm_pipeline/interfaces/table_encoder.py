@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -15,13 +14,11 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow import tables
-from gmm_pipeline.arrow.codecs import column_codec
 from gmm_pipeline.arrow.encoded import ColumnCodec
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking, rank_modes
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.core.ranks import rank_modes
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.files import find_files
 from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_table
@@ -33,26 +30,13 @@ from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
 from gmm_pipeline.orchestration.settings import TableSettings
 from gmm_pipeline.storage.model_files import StoredModel
 from gmm_pipeline.storage.ranking_files import ranking_table
-from gmm_pipeline.storage.store import FitFolder
+from gmm_pipeline.storage.store import ColumnFit, FitFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
 """A Parquet or CSV file, a folder or a glob; or a table in memory."""
-
-
-@dataclass(frozen=True)
-class FittedColumn:
-    """A column's model and ranking, and the sketch that they come from, or what reads it where that was kept."""
-
-    stored: StoredModel
-    ranking: Ranking
-    sketch: Callable[[], Sketch | None]
-
-    def codec(self) -> ColumnCodec:
-        """Return the codec of the column's own type."""
-        return column_codec(self.stored.model, self.ranking, self.stored.field)
 
 
 class TableEncoder:
@@ -93,7 +77,7 @@ class TableEncoder:
         self._include = tuple(include)
         self._csv_nulls = tuple(csv_nulls)
         self._engine = LocalEngine(threads)
-        self._fitted: dict[str, FittedColumn] = {}
+        self._fitted: dict[str, ColumnFit] = {}
         self._source = ""
 
     def fit(self, table: Table) -> Self:
@@ -218,7 +202,7 @@ class TableEncoder:
         for name in spec.columns:
             fitted = folder.fitted(name)
             if fitted is not None:
-                encoder._fitted[name] = FittedColumn(fitted.stored, fitted.ranking, fitted.sketch)
+                encoder._fitted[name] = fitted
         if at is not None and not encoder._fitted:
             raise StoreError(
                 f"{path} has no model of {at.isoformat()}",
@@ -227,18 +211,18 @@ class TableEncoder:
         encoder._source = spec.source
         return encoder
 
-    def _of(self, column: str) -> FittedColumn:
+    def _of(self, column: str) -> ColumnFit:
         if column not in self._fitted:
             raise StoreError(f"column {column!r} is not fitted", remedy=did_you_mean(column, self._fitted))
         return self._fitted[column]
 
-    def _fit_column(self, table: LocalTable | MemoryTable, name: str) -> FittedColumn:
+    def _fit_column(self, table: LocalTable | MemoryTable, name: str) -> ColumnFit:
         settings = self.settings.of(name)
         column = table.column(name)
         with in_column(name):
             sketch = self._engine.sketch(column, sketch_request(settings))
             model = fit_modes(sketch, column.field, settings)
-        return FittedColumn(StoredModel(model, column.field), rank_modes(model, sketch), lambda: sketch)
+        return ColumnFit(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
 
 
 def _open(table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schema | None) -> LocalTable | MemoryTable:

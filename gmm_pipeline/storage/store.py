@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gmm_pipeline.arrow.codecs import column_codec
 from gmm_pipeline.errors import StoreError, did_you_mean
 from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.model_files import MODEL_FILE, StoredModel, read_model
@@ -18,6 +19,7 @@ from gmm_pipeline.storage.sketch_files import FITTED_SKETCH_FILE, read_sketch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gmm_pipeline.arrow.encoded import ColumnCodec
     from gmm_pipeline.core.ranks import Ranking
     from gmm_pipeline.core.sketch import Sketch
 
@@ -28,16 +30,20 @@ _INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class StoredFit:
-    """The model and the ranking of a column, and the file of the sketch that they come from, if it was kept."""
+class ColumnFit:
+    """The model and the ranking of a column, and the sketch that they come from: itself, or its file if it was kept."""
 
     stored: StoredModel
     ranking: Ranking
-    sketch_file: Path | None
+    sketched: Sketch | Path | None
 
     def sketch(self) -> Sketch | None:
-        """Read the sketch."""
-        return None if self.sketch_file is None else read_sketch(self.sketch_file)
+        """Return the sketch; None if it was not kept."""
+        return read_sketch(self.sketched) if isinstance(self.sketched, Path) else self.sketched
+
+    def codec(self) -> ColumnCodec:
+        """Return the codec of the column's own type."""
+        return column_codec(self.stored.model, self.ranking, self.stored.field)
 
 
 class FitFolder:
@@ -78,13 +84,13 @@ class FitFolder:
         """Return the folder of a column."""
         return ColumnFolder(self.path / encode_name(name))
 
-    def fitted(self, name: str) -> StoredFit | None:
+    def fitted(self, name: str) -> ColumnFit | None:
         """Return the fit of a column; None if it is not fitted."""
         column = self._fit_of(self.column(name))
         if column is None or not column.result("model") or not column.result("feature_rank"):
             return None
         model = column.require("model")
-        return StoredFit(
+        return ColumnFit(
             read_model(model.file(MODEL_FILE)),
             read_ranking(column.require("feature_rank").file(RANKING_FILE)),
             model.file(FITTED_SKETCH_FILE) if FITTED_SKETCH_FILE in model.manifest.files else None,

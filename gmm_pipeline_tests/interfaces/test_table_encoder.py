@@ -1,4 +1,5 @@
 import pathlib
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -214,6 +215,15 @@ def test_a_saved_encoder_is_loaded_as_it_was(
         assert loaded.modes(column).equals(encoder.modes(column))
     assert loaded.transform(FRAME).collect().equals(encoded)
     assert loaded.inverse_transform(encoded).collect().equals(encoder.inverse_transform(encoded).collect())
+
+
+def test_an_encoder_is_pickled_with_models_that_are_stored_beside_it(
+    tmp_path: pathlib.Path, encoder: TableEncoder, encoded: pl.DataFrame
+) -> None:
+    encoder.save(tmp_path / "fit")
+    for other in (encoder, TableEncoder.load(tmp_path / "fit")):
+        again = pickle.loads(pickle.dumps(other))  # noqa: S301
+        assert again.transform(FRAME).collect().equals(encoded)
 
 
 def test_saving_what_was_loaded_gives_the_same_files(tmp_path: pathlib.Path, encoder: TableEncoder) -> None:
