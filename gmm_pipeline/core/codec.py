@@ -9,34 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.draw import DrawKey, uniform
+from gmm_pipeline.core.draw_table import NOTHING_DECIDED, UNDECIDED, DrawTable, draw_table, looked_up
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mode_table import (
     ModeTable,
     coordinate_of,
     likeliest,
-    mode_outside,
-    mode_probabilities,
     mode_table,
+    sampled,
     value_in,
 )
 from gmm_pipeline.core.modes import BOUND, ColumnModel
 
 _BYTE, _SHORT = 1 << 8, 1 << 16
-
-
-@kernel
-def _sampled(probabilities: NDArray[np.float64], total: float, draw: float) -> int:
-    """Return the mode that the draw falls to."""
-    threshold = draw * total
-    cumulative = 0.0
-    chosen = 0
-    for k in range(probabilities.size):
-        if probabilities[k] > 0.0:
-            chosen = k
-            cumulative += probabilities[k]
-            if cumulative > threshold:
-                break
-    return chosen
 
 
 @kernel
@@ -47,6 +32,7 @@ def _encode_sampled(
     second_key: np.uint64,
     first_row: np.uint64,
     table: ModeTable,
+    draws: DrawTable,
     rank_of_mode: NDArray[np.int64],
     bound: float,
     value: NDArray[np.floating],
@@ -54,17 +40,17 @@ def _encode_sampled(
 ) -> None:
     n_continuous = table.n_gaussians + table.lows.size
     probabilities = np.empty(table.means.size)
+    number = np.empty(1, dtype=np.float64)
+    bits = number.view(np.int64)
     for i in range(x.size):
         if atoms[i] >= 0:
             value[i] = 0.0
             rank[i] = rank_of_mode[n_continuous + atoms[i]]
             continue
-        total = mode_probabilities(x[i], table, probabilities)
-        if total > 0.0:
-            draw = uniform(first_key, second_key, first_row + np.uint64(i))
-            mode = _sampled(probabilities[: table.n_gaussians], total, draw)
-        else:
-            mode = mode_outside(x[i], table)
+        draw = uniform(first_key, second_key, first_row + np.uint64(i))
+        mode = looked_up(x[i], draw, draws, number, bits)
+        if mode == UNDECIDED:
+            mode = sampled(x[i], draw, table, probabilities)
         value[i] = min(max(value_in(x[i], mode, table), -bound), bound)
         rank[i] = rank_of_mode[mode]
 
@@ -129,6 +115,7 @@ class RowCodec:
     def __init__(self, model: ColumnModel, mode_of_rank: NDArray[np.int64]) -> None:
         self._model = model
         self._table = mode_table(model)
+        self._draws = draw_table(self._table)
         self._key = DrawKey.of(model.rules.seed, model.column)
         self._mode_of_rank = mode_of_rank
         self._rank_of_mode = np.argsort(mode_of_rank)
@@ -165,11 +152,22 @@ class RowCodec:
         first_row : int
             The number of the first row within the column.
         """
+        return self._encode(x, atoms, first_row, self._draws)
+
+    def encode_plainly(
+        self, x: NDArray[np.float64], atoms: NDArray[np.int32], first_row: int
+    ) -> tuple[NDArray[np.floating], NDArray[np.unsignedinteger]]:
+        """Return what `encode` does, with the modes' probabilities evaluated for each row: what that is checked by."""
+        return self._encode(x, atoms, first_row, NOTHING_DECIDED)
+
+    def _encode(
+        self, x: NDArray[np.float64], atoms: NDArray[np.int32], first_row: int, draws: DrawTable
+    ) -> tuple[NDArray[np.floating], NDArray[np.unsignedinteger]]:
         value = np.empty(x.size, dtype=self.value_dtype)
         rank = np.empty(x.size, dtype=self.rank_dtype)
         if self._model.rules.mode_choice == "sample":
             keys = (np.uint64(self._key.first), np.uint64(self._key.second), np.uint64(first_row))
-            _encode_sampled(x, atoms, *keys, self._table, self._rank_of_mode, self._bound, value, rank)
+            _encode_sampled(x, atoms, *keys, self._table, draws, self._rank_of_mode, self._bound, value, rank)
         else:
             _encode_likeliest(x, atoms, self._table, self._rank_of_mode, self._bound, value, rank)
         return value, rank

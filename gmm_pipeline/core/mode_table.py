@@ -130,6 +130,24 @@ def mode_outside(x: float, table: ModeTable) -> int:
 
 
 @kernel
+def sampled(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+    """Return the mode that a draw leads to at a coordinate; `probabilities` has room for all components."""
+    total = mode_probabilities(x, table, probabilities)
+    if total == 0.0:
+        return mode_outside(x, table)
+    threshold = draw * total
+    cumulative = 0.0
+    chosen = 0
+    for k in range(table.n_gaussians):
+        if probabilities[k] > 0.0:
+            chosen = k
+            cumulative += probabilities[k]
+            if cumulative > threshold:
+                break
+    return chosen
+
+
+@kernel
 def likeliest(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
     """Return the likeliest mode of a coordinate; `probabilities` has room for all components."""
     if mode_probabilities(x, table, probabilities) == 0.0:
