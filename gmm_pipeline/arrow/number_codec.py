@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from gmm_pipeline.arrow.encoded import Encoded
 from gmm_pipeline.arrow.numbers import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
+from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, place_atoms
 from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.coordinate import Numbers
+from gmm_pipeline.core.coordinate import numbers_of
 from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.ranks import Ranking
 from gmm_pipeline.core.roundtrip import Precision, RoundTrip, count_numbers
 from gmm_pipeline.errors import ColumnDataError, in_column
 
 _UNSEEN = -2
-_NO_ATOM = -1
 
 
 class NumberCodec:
@@ -44,9 +44,10 @@ class NumberCodec:
         self._coordinate = model.coordinate
         self._own_precision = numeric.precision
         values = [atom.value for atom in model.atoms]
-        self._atom_numbers = np.array([0 if value is None else value for value in values], dtype=numeric.dtype)
+        self._atom_numbers = numbers_of([0 if value is None else value for value in values], numeric.dtype)
         self._atom_is_null = np.array([value is None for value in values], dtype=np.bool_)
-        self._finite_atoms = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(np.int32)
+        finite = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(np.int32)
+        self._finite_atoms = AtomIndex(self._atom_numbers[finite], finite) if finite.size else None
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows."""
@@ -68,29 +69,20 @@ class NumberCodec:
     def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
         """Decode rows to the column's own type."""
         del first_row
-        x, atoms = self.rows.decode(encoded.value, encoded.rank)
-        numbers, nulls = self._numbers(x, atoms)
-        return from_numbers(numbers, nulls if nulls.any() else None, self.field.type)
+        return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
     def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
         """Decode rows and compare them with what they were; NaN equals NaN, and null equals null."""
-        before, after = NumberBatch.of(array), NumberBatch.of(self.decode(encoded, first_row))
+        del first_row
+        x, atoms = self.rows.decode(encoded.value, encoded.rank)
+        before, after = NumberBatch.of(array), NumberBatch.of(self._decoded(x, atoms))
         same = _same(before, after)
-        n_modes = self.rows.n_modes
-        if same.all():
-            nothing = np.empty(0)
-            return count_numbers(same, nothing, nothing, encoded.value, encoded.rank, n_modes)
-        original, decoded = before.numbers[~same], after.numbers[~same]
-        with np.errstate(invalid="ignore", over="ignore"):
-            errors = np.nan_to_num(np.abs(decoded.astype(np.float64) - original), nan=np.inf)
-        for nulls in (before.nulls, after.nulls):
-            if nulls is not None:
-                errors[nulls[~same]] = np.inf
-        precision = Precision(self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision)
-        different = Encoded(encoded.value[~same], encoded.rank[~same])
-        x, _ = self.rows.decode(different.value, different.rank)
-        tolerance = precision.tolerance(original, different.rank, self._coordinate.stretch(x))
-        return count_numbers(same, errors, tolerance, encoded.value, encoded.rank, n_modes)
+        errors = tolerance = np.empty(0)
+        if not same.all():
+            errors = _errors(before, after)
+            precision = Precision(self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision)
+            tolerance = precision.tolerance(before.numbers, encoded.rank, self._coordinate.stretch(x))
+        return count_numbers(same, errors, tolerance, encoded.value, encoded.rank, self.rows.n_modes)
 
     def _clipped(self, batch: NumberBatch) -> NumberBatch:
         """Return rows with each finite number as the nearest one that the fit knows of."""
@@ -105,7 +97,7 @@ class NumberCodec:
         """Return the coordinate of each row that no atom holds; whatever elsewhere."""
         if not self._model.n_continuous:
             return np.zeros(atoms.size)
-        free = atoms == _NO_ATOM
+        free = atoms == NO_ATOM
         if free.all():
             return self._within_range(self._coordinate.forward(batch.numbers))
         x = np.zeros(atoms.size)
@@ -125,13 +117,10 @@ class NumberCodec:
         )
 
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
-        """Return the atom of each row; `_NO_ATOM` for numbers of continuous modes, `_UNSEEN` for what no mode takes."""
-        atoms = np.full(batch.numbers.size, _NO_ATOM if self._model.n_continuous else _UNSEEN, dtype=np.int32)
-        if self._finite_atoms.size:
-            candidates = self._atom_numbers[self._finite_atoms]
-            positions = np.minimum(np.searchsorted(candidates, batch.numbers), candidates.size - 1)
-            found = candidates[positions] == batch.numbers
-            atoms[found] = self._finite_atoms[positions[found]]
+        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for what no mode takes."""
+        atoms = np.full(batch.numbers.size, NO_ATOM if self._model.n_continuous else _UNSEEN, dtype=np.int32)
+        if self._finite_atoms is not None:
+            self._finite_atoms.find(batch.numbers, atoms)
         usable = batch.finite()
         if usable is not None:
             atoms[~usable] = self._special_atoms(batch, ~usable)
@@ -160,15 +149,17 @@ class NumberCodec:
                 remedy="Fit again on rows that include them, remove them, or set unseen = most_frequent",
             )
 
-    def _numbers(self, x: NDArray[np.float64], atoms: NDArray[np.int32]) -> tuple[Numbers, NDArray[np.bool_]]:
-        held = atoms >= 0
-        numbers = self._coordinate.backward(x)
-        nulls = np.zeros(held.size, dtype=np.bool_)
-        if held.any():
-            numbers = numbers.copy()
-            numbers[held] = self._atom_numbers[atoms[held]]
-            nulls[held] = self._atom_is_null[atoms[held]]
-        return numbers, nulls
+    def _decoded(self, x: NDArray[np.float64], atoms: NDArray[np.int32]) -> pa.Array:
+        """Return rows in the column's own type, by their coordinates and atoms."""
+        if not self._atom_numbers.size:
+            return from_numbers(self._coordinate.backward(x), None, self.field.type)
+        if self._model.n_continuous:
+            numbers = self._coordinate.backward(x).copy()
+        else:
+            numbers = np.empty_like(self._atom_numbers, shape=x.shape)
+        nulls = np.empty(atoms.size, dtype=np.bool_)
+        n_nulls = place_atoms(atoms, self._atom_numbers, self._atom_is_null, numbers, nulls)
+        return from_numbers(numbers, nulls if n_nulls else None, self.field.type)
 
 
 def _same(before: NumberBatch, after: NumberBatch) -> NDArray[np.bool_]:
@@ -182,3 +173,15 @@ def _same(before: NumberBatch, after: NumberBatch) -> NDArray[np.bool_]:
     nulls_before = none if before.nulls is None else before.nulls
     nulls_after = none if after.nulls is None else after.nulls
     return np.where(nulls_before | nulls_after, nulls_before & nulls_after, same)
+
+
+def _errors(before: NumberBatch, after: NumberBatch) -> NDArray[np.float64]:
+    """Return how far numbers moved, shape (n,); infinite where there was no number, or none came back."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors: NDArray[np.float64] = np.abs(after.numbers.astype(np.float64, copy=False) - before.numbers)
+    for nulls in (before.nulls, after.nulls):
+        if nulls is not None:
+            errors[nulls] = np.inf
+    if before.numbers.dtype.kind == "f":
+        errors[np.isnan(errors)] = np.inf
+    return errors

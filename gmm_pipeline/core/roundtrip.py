@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
+from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.modes import BOUND
 
 _FLOAT32_PRECISION = 2.0**-22
+_BOUND = float(np.float32(BOUND))
 _FLOAT64_ULPS = 4 * 2.0**-52
 
 
@@ -91,8 +93,8 @@ class Precision:
 def count_labels(same: NDArray[np.bool_], rank: NDArray[np.unsignedinteger], n_modes: int) -> RoundTrip:
     """Return the round trip of rows, all of shape (n,), that come back exactly or not."""
     nothing = RoundTrip.none(n_modes)
-    rows = np.bincount(rank, minlength=n_modes)
-    exact = rows if same.all() else np.bincount(rank[same], minlength=n_modes)
+    rows, exact = np.zeros(n_modes, dtype=np.int64), np.zeros(n_modes, dtype=np.int64)
+    _count_same(same, rank, rows, exact)
     return RoundTrip(rows, exact, nothing.within_precision, nothing.beyond_reach, nothing.largest_error)
 
 
@@ -104,24 +106,54 @@ def count_numbers(
     rank: NDArray[np.unsignedinteger],
     n_modes: int,
 ) -> RoundTrip:
-    """Return the round trip of rows that hold numbers.
+    """Return the round trip of rows that hold numbers; all arrays have shape (n,).
 
     Parameters
     ----------
-    same : bool array of shape (n,)
+    same : bool array
         Which rows came back exactly.
-    errors, tolerance : float64 arrays of shape (n_different,)
-        Of the other rows; infinite where no number came back.
-    value, rank : arrays of shape (n,)
+    errors, tolerance : float64 arrays
+        Looked at for the other rows only; an error is infinite where no number came back.
+    value, rank : arrays
     n_modes : int
     """
-    counted = count_labels(same, rank, n_modes)
-    beyond = np.abs(value) > np.float32(BOUND)
-    beyond_reach = np.bincount(rank[beyond], minlength=n_modes) if beyond.any() else counted.beyond_reach
-    if not errors.size:
-        return RoundTrip(counted.rows, counted.exact, counted.within_precision, beyond_reach, counted.largest_error)
-    ranks = rank[~same]
+    counts = np.zeros((4, n_modes), dtype=np.int64)
     largest = np.zeros(n_modes)
-    np.maximum.at(largest, ranks, errors)
-    within = np.bincount(ranks[errors <= tolerance], minlength=n_modes)
-    return RoundTrip(counted.rows, counted.exact, within, beyond_reach, largest)
+    _count_same(same, rank, counts[0], counts[1])
+    _count_beyond(value, rank, _BOUND, counts[3])
+    if errors.size:
+        _count_within(same, errors, tolerance, rank, counts[2], largest)
+    return RoundTrip(counts[0], counts[1], counts[2], counts[3], largest)
+
+
+@kernel
+def _count_same(
+    same: NDArray[np.bool_], rank: NDArray[np.unsignedinteger], rows: NDArray[np.int64], exact: NDArray[np.int64]
+) -> None:
+    for i in range(rank.size):
+        rows[rank[i]] += 1
+        exact[rank[i]] += same[i]
+
+
+@kernel
+def _count_beyond(
+    value: NDArray[np.floating], rank: NDArray[np.unsignedinteger], bound: float, beyond: NDArray[np.int64]
+) -> None:
+    for i in range(rank.size):
+        if abs(value[i]) > bound:
+            beyond[rank[i]] += 1
+
+
+@kernel
+def _count_within(
+    same: NDArray[np.bool_],
+    errors: NDArray[np.float64],
+    tolerance: NDArray[np.float64],
+    rank: NDArray[np.unsignedinteger],
+    within: NDArray[np.int64],
+    largest: NDArray[np.float64],
+) -> None:
+    for i in range(rank.size):
+        if not same[i]:
+            within[rank[i]] += errors[i] <= tolerance[i]
+            largest[rank[i]] = max(largest[rank[i]], errors[i])

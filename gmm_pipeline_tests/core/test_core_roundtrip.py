@@ -23,9 +23,9 @@ def compare_in(
     before, after = np.array(original), np.array(decoded)
     ranks = np.array(rank or [0] * len(value), dtype=np.uint8)
     same = np.array([one == other or np.isnan([one, other]).all() for one, other in zip(before, after, strict=True)])
-    errors = np.nan_to_num(np.abs(after[~same].astype(np.float64) - before[~same]), nan=np.inf)
+    errors = np.nan_to_num(np.abs(after.astype(np.float64) - before), nan=np.inf)
     precision = Precision(HALF_WIDTHS, np.dtype(dtype), own)
-    tolerance = precision.tolerance(before[~same], ranks[~same], np.ones(errors.size))
+    tolerance = precision.tolerance(before, ranks, np.ones(errors.size))
     return count_numbers(same, errors, tolerance, np.array(value, dtype=dtype), ranks, HALF_WIDTHS.size)
 
 
