@@ -20,6 +20,10 @@ class Encoded:
     value: NDArray[np.floating]
     rank: NDArray[np.unsignedinteger]
 
+    def batch(self, schema: pa.Schema) -> pa.RecordBatch:
+        """Return the rows as a batch of a value and a rank."""
+        return pa.RecordBatch.from_arrays([pa.array(self.value), pa.array(self.rank)], schema=schema)
+
 
 class ColumnCodec(Protocol):
     """Encodes and decodes Arrow arrays of one column; `first_row` is the number of an array's first row."""

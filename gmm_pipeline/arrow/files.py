@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_writer
+from gmm_pipeline.arrow.parquet import write_rows
 from gmm_pipeline.errors import SourceError
 
 TABLES = (".parquet", ".csv")
@@ -28,12 +28,9 @@ def check_target(path: Path, inputs: Iterable[Path], endings: tuple[str, ...] = 
 
 def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write batches to a .parquet or .csv file; return the number of rows."""
-    rows = 0
-    with whole(path) as partial, _writer(partial, path.suffix.lower(), schema) as writer:
-        for batch in batches:
-            writer.write_table(pa.Table.from_batches([batch], schema=schema), ROWS_PER_GROUP)
-            rows += batch.num_rows
-    return rows
+    write = write_rows if path.suffix.lower() == ".parquet" else _write_csv
+    with whole(path) as partial:
+        return write(partial, schema, batches)
 
 
 @contextmanager
@@ -47,5 +44,10 @@ def whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _writer(path: Path, suffix: str, schema: pa.Schema) -> pa.parquet.ParquetWriter | pa_csv.CSVWriter:
-    return open_writer(path, schema) if suffix == ".parquet" else pa_csv.CSVWriter(path, schema)
+def _write_csv(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    rows = 0
+    with pa_csv.CSVWriter(path, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pyarrow.types as pat
 
 from gmm_pipeline.errors import SourceError
 
@@ -19,20 +22,62 @@ ROWS_PER_PART = 1 << 22
 """Rows of a file of a stored column: what a thread works on at a time."""
 
 
-def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a Parquet file for writing."""
-    return pq.ParquetWriter(path, schema, compression="lz4", write_page_checksum=True, store_schema=True)
+_JUDGED_ROWS = 1 << 14
+"""Of the first rows, which tell how a column is best encoded."""
 
 
-def open_reader(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file for reading; pages that carry a checksum are verified by it."""
-    return pq.ParquetFile(path, page_checksum_verification=True)
+def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write batches as one Parquet file, a row group each; return the number of rows."""
+    arriving = iter(batches)
+    first = next(arriving, pa.RecordBatch.from_pylist([], schema=schema))
+    rows = 0
+    with _open_writer(path, first) as writer:
+        for batch in chain([first] if first.num_rows else [], arriving):
+            writer.write_batch(batch, ROWS_PER_GROUP)
+            rows += batch.num_rows
+    return rows
+
+
+def _open_writer(path: Path, first: pa.RecordBatch) -> pq.ParquetWriter:
+    """Open a file whose columns are encoded as their first rows suggest.
+
+    To try a dictionary on numbers that hardly repeat costs several times what writing them does.
+    """
+    packed = [field.name for field in first.schema if _is_packed(field.type)]
+    columns = dict(zip(first.schema.names, first.columns, strict=True))
+    return pq.ParquetWriter(
+        path,
+        first.schema,
+        compression="lz4",
+        use_dictionary=[name for name, array in columns.items() if name not in packed and _repeats(array)],
+        column_encoding=dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
+        write_page_checksum=True,
+        store_schema=True,
+    )
+
+
+def _is_packed(arrow_type: pa.DataType) -> bool:
+    """Whether a type is one of ranks and flags, which take a few bits each."""
+    return bool(pat.is_uint8(arrow_type) or pat.is_uint16(arrow_type) or pat.is_uint32(arrow_type))
+
+
+def _repeats(array: pa.Array) -> bool:
+    """Whether most rows of a column hold what others do, so that a dictionary pays; taken for granted of text."""
+    judged = array.slice(0, _JUDGED_ROWS)
+    numeric = pat.is_integer(array.type) or pat.is_float32(array.type) or pat.is_float64(array.type)
+    if not (numeric or pat.is_temporal(array.type)):
+        return True
+    return bool(2 * pc.count_distinct(judged, mode="all").as_py() <= len(judged))
+
+
+def open_reader(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Open a Parquet file for reading, with its footer if that is known; pages are verified by their checksums."""
+    return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
 
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a small table as one file."""
-    with open_writer(path, table.schema) as writer:
-        writer.write_table(table)
+    write_rows(path, table.schema, table.combine_chunks().to_batches())
 
 
 def read_table(path: Path) -> pa.Table:

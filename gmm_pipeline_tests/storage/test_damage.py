@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gmm_pipeline.arrow.parquet import open_writer, read_table
+from gmm_pipeline.arrow.parquet import read_table, write_rows
 
 FLIPS = 30
 
@@ -21,8 +21,7 @@ def written(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pa.Table]:
         }
     )
     path = tmp_path / "part-00000.parquet"
-    with open_writer(path, table.schema) as writer:
-        writer.write_table(table, row_group_size=1000)
+    write_rows(path, table.schema, table.to_batches(max_chunksize=1000))
     return path, table
 
 
@@ -66,7 +65,6 @@ def test_cut_files_are_noticed(written: tuple[pathlib.Path, pa.Table], share: fl
 def test_the_same_rows_are_written_as_the_same_bytes(written: tuple[pathlib.Path, pa.Table]) -> None:
     path, table = written
     again = path.with_name("again.parquet")
-    with open_writer(again, table.schema) as writer:
-        writer.write_table(table, row_group_size=1000)
+    write_rows(again, table.schema, table.to_batches(max_chunksize=1000))
 
     assert again.read_bytes() == path.read_bytes()

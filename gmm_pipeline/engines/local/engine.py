@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow.extending import extend_sketch
 from gmm_pipeline.arrow.fields import stored_schema
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, rechunked, write_rows
 from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
 from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.core.roundtrip import RoundTrip
@@ -78,9 +78,9 @@ class LocalEngine:
         plain = replace(column, field=schema.field(0))
 
         def copy_part(number: int, rows: range) -> None:
-            with open_writer(part_path(folder, number), schema) as writer:
-                for array in rechunked(plain.arrays(rows), ROWS_PER_GROUP):
-                    writer.write_table(pa.table([array], schema=schema), row_group_size=ROWS_PER_GROUP)
+            arrays = rechunked(plain.arrays(rows), ROWS_PER_GROUP)
+            batches = (pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays)
+            write_rows(part_path(folder, number), schema, batches)
 
         self._for_each_part(column.rows, after, copy_part)
 
@@ -99,16 +99,18 @@ class LocalEngine:
         schema = encoded_schema({column.field.name: codec})
 
         def encode_part(number: int, rows: range) -> RoundTrip:
-            outcome = RoundTrip.none(codec.rows.n_modes)
-            row = rows.start
-            with open_writer(part_path(folder, number), schema) as writer:
+            outcomes = [RoundTrip.none(codec.rows.n_modes)]
+
+            def encoded_batches() -> Iterator[pa.RecordBatch]:
+                row = rows.start
                 for array in rechunked(column.arrays(rows), ROWS_PER_GROUP):
                     encoded = codec.encode(array, row)
-                    outcome = outcome.merge(codec.compare(array, encoded, row))
-                    table = pa.table([pa.array(encoded.value), pa.array(encoded.rank)], schema=schema)
-                    writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+                    outcomes.append(codec.compare(array, encoded, row))
+                    yield encoded.batch(schema)
                     row += len(array)
-            return outcome
+
+            write_rows(part_path(folder, number), schema, encoded_batches())
+            return reduce(RoundTrip.merge, outcomes)
 
         return reduce(RoundTrip.merge, self._for_each_part(column.rows, after, encode_part))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
@@ -60,9 +61,20 @@ class ParquetColumn:
                 yield from self._file_arrays(self.files[number], position - start, stop - start)
                 position = stop
 
+    def _footer(self, path: Path) -> _Footer:
+        if path not in self._footers:
+            self._footers[path] = _Footer.of(path)
+        return self._footers[path]
+
+    @cached_property
+    def _footers(self) -> dict[Path, _Footer]:
+        """What was read of the files so far: their footers are long, and read for each range of rows otherwise."""
+        return {}
+
     def _file_arrays(self, path: Path, start: int, stop: int) -> Iterator[pa.Array]:
-        with open_reader(path) as reader:
-            groups, skip = _row_groups(reader.metadata, start, stop)
+        footer = self._footer(path)
+        groups, skip = footer.row_groups(start, stop)
+        with open_reader(path, footer.metadata) as reader:
             remaining = stop - start
             for batch in reader.iter_batches(
                 self.batch_rows, row_groups=groups, columns=[self.field.name], use_threads=False
@@ -74,10 +86,21 @@ class ParquetColumn:
                     yield array if array.type == self.field.type else array.cast(self.field.type)
 
 
-def _row_groups(metadata: pq.FileMetaData, start: int, stop: int) -> tuple[list[int], int]:
-    """Return the row groups that hold a range of a file's rows, and how many rows to skip in the first of them."""
-    sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-    starts = list(accumulate(sizes, initial=0))
-    first = bisect_right(starts, start) - 1
-    groups = [number for number in range(first, len(sizes)) if starts[number] < stop]
-    return groups, start - starts[first]
+@dataclass(frozen=True)
+class _Footer:
+    """What a file says of itself: its metadata, and the first row of each row group and the row after the last."""
+
+    metadata: pq.FileMetaData
+    starts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> _Footer:
+        with open_reader(path) as reader:
+            metadata = reader.metadata
+        sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+        return cls(metadata, tuple(accumulate(sizes, initial=0)))
+
+    def row_groups(self, start: int, stop: int) -> tuple[range, int]:
+        """Return the row groups that hold a range of rows, and how many rows to skip in the first of them."""
+        first = bisect_right(self.starts, start) - 1
+        return range(first, bisect_left(self.starts, stop)), start - self.starts[first]
