@@ -30,8 +30,10 @@ from gmm_pipeline.core.sketch import NumberSample, Sketch, Tally
 from gmm_pipeline.core.values import ValueCounts
 from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
 
+ROWS_READ_WHOLE = 1 << 24
+"""Up to so many rows, the grid is learned from all of them."""
 SAMPLE_WINDOWS = 64
-WINDOW_ROWS = 1 << 18
+WINDOW_ROWS = 1 << 16
 
 
 class CountingPass(Protocol):
@@ -43,11 +45,11 @@ class CountingPass(Protocol):
 
 
 def sample_windows(rows: int) -> tuple[list[range], list[range]]:
-    """Return evenly spaced ranges of rows to learn the grid from, and the ranges between them.
+    """Return ranges of rows to learn the grid from, and the ranges between them.
 
-    Up to 2**24 rows the windows hold all of them, so the grid does not depend on the rows' order.
+    They are all rows if these are few enough, so that the grid does not depend on their order; evenly spaced otherwise.
     """
-    if rows <= SAMPLE_WINDOWS * WINDOW_ROWS:
+    if rows <= max(ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []
     starts = [number * (rows - WINDOW_ROWS) // (SAMPLE_WINDOWS - 1) for number in range(SAMPLE_WINDOWS)]
     windows = [range(start, start + WINDOW_ROWS) for start in starts]

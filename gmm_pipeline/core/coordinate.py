@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.errors import ColumnDataError, OffGridError
 
 Numbers = NDArray[np.float64] | NDArray[np.int64]
@@ -64,6 +65,23 @@ class RealCoordinate:
         return self
 
 
+@kernel
+def _hold_decimals(x: NDArray[np.float64], steps: float, furthest: float) -> bool:
+    """Whether all numbers are nearest to multiples of 1 / steps that are at most so many steps from 0."""
+    others = 0
+    for i in range(x.size):
+        step = x[i] * steps
+        others += (np.rint(step) / steps != x[i]) | (abs(step) > furthest)
+    return others == 0
+
+
+@kernel
+def _snap(x: NDArray[np.float64], steps: float, nearest: NDArray[np.float64]) -> None:
+    """Write the nearest multiple of 1 / steps of each number; no zero is negative."""
+    for i in range(x.size):
+        nearest[i] = np.rint(x[i] * steps) / steps + 0.0
+
+
 @dataclass(frozen=True)
 class DecimalCoordinate:
     """Floating-point numbers that are the nearest to decimals of `places` places, such as cents.
@@ -80,8 +98,8 @@ class DecimalCoordinate:
 
     def snapped(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the nearest numbers of the grid, shape (n,)."""
-        steps = 10.0**self.places
-        nearest: NDArray[np.float64] = np.rint(x * steps) / steps + 0.0
+        nearest = np.empty(x.size, dtype=np.float64)
+        _snap(x, 10.0**self.places, nearest)
         if self.digits not in _NARROW:
             return nearest
         with np.errstate(over="ignore"):
@@ -96,7 +114,8 @@ class DecimalCoordinate:
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
         """Return float64 numbers of shape (n,), which are their own coordinates; raise OffGridError if off the grid."""
         x: NDArray[np.float64] = numbers.astype(np.float64, copy=False)
-        _refuse_off_grid(x.size - int(np.count_nonzero(self.holds(x))), f"{10.0**-self.places:g}")
+        if self.digits in _NARROW or not _hold_decimals(x, 10.0**self.places, 2.0 ** (self.digits - 3)):
+            _refuse_off_grid(x.size - int(np.count_nonzero(self.holds(x))), f"{10.0**-self.places:g}")
         return x
 
     def backward(self, coordinates: NDArray[np.float64]) -> Numbers:

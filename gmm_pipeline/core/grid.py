@@ -27,6 +27,8 @@ OCTAVES = 500
 """Octaves on each side; squares of values within them are finite."""
 CELLS = 2 * OCTAVES << CELL_BITS
 """Cells of a grid: negative side first, then positive."""
+SUMS = 4
+"""Numbers that are kept of a cell side by side, the last unused, so that they lie in one line of the cache."""
 
 _ONE = 1023 << CELL_BITS
 _CELL_SHIFT = 52 - CELL_BITS
@@ -90,11 +92,12 @@ def count_cells(
     weights: NDArray[np.int64],
     center: float,
     inverse_scale: float,
-    counts: NDArray[np.int64],
-    offset_sums: NDArray[np.int64],
-    square_sums: NDArray[np.int64],
+    sums: NDArray[np.int64],
 ) -> None:
-    """Add finite values to their cells' counts and sums, each `weights[i]` times; a single weight holds for all."""
+    """Add finite values to their cells, each `weights[i]` times; a single weight holds for all.
+
+    `sums`, (CELLS, SUMS), has for each cell its rows and the sums of their offsets and of these squared.
+    """
     last_weight = weights.size - 1
     buffer = np.empty(1, dtype=np.float64)
     bits = buffer.view(np.int64)
@@ -104,7 +107,7 @@ def count_cells(
         pattern = bits[0]
         cell = _cell(y, pattern)
         weight = weights[min(i, last_weight)]
-        counts[cell] += weight
         offset = _offset(pattern)
-        offset_sums[cell] += weight * offset
-        square_sums[cell] += weight * offset * offset
+        sums[cell, 0] += weight
+        sums[cell, 1] += weight * offset
+        sums[cell, 2] += weight * offset * offset

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Coordinate, Numbers
-from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid, count_cells
+from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, SUMS, Grid, count_cells
 from gmm_pipeline.core.heavy import SMALLEST_SHARE, set_apart
 from gmm_pipeline.core.values import ONE_EACH, ValueCounts
 
@@ -156,9 +156,7 @@ class GridCounter:
         self._coordinate = coordinate
         self._apart = apart
         self._apart_counts = np.zeros(apart.size, dtype=np.int64)
-        self._counts = np.zeros(CELLS, dtype=np.int64)
-        self._offset_sums = np.zeros(CELLS, dtype=np.int64)
-        self._square_sums = np.zeros(CELLS, dtype=np.int64)
+        self._sums = np.zeros((CELLS, SUMS), dtype=np.int64)
         self._minimum, self._maximum = np.inf, -np.inf
 
     def add(self, numbers: Numbers) -> None:
@@ -190,20 +188,20 @@ class GridCounter:
         if not numbers.size:
             return
         values = self._coordinate.forward(numbers)
-        sums = (self._counts, self._offset_sums, self._square_sums)
-        count_cells(values, weights, self._grid.center, 2.0**-self._grid.exponent, *sums)
+        count_cells(values, weights, self._grid.center, 2.0**-self._grid.exponent, self._sums)
         self._minimum = min(self._minimum, float(values.min()) + 0.0)
         self._maximum = max(self._maximum, float(values.max()) + 0.0)
 
     def counts(self) -> GridCounts:
         """Return what was counted so far."""
-        cells = np.flatnonzero(self._counts)
+        cells = np.flatnonzero(self._sums[:, 0])
+        counts, offset_sums, square_sums, _ = self._sums[cells].T.copy()
         return GridCounts(
             self._grid,
             cells,
-            self._counts[cells],
-            self._offset_sums[cells],
-            self._square_sums[cells],
+            counts,
+            offset_sums,
+            square_sums,
             self._minimum,
             self._maximum,
             ValueCounts(self._apart, self._apart_counts),

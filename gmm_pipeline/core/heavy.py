@@ -1,8 +1,8 @@
 """Which values hold many rows, found in one pass with bounded memory.
 
 When the table of counts is full, a count that half of its values do not exceed is taken from all of them, and what has
-none left is dropped. Each time, at least `LIMIT` / 2 rows go for every row that a value loses, so a value that holds
-more than 2 / `LIMIT` of the rows stays (Misra & Gries, 1982; in batches, Anderson et al., 2017, "A high-performance
+none left is dropped. Each time, at least `HELD` / 2 rows go for every row that a value loses, so a value that holds
+more than 2 / `HELD` of the rows stays (Misra & Gries, 1982; in batches, Anderson et al., 2017, "A high-performance
 algorithm for identifying frequent items in data streams"). The counts are lower bounds and depend on the order of the
 rows; which values hold a larger share than that are among those kept does not.
 """
@@ -16,31 +16,46 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.values import LIMIT, ONE_EACH, TABLE_SLOTS, ValueCounts, count_up, hash_of
+from gmm_pipeline.core.values import ONE_EACH, ValueCounts, count_up, hash_of
 
 SMALLEST_SHARE = 1 / 256
 """Values of at least this share of the rows are found."""
+HELD = 1 << 11
+"""Most values that are held: so few that the table of their counts stays in a core's cache."""
+_SLOTS = 4 * HELD
 
 
 @kernel
-def _count_until_full(
+def _count(
     bits: NDArray[np.uint64],
     weights: NDArray[np.int64],
-    first: int,
     keys: NDArray[np.uint64],
     counts: NDArray[np.int64],
     size: int,
-) -> tuple[int, int]:
-    """Count values from `first` on, each `weights[i]` times (a single weight holds for all), while there is room.
-
-    Return the next value to count and the number of values that are held.
-    """
+) -> int:
+    """Count values, each `weights[i]` times (a single weight holds for all); return how many are held."""
     last_weight = weights.size - 1
-    i = first
-    while i < bits.size and size <= LIMIT:
+    for i in range(bits.size):
         size += count_up(keys, counts, bits[i], hash_of(bits[i]), weights[min(i, last_weight)])
-        i += 1
-    return i, size
+        if size > HELD:
+            size = _reduce(keys, counts)
+    return size
+
+
+@kernel
+def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
+    """Take the median count from all values, and drop those that have none left; return how many are held."""
+    held = np.flatnonzero(counts)
+    held_keys, held_counts = keys[held], counts[held]
+    median = held_counts.min()
+    if 2 * np.count_nonzero(held_counts == median) <= held.size:
+        median = np.partition(held_counts, held.size // 2)[held.size // 2]
+    counts[:] = 0
+    size = 0
+    for i in range(held.size):
+        if held_counts[i] > median:
+            size += count_up(keys, counts, held_keys[i], hash_of(held_keys[i]), held_counts[i] - median)
+    return size
 
 
 @kernel
@@ -68,8 +83,8 @@ class HeavyCounter:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
-        self._keys = np.zeros(TABLE_SLOTS, dtype=np.uint64)
-        self._counts = np.zeros(TABLE_SLOTS, dtype=np.int64)
+        self._keys = np.zeros(_SLOTS, dtype=np.uint64)
+        self._counts = np.zeros(_SLOTS, dtype=np.int64)
         self._size = 0
         self._rows = 0
 
@@ -85,23 +100,10 @@ class HeavyCounter:
 
     def _add(self, values: Numbers, weights: NDArray[np.int64]) -> None:
         bits = (values + self._dtype.type(0)).view(np.uint64)
-        done = 0
-        while done < bits.size:
-            done, self._size = _count_until_full(bits, weights, done, self._keys, self._counts, self._size)
-            if self._size > LIMIT:
-                self._reduce()
-
-    def _reduce(self) -> None:
-        """Take the median count from all values, and drop those that have none left."""
-        held = np.flatnonzero(self._counts)
-        keys = self._keys[held]
-        counts = self._counts[held] - np.partition(self._counts[held], held.size // 2)[held.size // 2]
-        left = counts > 0
-        self._counts[:] = 0
-        _, self._size = _count_until_full(keys[left], counts[left], 0, self._keys, self._counts, 0)
+        self._size = _count(bits, weights, self._keys, self._counts, self._size)
 
     def candidates(self) -> Numbers:
         """Return the values that may hold `SMALLEST_SHARE` of the rows, sorted; among them all that do."""
-        enough = self._counts > max(self._rows * (SMALLEST_SHARE - 2 / LIMIT), 0)
+        enough = self._counts > max(self._rows * (SMALLEST_SHARE - 2 / HELD), 0)
         candidates: Numbers = np.sort(self._keys[enough].view(self._dtype))
         return candidates

@@ -21,7 +21,6 @@ LIMIT = 1 << 14
 TABLE_SLOTS = 1 << 16
 """Slots of the hash table of counts."""
 
-_SLOT_MASK = np.uint64(TABLE_SLOTS - 1)
 _ONE = np.uint64(1)
 _SHIFT = np.uint64(33)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
@@ -88,10 +87,11 @@ def _in_sample(hashed: np.uint64, level: int) -> bool:
 
 @kernel
 def count_up(keys: NDArray[np.uint64], counts: NDArray[np.int64], bits: np.uint64, hashed: np.uint64, by: int) -> int:
-    """Add to the count of a value; return 1 if the value is new to the table, else 0."""
-    slot = hashed & _SLOT_MASK
+    """Add to the count of a value; return 1 if it is new to the table, of a power of 2 of slots, else 0."""
+    mask = np.uint64(keys.size - 1)
+    slot = hashed & mask
     while counts[slot] != 0 and keys[slot] != bits:
-        slot = (slot + _ONE) & _SLOT_MASK
+        slot = (slot + _ONE) & mask
     new = 1 if counts[slot] == 0 else 0
     keys[slot] = bits
     counts[slot] += by

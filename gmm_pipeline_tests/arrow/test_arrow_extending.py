@@ -290,6 +290,7 @@ def test_numbers_too_far_apart_are_refused_as_they_are_in_all_rows() -> None:
 
 
 def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 1000)
     for column in ("numbers", "logarithms", "half zeros"):
         make, request = MANY_VALUES[column]
@@ -301,6 +302,7 @@ def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(monkeypatch: 
 
 
 def test_a_long_column_with_few_values_is_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 1000)
     array = pa.array(np.random.default_rng(0).poisson(50, 200_000))
     for first in (0, 500, 70_000, 199_900):

@@ -118,12 +118,13 @@ def test_the_windows_and_what_lies_between_them_hold_every_row_once(rows: int) -
     assert parts[0].start == 0
     assert parts[-1].stop == rows
     assert all(left.stop == right.start for left, right in pairwise(parts))
-    assert sum(len(window) for window in windows) <= sketching.SAMPLE_WINDOWS * sketching.WINDOW_ROWS
+    assert sum(len(window) for window in windows) <= sketching.ROWS_READ_WHOLE
 
 
 @pytest.fixture
 def _narrow_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a short column have rows between its windows, as otherwise only one of more than 2**24 rows has."""
+    monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 10)
 
 
