@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 ROWS_PER_GROUP = 1 << 18
 """Rows of a row group: what a thread holds of a column at a time."""
-ROWS_PER_PART = 1 << 22
+ROWS_PER_PART = 1 << 21
 """Rows of a file of a stored column: what a thread works on at a time."""
 
 
-_JUDGED_ROWS = 1 << 14
-"""Of the first rows, which tell how a column is best encoded."""
+_REPETITIONS = 16
+"""How often a number has to occur in a row group, on average, for a dictionary to pay."""
 
 
 def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
@@ -41,7 +41,7 @@ def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
 def _open_writer(path: Path, first: pa.RecordBatch) -> pq.ParquetWriter:
     """Open a file whose columns are encoded as their first rows suggest.
 
-    To try a dictionary on numbers that hardly repeat costs several times what writing them does.
+    Trying a dictionary on numbers that hardly repeat costs several times what writing them does.
     """
     packed = [field.name for field in first.schema if _is_packed(field.type)]
     columns = dict(zip(first.schema.names, first.columns, strict=True))
@@ -62,12 +62,11 @@ def _is_packed(arrow_type: pa.DataType) -> bool:
 
 
 def _repeats(array: pa.Array) -> bool:
-    """Whether most rows of a column hold what others do, so that a dictionary pays; taken for granted of text."""
-    judged = array.slice(0, _JUDGED_ROWS)
+    """Whether a dictionary of a column's values pays; taken for granted of text."""
     numeric = pat.is_integer(array.type) or pat.is_float32(array.type) or pat.is_float64(array.type)
     if not (numeric or pat.is_temporal(array.type)):
         return True
-    return bool(2 * pc.count_distinct(judged, mode="all").as_py() <= len(judged))
+    return bool(_REPETITIONS * pc.count_distinct(array, mode="all").as_py() <= len(array))
 
 
 def open_reader(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:

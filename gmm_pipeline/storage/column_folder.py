@@ -13,6 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,9 +182,9 @@ class ColumnFolder:
         started = time.perf_counter()
         summary = product.write(draft)
         written = sorted(path for path in draft.rglob("*") if path.is_file())
-        for file in written:
-            _flush(file)
-        files = {file.relative_to(draft).as_posix(): FileFacts.of(file) for file in written}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            facts = list(pool.map(_flushed, written))
+        files = {file.relative_to(draft).as_posix(): of_file for file, of_file in zip(written, facts, strict=True)}
         return Manifest(
             column=product.column,
             stage=product.stage,
@@ -221,6 +222,12 @@ def _write_atomically(path: Path, text: str) -> None:
     partial.write_text(text)
     _flush(partial)
     partial.replace(path)
+
+
+def _flushed(path: Path) -> FileFacts:
+    """Bring a file's content to the disk and return its facts."""
+    _flush(path)
+    return FileFacts.of(path)
 
 
 def _flush(path: Path) -> None:
