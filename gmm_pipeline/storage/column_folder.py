@@ -185,7 +185,7 @@ class ColumnFolder:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             facts = list(pool.map(_flushed, written))
         files = {file.relative_to(draft).as_posix(): of_file for file, of_file in zip(written, facts, strict=True)}
-        return Manifest(
+        manifest = Manifest(
             column=product.column,
             stage=product.stage,
             rows=product.rows,
@@ -194,10 +194,15 @@ class ColumnFolder:
             origin=product.origin,
             continues=product.continues,
             versions=versions(),
-            created=product.keeps.manifest.created if product.keeps and not written else datetime.now(UTC),
+            created=datetime.now(UTC),
             seconds=time.perf_counter() - started,
             summary=summary,
         )
+        present = self.result(product.stage)
+        if present is None or present.manifest.content != manifest.content:
+            return manifest
+        # Made once more, it is as old as it was: earlier fits are named by when their parts were made.
+        return manifest.model_copy(update={"created": present.manifest.created})
 
     def _put_in_place(self, manifest: Manifest, draft: Path, kept: Result | None) -> None:
         stage = manifest.stage

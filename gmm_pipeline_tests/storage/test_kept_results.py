@@ -255,6 +255,14 @@ def test_every_fit_is_named_by_a_moment_at_which_it_was_whole(sales: FitFolder) 
     assert fitted_at(sales, dt.datetime(2000, 1, 1, tzinfo=dt.UTC)) == [None, None, None]
 
 
+def test_a_model_that_a_refit_gives_once_more_still_belongs_to_the_earlier_fits(sales: FitFolder) -> None:
+    moments = sales.moments(["often", "seldom", "once"])
+    fit(sales.column("once"), "once 1")
+
+    assert sales.moments(["often", "seldom", "once"]) == moments
+    assert [fitted_at(sales, moment)[2] for moment in moments] == ["once 1", "once 1"]
+
+
 def test_a_fit_whose_models_were_never_replaced_has_no_moments(tmp_path: pathlib.Path) -> None:
     found = FitFolder(tmp_path / "sales")
     fit(found.column("a"), "a")
