@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from gmm_pipeline.arrow.ahead import ahead
 from gmm_pipeline.arrow.parquet import write_rows
 from gmm_pipeline.errors import SourceError
 
@@ -27,10 +28,10 @@ def check_target(path: Path, inputs: Iterable[Path], endings: tuple[str, ...] = 
 
 
 def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write batches to a .parquet or .csv file; return the number of rows."""
+    """Write batches to a .parquet or .csv file, each while the next one is made; return the number of rows."""
     write = write_rows if path.suffix.lower() == ".parquet" else _write_csv
     with whole(path) as partial:
-        return write(partial, schema, batches)
+        return write(partial, schema, ahead(batches))
 
 
 @contextmanager

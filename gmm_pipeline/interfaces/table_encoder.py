@@ -30,7 +30,7 @@ from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
 from gmm_pipeline.orchestration.settings import TableSettings
 from gmm_pipeline.storage.model_files import StoredModel
 from gmm_pipeline.storage.ranking_files import ranking_table
-from gmm_pipeline.storage.store import ColumnFit, FitFolder
+from gmm_pipeline.storage.store import ColumnFit, FitFolder, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,16 +180,17 @@ class TableEncoder:
         cls,
         path: str | Path,
         *,
-        at: datetime | None = None,
+        at: datetime | str | None = None,
         threads: int | None = None,
         csv_nulls: Sequence[str] | None = None,
     ) -> Self:
         """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
 
-        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given. With `at`, models that
-        others have taken the place of since are loaded as they were at that time.
+        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given. With `at`, a time as
+        `gmm-pipeline fits` tells it, models that others have taken the place of since are loaded as they were then.
         """
-        folder = FitFolder(Path(path), at)
+        moment = moment_of(at) if isinstance(at, str) else at
+        folder = FitFolder(Path(path), moment)
         if not folder.spec_path.exists():
             raise StoreError(f"{path} is no fit", remedy="Give the folder of a fit: <store>/<fit>")
         spec = load_spec(folder)
@@ -203,9 +204,9 @@ class TableEncoder:
             fitted = folder.fitted(name)
             if fitted is not None:
                 encoder._fitted[name] = fitted
-        if at is not None and not encoder._fitted:
+        if moment is not None and not encoder._fitted:
             raise StoreError(
-                f"{path} has no model of {at.isoformat()}",
+                f"{path} has no model of {moment.isoformat()}",
                 remedy="See the times of earlier fits by `gmm-pipeline fits`",
             )
         encoder._source = spec.source

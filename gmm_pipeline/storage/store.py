@@ -147,7 +147,7 @@ class Store:
         A name may end in @ and a time, such as sales@2026-11-24T03:00:00: the models are then those of that time.
         """
         name, _, moment = name.partition("@")
-        fit = FitFolder(self.fit(name).path, _time(moment) if moment else None)
+        fit = FitFolder(self.fit(name).path, moment_of(moment) if moment else None)
         if not fit.spec_path.exists():
             known = self.fits()
             hint = did_you_mean(name, known) if known else "It holds none yet: make one with `gmm-pipeline run SOURCE`."
@@ -155,7 +155,8 @@ class Store:
         return fit
 
 
-def _time(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Return the time that a text tells, such as 2026-11-24T03:00:00; raise StoreError if it tells none."""
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:

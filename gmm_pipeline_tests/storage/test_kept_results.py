@@ -305,4 +305,5 @@ def test_an_encoder_of_a_time_before_all_fits_is_refused(tmp_path: pathlib.Path)
 
     with pytest.raises(StoreError, match=r"sales has no model of 2000-01-01T00:00:00\. See .*gmm-pipeline fits"):
         TableEncoder.load(tmp_path / "sales", at=dt.datetime(2000, 1, 1))  # noqa: DTZ001 - UTC by default
-    assert TableEncoder.load(tmp_path / "sales", at=dt.datetime.now(dt.UTC)).columns == ("x",)
+    for at in (now := dt.datetime.now(dt.UTC), now.isoformat()):
+        assert TableEncoder.load(tmp_path / "sales", at=at).columns == ("x",)
