@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.generic] | pl.Series]
 
-_ROWS_PER_FILE = 1 << 22
+_CELLS_PER_FILE = 1 << 24
+_LEAST_ROWS_PER_FILE = 1 << 18
 _SHARE_OF_ZEROS = 0.6
 _CATEGORIES = pl.Series([f"category {number}" for number in range(1000)])
 
@@ -34,13 +35,13 @@ COLUMNS: Mapping[str, Draw] = {
     "mixed": _mixed,
     "1,000 categories": _categories,
 }
-"""A continuous column (Student t(2)), amounts of money, an integer column with few values, one of 60 % zeros, strings."""
+"""A continuous column (Student t(2)), amounts of money, integers of few values, a column of 60 % zeros, strings."""
 
 
 def write_table(folder: Path, columns: Mapping[str, Draw], rows: int, seed: int = 0) -> None:
     """Write columns, by their names, to files of a new folder; the memory that takes does not depend on the rows."""
     folder.mkdir(parents=True)
-    per_file = max(_ROWS_PER_FILE // len(columns), 1 << 16)
+    per_file = max(_CELLS_PER_FILE // len(columns), _LEAST_ROWS_PER_FILE)
 
     def write(number: int) -> None:
         size = min(per_file, rows - number * per_file)

@@ -56,6 +56,15 @@ def in_turns(ways: Mapping[str, Way], repetitions: int, folder: Path | None, unc
     return seconds
 
 
+def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
+    """Return what a call returns so often; or less often, but once, if that takes more than so many minutes."""
+    ending = time.perf_counter() + 60 * minutes
+    outcomes = [call()]
+    while len(outcomes) < repetitions and time.perf_counter() < ending:
+        outcomes.append(call())
+    return outcomes
+
+
 def median_ratio(of: Sequence[float], to: Sequence[float]) -> float:
     """Return the median over the rounds of one way's time divided by another's in the same round."""
     return statistics.median(one / other for one, other in zip(of, to, strict=True))
