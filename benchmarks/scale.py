@@ -237,7 +237,10 @@ def report(figures: Figures) -> str:
     growth = exponents(sizes)
     if growth:
         each = ", ".join(f"{name} {growth[name]:.2f}" for name in stages)
-        lines += ["", f"Time grows by rows to the power of {growth['all']:.2f} from {rows_in_words(FROM_ROWS)} ({each})."]
+        lines += [
+            "",
+            f"Time grows by rows to the power of {growth['all']:.2f} from {rows_in_words(FROM_ROWS)} ({each}).",
+        ]
     table = [
         [f"{width['columns']}", f"{width['dagster']:.1f}", f"{width['bare']:.1f}", f"{width['ratio']:.2f} ×"]
         for width in widths
