@@ -92,6 +92,12 @@ def instances_in_stores() -> Iterator[None]:
             os.environ[HOME_VARIABLE] = before
 
 
+def memory_of_a_run() -> int:
+    """Return the bytes that a run may hold by default: a share of half of the memory, one for each run at once."""
+    total = memory()
+    return total // 2 // runs_at_once(os.cpu_count() or 1, total)
+
+
 def runs_at_once(cores: int, memory: int) -> int:
     """Return how many runs a machine of so many cores and bytes of memory takes well."""
     return max(1, min(cores // 2 + 1, memory // (2 * GIGABYTE)))

@@ -55,7 +55,9 @@ class SampleRun:
     write_speed: float
 
 
-def run_sample(spec: FitSpec, table: LocalTable, most_columns: int, folder: Path, *, threads: int = 0) -> SampleRun:
+def run_sample(
+    spec: FitSpec, table: LocalTable, most_columns: int, folder: Path, *, threads: int = 0, memory: int = 0
+) -> SampleRun:
     """Run some columns of a table, on as many rows as keep all threads at work, in a store of its own in a folder.
 
     Each column is run twice: first on few rows, so that kernels are compiled and no time is taken of that.
@@ -71,6 +73,8 @@ def run_sample(spec: FitSpec, table: LocalTable, most_columns: int, folder: Path
         An empty folder on the disk that the results would be on.
     threads : int
         Of the local engine; 0 means one per core.
+    memory : int
+        Bytes that a run may hold; 0 means what suits the machine.
     """
     columns = spread_columns(table, spec.columns, most_columns)
     sample = spec.model_copy(update={"source": str(folder / "sample.parquet"), "columns": columns})
@@ -79,7 +83,7 @@ def run_sample(spec: FitSpec, table: LocalTable, most_columns: int, folder: Path
         started = time.perf_counter()
         from gmm_pipeline.orchestration.execution import DagsterRunner
 
-        runner = DagsterRunner(sample, folder / "store", threads)
+        runner = DagsterRunner(sample, folder / "store", threads, memory)
         start = time.perf_counter() - started
         write_sample(table, columns, [range(min(table.rows, _WARM_UP_ROWS))], Path(sample.source))
         failures = {name: error for name, (error, _) in _run(runner, columns).items() if error}

@@ -124,3 +124,21 @@ def test_a_sample_is_spread_over_the_files(tmp_path: pathlib.Path, group: int, r
     assert [row for group in ranges for row in group] == sorted({row for group in ranges for row in group})
     assert min(rows, 10_000) <= sum(map(len, ranges)) <= max(rows, len(groups[0])) + len(groups[0])
     assert rows < 2 * len(groups[0]) or ranges[-1].start >= 5000
+
+
+def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> None:
+    table_of(2).write_parquet(workplace.path / "t.parquet")
+
+    engine = workplace.call("plan", "t.parquet", "--memory", "2GB", "--json").json()["engine"]
+    told = workplace.call("plan", "t.parquet", "--memory", "2GB").out
+    wrong = workplace.call("plan", "t.parquet", "--memory", "much")
+
+    assert engine["name"] == "local"
+    assert (engine["threads"], engine["rows_per_batch"], engine["rows_per_part"]) == (1, 1 << 18, 1 << 22)
+    assert engine["memory_limit"] == 2_000_000_000
+    assert 1 << 28 < engine["peak_memory"] < 1 << 30
+    assert 2 * 3000 * (8 + 5) <= engine["disk"] < 3 * 3000 * (8 + 5) + 10_000
+    assert "Local engine: 1 thread, each holding 262,144 rows" in told
+    assert "of 2.0 GB that a run may hold" in told
+    assert wrong.status == 2
+    assert "'much' is no size such as 2GB" in wrong.err

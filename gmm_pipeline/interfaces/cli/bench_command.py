@@ -12,8 +12,8 @@ import click
 
 from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr, stdout
-from gmm_pipeline.interfaces.cli.options import source_options, threads_option
+from gmm_pipeline.interfaces.cli.display import amount, duration, print_json, print_table, stderr, stdout
+from gmm_pipeline.interfaces.cli.options import memory_option, source_options, threads_option
 from gmm_pipeline.interfaces.cli.specs import given_spec
 from gmm_pipeline.orchestration.fit_spec import default_fit_name
 from gmm_pipeline.orchestration.source_ledger import present_ledger
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from gmm_pipeline.orchestration.sample_run import SampleRun
 
 _COLUMNS = 4
-_MINUTE, _HOUR = 60, 3600
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-_STEP = 1000
 
 
 @click.command()
 @source_options
 @threads_option
+@memory_option
 @click.option(
     "--sample-columns",
     type=click.IntRange(min=1),
@@ -49,6 +47,7 @@ def bench(
     csv_nulls: tuple[str, ...],
     store: Path,
     threads: int,
+    memory: int,
     sample_columns: int,
     *,
     as_json: bool,
@@ -78,7 +77,7 @@ def bench(
         spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
         from gmm_pipeline.orchestration.sample_run import run_sample
 
-        run = run_sample(spec, table, sample_columns, folder, threads=threads)
+        run = run_sample(spec, table, sample_columns, folder, threads=threads, memory=memory)
         free = shutil.disk_usage(folder).free
     for column, message in run.failures.items():
         stderr().print(f"failed: {message if repr(column) in message else f'{column!r}: {message}'}", markup=False)
@@ -154,20 +153,3 @@ def _print(source: str, found: dict[str, Any]) -> None:
     if len(found["column_seconds"]) > 1:
         slowest = sorted(found["column_seconds"].items(), key=lambda item: -item[1])
         console.print("Columns: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in slowest), markup=False)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them."""
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
-    return f"{seconds // _HOUR:.0f} h {seconds % _HOUR / _MINUTE:.0f} min"
-
-
-def amount(size: float) -> str:
-    """Return bytes as people say them."""
-    unit = 0
-    while size >= _STEP and unit + 1 < len(_UNITS):
-        size, unit = size / _STEP, unit + 1
-    return f"{size:.{0 if unit <= 1 else 1}f} {_UNITS[unit]}"
