@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from bare import make_column
+from jobs import make_column
 
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.orchestration.execution import DagsterRunner

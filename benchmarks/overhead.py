@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from bare import make_column
+from jobs import make_column
 
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.orchestration.fit_spec import FitSpec

@@ -9,7 +9,13 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
-from gmm_pipeline.orchestration.configuration import Configuration, configuration_of, read_configuration, store_of
+from gmm_pipeline.orchestration.configuration import (
+    Configuration,
+    bytes_of,
+    configuration_of,
+    read_configuration,
+    store_of,
+)
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
 
@@ -35,7 +41,8 @@ def dataset_definitions(config: str | Path | Configuration | Mapping[str, Any], 
     """
     configuration = _configuration(config)
     store = store_of(configuration)
-    return build_definitions(configured_datasets(configuration, store), store, threads=threads)
+    memory = bytes_of(configuration.memory)
+    return build_definitions(configured_datasets(configuration, store), store, threads=threads, memory=memory)
 
 
 class Datasets(dg.Component, dg.Resolvable):

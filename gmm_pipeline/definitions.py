@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, read_configuration, store_of
+from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, bytes_of, read_configuration, store_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets, demo_dataset, stored_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
 
@@ -21,7 +21,8 @@ def _definitions() -> dg.Definitions:
     store = store_of(configuration)
     named = [demo_dataset(store)] if configuration is None else configured_datasets(configuration, store)
     datasets = {dataset.name: dataset for dataset in [*stored_datasets(store), *named]}
-    fits = build_definitions(list(datasets.values()), store)
+    memory = bytes_of(configuration.memory) if configuration else 0
+    fits = build_definitions(list(datasets.values()), store, memory=memory)
     # Assets that are materialised by themselves run in one process as well: each new one takes seconds to start.
     return dg.Definitions.merge(fits, dg.Definitions(executor=dg.in_process_executor))
 

@@ -39,9 +39,10 @@ class StoreResource(dg.ConfigurableResource[None]):
 
 
 class LocalEngineResource(dg.ConfigurableResource[None]):
-    """The engine of this machine; `threads` of 0 means one per core."""
+    """The engine of this machine; `threads` of 0 means one per core, `memory` of 0 what suits the machine."""
 
     threads: int = 0
+    memory: int = 0
 
     def engine(self) -> LocalEngine:
         """Return the engine."""

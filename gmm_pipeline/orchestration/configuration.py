@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from gmm_pipeline.orchestration.config_text.documents import Document, read_document
 from gmm_pipeline.orchestration.config_text.mistakes import checked
@@ -108,14 +117,33 @@ class Configuration(BaseModel):
         description="folder of all results, relative to the folder of this file; "
         "the environment variable GMM_PIPELINE_STORE takes precedence",
     )
+    memory: str | None = Field(
+        None,
+        description="what a run may hold, such as 2GB or 500MB; by default a share of half of the machine's memory: "
+        "one of as many as there are runs at once",
+    )
     datasets: dict[DatasetName, DatasetSettings] = Field(
         {}, description="the datasets by name, which is that of their fit: letters, digits and underscores"
     )
 
+    @field_validator("memory")
+    @classmethod
+    def _is_size(cls, memory: str | None) -> str | None:
+        bytes_of(memory)
+        return memory
+
     def placed(self, folder: Path) -> Configuration:
         """Return the same with absolute paths; relative ones start in a folder."""
         datasets = {name: dataset.placed(folder) for name, dataset in self.datasets.items()}
-        return Configuration(store=_placed(self.store, folder), datasets=datasets)
+        return Configuration(store=_placed(self.store, folder), memory=self.memory, datasets=datasets)
+
+
+def bytes_of(memory: str | None) -> int:
+    """Return the bytes that a text such as 2GB stands for, 0 for none; raise ValueError if it is no size."""
+    try:
+        return 0 if memory is None else int(TypeAdapter(ByteSize).validate_python(memory))
+    except ValidationError:
+        raise ValueError(f"{memory!r} is no size such as 2GB or 500MB") from None
 
 
 def read_configuration(path: Path) -> Configuration:

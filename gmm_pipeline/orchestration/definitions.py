@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.orchestration.datasets import Dataset
 
 
-def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int = 0) -> dg.Definitions:
+def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int = 0, memory: int = 0) -> dg.Definitions:
     """Return the definitions of datasets.
 
     Parameters
@@ -27,6 +27,8 @@ def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int 
     store : Path
     threads : int
         Of the local engine; 0 means one per core.
+    memory : int
+        Bytes that a run may hold; 0 means what suits the machine.
     """
     assets = {dataset.name: build_assets(dataset) for dataset in datasets}
     jobs = {name: _job(name, of_dataset) for name, of_dataset in assets.items()}
@@ -35,7 +37,7 @@ def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int 
         jobs=list(jobs.values()),
         sensors=[watching_sensor(each, Store(store).fit(each.name), jobs[each.name]) for each in datasets],
         schedules=[refit_schedule(each, jobs[each.name]) for each in datasets if each.schedule],
-        resources=resources_of(store, threads),
+        resources=resources_of(store, threads, memory),
     )
 
 

@@ -41,16 +41,18 @@ class DagsterRunner:
     store : Path
     threads : int
         Of the local engine; 0 means one per core.
+    memory : int
+        Bytes that a run may hold; 0 means what suits the machine.
     """
 
-    def __init__(self, spec: FitSpec, store: Path, threads: int = 0) -> None:
+    def __init__(self, spec: FitSpec, store: Path, threads: int = 0, memory: int = 0) -> None:
         self._spec = spec
         self._instance = open_instance(store)
         self._instance.add_dynamic_partitions(
             str(partitions_of(spec.name).name), [encode_name(column) for column in spec.columns]
         )
         dataset = Dataset(spec.name, lambda: spec, lambda: spec)
-        definitions = build_definitions([dataset], store, threads=threads)
+        definitions = build_definitions([dataset], store, threads=threads, memory=memory)
         self._job = definitions.resolve_job_def(job_name(spec.name))
 
     def run(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gmm_pipeline.engines.local.machine import GIGABYTE, memory
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import dagster as dg
 
 HOME_VARIABLE = "DAGSTER_HOME"
 
-_GIGABYTE = 1 << 30
-_UNKNOWN_MEMORY = 8 * _GIGABYTE
-_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _CONFIG = """\
 # Written by gmm-pipeline, once; change what does not suit your machine.
 telemetry:
@@ -66,7 +68,7 @@ def prepare_home(store: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, _memory())))
+        config.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, memory())))
     return home
 
 
@@ -78,15 +80,24 @@ def open_instance(store: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
+@contextmanager
+def instances_in_stores() -> Iterator[None]:
+    """Let instances be those of stores while this lasts, whatever `DAGSTER_HOME` is set to."""
+    before = os.environ.pop(HOME_VARIABLE, None)
+    try:
+        yield
+    finally:
+        os.environ.pop(HOME_VARIABLE, None)
+        if before is not None:
+            os.environ[HOME_VARIABLE] = before
+
+
+def memory_of_a_run() -> int:
+    """Return the bytes that a run may hold by default: a share of half of the memory, one for each run at once."""
+    total = memory()
+    return total // 2 // runs_at_once(os.cpu_count() or 1, total)
+
+
 def runs_at_once(cores: int, memory: int) -> int:
     """Return how many runs a machine of so many cores and bytes of memory takes well."""
-    return max(1, min(cores // 2 + 1, memory // (2 * _GIGABYTE)))
-
-
-def _memory() -> int:
-    """Return the bytes of memory of this machine, or of the container that this is."""
-    if os.name != "posix":
-        return _UNKNOWN_MEMORY
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = _MEMORY_LIMIT.read_text().strip() if _MEMORY_LIMIT.exists() else "max"
-    return min(physical, int(limit)) if limit.isdigit() else physical
+    return max(1, min(cores // 2 + 1, memory // (2 * GIGABYTE)))

@@ -12,7 +12,7 @@ from gmm_pipeline.storage.io_managers import ResultIOManager
 
 
 @cache
-def resources_of(store: Path, threads: int) -> Mapping[str, Any]:
+def resources_of(store: Path, threads: int, memory: int) -> Mapping[str, Any]:
     """Return the resources of a store.
 
     They are the same objects each time: definitions that are made for several files can then be merged, which Dagster
@@ -21,5 +21,5 @@ def resources_of(store: Path, threads: int) -> Mapping[str, Any]:
     return {
         IO_MANAGER: ResultIOManager(store=str(store)),
         "gmm_store": StoreResource(path=str(store)),
-        "gmm_engine": LocalEngineResource(threads=threads),
+        "gmm_engine": LocalEngineResource(threads=threads, memory=memory),
     }

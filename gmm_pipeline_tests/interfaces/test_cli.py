@@ -16,6 +16,7 @@ COMMANDS = [
     "run",
     "retry",
     "plan",
+    "bench",
     "status",
     "fits",
     "transform",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PIPE_WIDTH = 160
+_MINUTE, _HOUR = 60, 3600
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
 
 
 def stdout() -> Console:
@@ -45,6 +48,23 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
 def print_json(value: Any) -> None:
     """Print a value as JSON; NaN and infinities, which JSON has no numbers for, become null."""
     sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+    return f"{seconds // _HOUR:.0f} h {seconds % _HOUR / _MINUTE:.0f} min"
+
+
+def amount(size: float) -> str:
+    """Return bytes as people say them."""
+    unit = 0
+    while size >= _STEP and unit + 1 < len(_UNITS):
+        size, unit = size / _STEP, unit + 1
+    return f"{size:.{0 if unit <= 1 else 1}f} {_UNITS[unit]}"
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import click
 
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
 from gmm_pipeline.interfaces.cli import (
+    bench_command,
     config_commands,
     plan_commands,
     report_command,
@@ -40,6 +41,7 @@ for command in (
     run_commands.run,
     run_commands.retry,
     plan_commands.plan,
+    bench_command.bench,
     plan_commands.status,
     plan_commands.fits,
     table_commands.transform,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gmm_pipeline.orchestration.configuration import bytes_of
 from gmm_pipeline.orchestration.settings import TableSettings, parse_assignments, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +31,12 @@ threads_option = click.option(
     type=click.IntRange(min=0),
     default=0,
     help="Threads; 0 means one per core. Results do not depend on it.",
+)
+memory_option = click.option(
+    "--memory",
+    callback=lambda _context, _option, text: _bytes(text),
+    metavar="SIZE",
+    help="What a run may hold, such as 2GB; by default it suits the machine. Results do not depend on it.",
 )
 csv_null_option = click.option(
     "--csv-null", "csv_nulls", multiple=True, help="What stands for null in CSV files, besides the empty field."
@@ -76,6 +83,13 @@ def given_settings(config: Path | None, assignments: tuple[str, ...]) -> TableSe
     """Return the settings of a file and of the command line, which takes precedence."""
     from_file = TableSettings() if config is None else read_settings(config)
     return from_file.merged(parse_assignments(assignments))
+
+
+def _bytes(text: str | None) -> int:
+    try:
+        return bytes_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def given_patterns(patterns: str) -> list[str]:

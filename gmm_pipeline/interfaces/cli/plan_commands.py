@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART
 from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.partitioning import footprints, partition
 from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import PipelineError
-from gmm_pipeline.interfaces.cli.display import print_json, print_table
-from gmm_pipeline.interfaces.cli.options import fit_option, json_option, source_options, store_option
+from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
+from gmm_pipeline.interfaces.cli.options import (
+    fit_option,
+    json_option,
+    memory_option,
+    source_options,
+    store_option,
+    threads_option,
+)
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.specs import given_spec
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec
+from gmm_pipeline.orchestration.instance import memory_of_a_run
 from gmm_pipeline.orchestration.planning import ColumnStatus, State, present_statuses, statuses_of
 from gmm_pipeline.orchestration.preview import preview
 from gmm_pipeline.orchestration.source_ledger import present_ledger
@@ -23,9 +35,14 @@ from gmm_pipeline.orchestration.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.orchestration.verdicts import round_trip_in_words
 from gmm_pipeline.storage.store import Store
 
+_ENCODED_BYTES = 5
+"""Of a row of a column with Gaussian modes: a float32 value and the rank."""
+
 
 @click.command()
 @source_options
+@threads_option
+@memory_option
 def plan(
     source: str,
     fit: str | None,
@@ -35,6 +52,8 @@ def plan(
     config: Path | None,
     csv_nulls: tuple[str, ...],
     store: Path,
+    threads: int,
+    memory: int,
     *,
     as_json: bool,
 ) -> None:
@@ -54,13 +73,15 @@ def plan(
         spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
         statuses = statuses_of(spec, folder, ledger)
         entries = [_plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")]
+        passes = _passes(table, entries, threads, memory)
     if as_json:
-        print_json({"fit": name, "rows": table.rows, "columns": entries})
+        print_json({"fit": name, "rows": table.rows, "columns": entries, "engine": passes})
         return
     title = f"{name}: {table.rows:,} rows, {len(entries)} columns of {source}"
     print_table(
         ["column", "type", "kind", "because", "to do", "why"], [_plan_row(entry) for entry in entries], title=title
     )
+    _print_passes(passes)
 
 
 @click.command()
@@ -140,6 +161,41 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
         "to_do": [stage.name for stage in status.to_do],
         "why": "up to date" if first is None else f"{first.stage.name} {first.state.value}: {first.reason}",
     }
+
+
+def _passes(table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int) -> dict[str, Any]:
+    """Return how the local engine passes over the columns that there is something to do for, by their footers."""
+    limit = memory or memory_of_a_run()
+    cores = threads or os.cpu_count() or 1
+    kinds = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"] and entry["kind"]}
+    found = footprints(table, list(kinds))
+    passes = [
+        partition(column.row_bytes, table.rows, cores, limit, chunk_bytes=column.chunk_bytes)
+        for column in found.values()
+    ]
+    encoded = sum(table.rows * (1 if kind == "categorical" else _ENCODED_BYTES) for kind in kinds.values())
+    return {
+        "name": "local",
+        "threads": min((each.threads for each in passes), default=cores),
+        "rows_per_batch": min((each.batch_rows for each in passes), default=ROWS_PER_GROUP),
+        "rows_per_group": ROWS_PER_GROUP,
+        "rows_per_part": ROWS_PER_PART,
+        "memory_limit": limit,
+        "peak_memory": max((each.peak_memory for each in passes), default=0),
+        "disk": sum(column.file_bytes for column in found.values()) + encoded,
+    }
+
+
+def _print_passes(passes: dict[str, Any]) -> None:
+    threads = f"{passes['threads']} thread" + ("s" if passes["threads"] > 1 else "")
+    stdout().print(
+        f"Local engine: {threads}, each holding {passes['rows_per_batch']:,} rows of a column at a time. Results are "
+        f"stored in row groups of {passes['rows_per_group']:,} rows, parts of {passes['rows_per_part']:,}.\n"
+        f"Memory: about {amount(passes['peak_memory'])} of {amount(passes['memory_limit'])} that a run may hold "
+        f"(--memory). Disk: about {amount(passes['disk'])} of results. "
+        "`gmm-pipeline bench` measures both, and the time.",
+        markup=False,
+    )
 
 
 def _plan_row(entry: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     json_option,
+    memory_option,
     source_options,
     store_option,
     threads_option,
@@ -31,8 +32,9 @@ from gmm_pipeline.storage.store import FitFolder, Store
 @click.command()
 @store_option
 @threads_option
+@memory_option
 @json_option
-def demo(store: Path, threads: int, *, as_json: bool) -> None:
+def demo(store: Path, threads: int, memory: int, *, as_json: bool) -> None:
     """Encode the bundled flights of New York City, 336,776 rows, and compare them with what they decode to.
 
     \b
@@ -42,12 +44,13 @@ def demo(store: Path, threads: int, *, as_json: bool) -> None:
     """
     folder = Store(store).fit(DEMO_FIT)
     spec = load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
-    _start(spec, store, threads, refit=False, as_json=as_json)
+    _start(spec, store, threads, memory, refit=False, as_json=as_json)
 
 
 @click.command()
 @source_options
 @threads_option
+@memory_option
 @click.option("--refit", is_flag=True, help="Do everything anew.")
 def run(
     source: str,
@@ -59,6 +62,7 @@ def run(
     csv_nulls: tuple[str, ...],
     store: Path,
     threads: int,
+    memory: int,
     *,
     as_json: bool,
     refit: bool,
@@ -81,15 +85,16 @@ def run(
     spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
     _tell_what_is_gone(spec, folder)
     keep_ledger(ledger, folder)
-    _start(spec, store, threads, refit=refit, as_json=as_json)
+    _start(spec, store, threads, memory, refit=refit, as_json=as_json)
 
 
 @click.command()
 @click.option("--fit", default=None, help="Name of the fit; by default the one that was run last.")
 @store_option
 @threads_option
+@memory_option
 @json_option
-def retry(fit: str | None, store: Path, threads: int, *, as_json: bool) -> None:
+def retry(fit: str | None, store: Path, threads: int, memory: int, *, as_json: bool) -> None:
     """Continue the last run: what it did is kept, what failed or was not reached is done.
 
     The source and the settings are those of that run; one with --refit goes on to make the rest anew.
@@ -101,10 +106,10 @@ def retry(fit: str | None, store: Path, threads: int, *, as_json: bool) -> None:
     """
     folder = Store(store).require_present_fit(fit or last_run(Store(store)))
     spec = load_spec(folder)
-    _run(spec, store, threads, RunRecord.read(folder), as_json=as_json)
+    _run(spec, store, threads, memory, RunRecord.read(folder), as_json=as_json)
 
 
-def _start(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bool) -> None:
+def _start(spec: FitSpec, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool) -> None:
     """Run what is missing or stale, or everything."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
@@ -112,16 +117,16 @@ def _start(spec: FitSpec, store: Path, threads: int, *, refit: bool, as_json: bo
     record = RunRecord.now(columns, refit=refit)
     if columns:
         record.write(folder)
-    _run(spec, store, threads, record, as_json=as_json)
+    _run(spec, store, threads, memory, record, as_json=as_json)
 
 
-def _run(spec: FitSpec, store: Path, threads: int, record: RunRecord, *, as_json: bool) -> None:
+def _run(spec: FitSpec, store: Path, threads: int, memory: int, record: RunRecord, *, as_json: bool) -> None:
     """Do what a run has left to do, print a summary of all columns, and exit with 1 if any failed."""
     started = time.perf_counter()
     folder = Store(store).fit(spec.name)
     work = {status.column: record.left(status) for status in present_statuses(spec, folder)}
     work = {column: stages for column, stages in work.items() if stages}
-    errors, seconds = _execute(spec, store, threads, work, refit=record.refit) if work else ({}, {})
+    errors, seconds = _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
     entries = [summary_row(status, seconds, errors) for status in present_statuses(spec, folder)]
     elapsed = time.perf_counter() - started
     if as_json:
@@ -146,7 +151,7 @@ def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
 
 
 def _execute(
-    spec: FitSpec, store: Path, threads: int, work: dict[str, Any], *, refit: bool
+    spec: FitSpec, store: Path, threads: int, memory: int, work: dict[str, Any], *, refit: bool
 ) -> tuple[dict[str, str], dict[str, float]]:
     """Run the columns one after the other; return the errors and the seconds, by column."""
     console = stderr()
@@ -154,7 +159,7 @@ def _execute(
     from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
-    runner = DagsterRunner(spec, store, threads)
+    runner = DagsterRunner(spec, store, threads, memory)
     tags = {REFIT_TAG: REFIT_ALL} if refit else {}
     errors: dict[str, str] = {}
     seconds: dict[str, float] = {}

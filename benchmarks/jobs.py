@@ -1,0 +1,65 @@
+"""The whole job of a column: its stages by themselves, or through Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.orchestration import recipes
+from gmm_pipeline.orchestration.execution import DagsterRunner
+from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
+from gmm_pipeline.orchestration.source_ledger import take_stock
+from gmm_pipeline.orchestration.stages import MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
+from gmm_pipeline.storage.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gmm_pipeline.storage.result import Product, Result
+    from gmm_pipeline.storage.store import FitFolder
+
+Make = Callable[[str], None]
+"""Makes all results of a column."""
+
+
+def bare(spec: FitSpec, store: Path) -> Make:
+    """Return what makes columns without Dagster."""
+    folder, engine = Store(store).fit(spec.name), LocalEngine()
+    save_spec(spec, folder)
+    return lambda column: make_column(spec, folder, column, engine)
+
+
+def through_dagster(spec: FitSpec, store: Path, on_stage: Callable[[Stage], None] = lambda _: None) -> Make:
+    """Return what makes columns through Dagster, and tells when each stage is done."""
+    folder = Store(store).fit(spec.name)
+    save_spec(spec, folder)
+    runner = DagsterRunner(spec, store)
+
+    def make(column: str) -> None:
+        take_stock(spec.source, folder, accept=lambda _: True)
+        outcome = runner.run(column, STAGES, on_stage, {})
+        if outcome.error:
+            raise RuntimeError(outcome.error)
+
+    return make
+
+
+def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: LocalEngine, *, anew: bool = False) -> None:
+    """Make all results of a column; the last ones are continued if files were added, unless it is to be made anew."""
+    ledger = take_stock(spec.source, folder, accept=lambda _: True)
+    source = spec.open(ledger, folder.staging).column(name)
+    column, settings = folder.column(name), spec.settings.of(name)
+
+    def last(stage: Stage) -> Result | None:
+        return None if anew else column.result(stage.name)
+
+    def made(product: Product) -> Result:
+        column.publish(product)
+        return column.require(product.stage)
+
+    raw = made(recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW)))
+    sketch = made(recipes.sketch(raw, settings, engine, last(SKETCH)))
+    model = made(recipes.model(raw, sketch, settings, last(MODEL)))
+    ranking = made(recipes.feature_rank(model, settings))
+    made(recipes.transformed(raw, model, ranking, settings, engine, last(TRANSFORMED)))

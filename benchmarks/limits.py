@@ -1,0 +1,110 @@
+"""What a column takes, beside what reading and copying it takes.
+
+    uv run --group test python benchmarks/limits.py
+
+The limits are Polars' streaming sum of the column (of strings: of their lengths), which reads it, and Polars' copy of
+the column from Parquet to Parquet in lz4, which writes it too. Beside them are the sketch, the sketch with fit and
+ranking, the encoding without and with the round-trip check, and the decoding of the encoded rows to Parquet of the
+column's own type; all in one process, in turns, with compiled kernels and the files in the page cache.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import polars as pl
+from columns import COLUMNS, write_table
+from measuring import Figures, conclude, in_turns, markdown, median_ratio, parser_of, rows_in_words
+from stages import FittedColumn, Unchecked, decode
+
+from gmm_pipeline.engines.local.engine import LocalEngine
+
+if TYPE_CHECKING:
+    from measuring import Way
+
+LIMITS = {"sketch": "sum", "fit": "sum", "encode": "copy", "encode_checked": "copy", "decode": "copy"}
+"""The limit of each way."""
+_ROWS = (20_000_000, 200_000_000)
+_QUICK_ROWS = (50_000,)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A column's nanoseconds a row by each way, medians; and the ratios to the limits, medians over the rounds."""
+
+    column: str
+    rows: int
+    nanoseconds: dict[str, float]
+    ratios: dict[str, float]
+
+
+def measure(name: str, rows: int, repetitions: int, folder: Path) -> Comparison:
+    """Write a column, and let all ways pass over it in turns."""
+    source = folder / "source"
+    write_table(source, {name: COLUMNS[name]}, rows)
+    fitted = FittedColumn.of(source, name)
+    engine, encoded = LocalEngine(), folder / "encoded"
+    encoded.mkdir()
+    engine.encode(fitted.column, fitted.codec, encoded)
+    ways: dict[str, Way] = {
+        "sum": lambda _: scan_and_sum(source, name),
+        "sketch": lambda _: fitted.sketch(engine),
+        "fit": lambda _: fitted.fit(fitted.sketch(engine)),
+        "copy": lambda target: copy(source, target),
+        "encode": lambda target: engine.encode(fitted.column, Unchecked(fitted.codec), target),
+        "encode_checked": lambda target: engine.encode(fitted.column, fitted.codec, target),
+        "decode": lambda target: decode(encoded, fitted.codec, target),
+    }
+    seconds = in_turns(ways, repetitions, folder)
+    nanoseconds = {way: 1e9 * median(times) / rows for way, times in seconds.items()}
+    ratios = {way: median_ratio(seconds[way], seconds[limit]) for way, limit in LIMITS.items()}
+    return Comparison(name, rows, nanoseconds, ratios)
+
+
+def scan_and_sum(source: Path, name: str) -> pl.DataFrame:
+    """Read a column by Polars."""
+    scan = pl.scan_parquet(source)
+    column = pl.col(name)
+    summand = column.str.len_bytes() if scan.collect_schema()[name] == pl.String else column
+    return scan.select(summand.sum()).collect(engine="streaming")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a column by Polars."""
+    pl.scan_parquet(source).sink_parquet(target / "copy.parquet", compression="lz4")
+
+
+def report(figures: Figures) -> str:
+    """Return the figures as Markdown."""
+    headings = ["column", "rows", "Polars' sum, ns", "sketch", "sketch + fit"]
+    headings += ["Polars' copy, ns", "encode", "encode + check", "decode"]
+    rows = []
+    for each in figures.results:
+        times, ratios = each["nanoseconds"], {way: f"{ratio:.2f} ×" for way, ratio in each["ratios"].items()}
+        cells = [each["column"], rows_in_words(each["rows"]), f"{times['sum']:.1f}", ratios["sketch"], ratios["fit"]]
+        rows.append([*cells, f"{times['copy']:.1f}", ratios["encode"], ratios["encode_checked"], ratios["decode"]])
+    return markdown(headings, rows)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--rows", type=int, action="append", help="may be given several times")
+    parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS), metavar="NAME")
+    options = parser.parse_args(arguments)
+    options.rows = options.rows or list(_QUICK_ROWS if options.quick else _ROWS)
+    options.repetitions = 1 if options.quick else options.repetitions
+    comparisons = []
+    for rows in options.rows:
+        for name in options.columns:
+            with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+                comparisons.append(measure(name, rows, options.repetitions, Path(folder)))
+    conclude(Figures.here(options, [asdict(comparison) for comparison in comparisons]), report, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""What all benchmarks share: rounds in which all ways take turns, medians, memory, the machine, tables and files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import log
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Way = Callable[[Path], object]
+"""One way of doing a job; it may write into the empty folder that it is given."""
+
+PACKAGES = ("gmm-pipeline", "dagster", "polars", "pyarrow", "numba", "numpy")
+_GIGABYTE = 1 << 30
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+def parser_of(description: str | None, *, repetitions: int = 5) -> argparse.ArgumentParser:
+    """Return a parser with the options that all benchmarks have; the first paragraph says what they are."""
+    parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
+    parser.add_argument("--repetitions", type=int, default=repetitions)
+    parser.add_argument("--quick", action="store_true", help="a few rows, to see that it runs")
+    parser.add_argument("--folder", type=Path, help="where data are written for as long as the benchmark runs")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    return parser
+
+
+def in_turns(ways: Mapping[str, Way], repetitions: int, folder: Path | None, uncounted: int = 1) -> dict[str, Any]:
+    """Take all ways in turn, so often and before that so often without counting; return the seconds of each.
+
+    So kernels are compiled, files are in the page cache, and what slows the machine for a while slows all ways alike.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for round_number in range(-uncounted, repetitions):
+        for name, way in ways.items():
+            with tempfile.TemporaryDirectory(dir=folder) as emptied:
+                started = time.perf_counter()
+                way(Path(emptied))
+                elapsed = time.perf_counter() - started
+            if round_number >= 0:
+                seconds[name].append(elapsed)
+    return seconds
+
+
+def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
+    """Return what a call returns so often; or less often, but once, if that takes more than so many minutes."""
+    ending = time.perf_counter() + 60 * minutes
+    outcomes = [call()]
+    while len(outcomes) < repetitions and time.perf_counter() < ending:
+        outcomes.append(call())
+    return outcomes
+
+
+def median_ratio(of: Sequence[float], to: Sequence[float]) -> float:
+    """Return the median over the rounds of one way's time divided by another's in the same round."""
+    return statistics.median(one / other for one, other in zip(of, to, strict=True))
+
+
+def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function of a module in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that this process has held at once; None where the system does not tell."""
+    lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory` tell of what comes from now on."""
+    if _CLEAR.exists():
+        _CLEAR.write_text("5")
+
+
+def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
+    """Return the slope of the least-squares line through the logarithms: the power of size that time grows by."""
+    return statistics.linear_regression([log(size) for size in sizes], [log(each) for each in seconds]).slope
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a benchmark measured, with what, and where.
+
+    Parameters
+    ----------
+    options : dict
+        What it was asked to measure.
+    results : list or dict
+        The figures, as JSON holds them.
+    place : dict
+        Machine, Python and versions.
+    """
+
+    options: Mapping[str, Any]
+    results: Any
+    place: Mapping[str, Any]
+
+    @classmethod
+    def here(cls, options: argparse.Namespace, results: Any, packages: Iterable[str] = ()) -> Figures:
+        """Take results that were measured on this machine; further packages are those that only some parts use."""
+        given = {name: value for name, value in vars(options).items() if name not in {"folder", "json"}}
+        return cls(given, results, place(packages))
+
+    @classmethod
+    def read(cls, path: Path) -> Figures:
+        """Read what `conclude` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+    @property
+    def where(self) -> str:
+        """Machine and versions in words."""
+        versions = ", ".join(f"{name} {number}" for name, number in self.place["versions"].items())
+        return f"{self.place['machine']}, Python {self.place['python']}; {versions}"
+
+
+def place(packages: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the machine, the day, and the versions of what is measured."""
+    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    names = (platform.system(), platform.machine(), _processor(), f"{os.cpu_count()} cores")
+    return {
+        "machine": ", ".join(filter(None, [*names, f"{pages / _GIGABYTE:.0f} GB"])),
+        "python": platform.python_version(),
+        "day": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": {name: version(name) for name in (*PACKAGES, *packages)},
+    }
+
+
+def conclude(figures: Figures, report: Callable[[Figures], str], path: Path | None) -> None:
+    """Print the report of figures and where they were measured; write them to a file if one is given."""
+    print(f"{report(figures)}\n\n{figures.where}.")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(vars(figures), indent=1) + "\n")
+
+
+def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Return a table in Markdown; all columns but the first ones are set right."""
+    alignment = ["---"] * left + ["--:"] * (len(headings) - left)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [headings, alignment, *rows])
+
+
+def rows_in_words(rows: int) -> str:
+    """Return a number of rows as people say it: in millions where there are some."""
+    return f"{rows / 10**6:,g}M" if rows >= 10**6 else f"{rows:,}"
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())

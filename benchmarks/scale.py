@@ -1,0 +1,272 @@
+"""How time and memory grow with rows and with columns, through Dagster: all five stages and the round-trip check.
+
+    uv run --group test python benchmarks/scale.py
+
+Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows with the five columns of
+`columns.py` over and over, beside the same stages without Dagster. Each run is a process of its own with a store of its
+own; kernels are compiled and Dagster is started before time is taken. Data are removed at the end: a table of 1,000M
+rows and its results take about 45 GB.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from columns import COLUMNS, write_table
+from jobs import bare, through_dagster
+from measuring import (
+    Figures,
+    conclude,
+    exponent,
+    forget_peak_memory,
+    in_new_process,
+    markdown,
+    median_ratio,
+    parser_of,
+    peak_memory,
+    repeated,
+    rows_in_words,
+)
+
+from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.orchestration.stages import STAGES, TRANSFORMED, Stage
+from gmm_pipeline.storage.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jobs import Make
+
+PAIR = ("heavy-tailed", "cents")
+FROM_ROWS = 20_000_000
+"""The growth exponent is that from here on."""
+_ROWS = tuple(10**6 * millions for millions in (1, 5, 20, 50, 200, 1000))
+_WIDTHS = (1, 10, 50, 100, 200)
+_ROWS_OF_WIDE = 1_000_000
+_WARM_UP_ROWS = 40_000
+_NAME = "scale"
+_GIGABYTE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run over all columns of a table took.
+
+    Parameters
+    ----------
+    seconds : float
+        From the first column's start to the last one's end.
+    stages : dict of str to float
+        Seconds of each stage, over all columns, with Dagster's share.
+    peaks : dict of str to int
+        The most bytes of memory that the process held during each stage; none where the system does not tell.
+    changed : int
+        Rows that were not the same after the round trip.
+    disk : int
+        Bytes of all results.
+    left : int
+        Temporary files that were left behind.
+    """
+
+    seconds: float
+    stages: dict[str, float]
+    peaks: dict[str, int]
+    changed: int
+    disk: int
+    left: int
+
+
+class StageClock:
+    """Takes the time and the peak memory between the ends of stages."""
+
+    def __init__(self) -> None:
+        self.seconds = {stage.name: 0.0 for stage in STAGES}
+        self.peaks: dict[str, int] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Start with a new column."""
+        forget_peak_memory()
+        self._last = time.perf_counter()
+
+    def done(self, stage: Stage) -> None:
+        """Note the end of a stage."""
+        self.seconds[stage.name] += time.perf_counter() - self._last
+        peak = peak_memory()
+        if peak is not None:
+            self.peaks[stage.name] = max(peak, self.peaks.get(stage.name, 0))
+        self.start()
+
+
+def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
+    """Run all columns of a table, in this process."""
+    os.environ.pop("DAGSTER_HOME", None)
+    warm_up(through_dagster, columns, folder)
+    temporary, store = folder / "temporary", folder / "store"
+    temporary.mkdir()
+    tempfile.tempdir = str(temporary)
+    spec, clock = FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), StageClock()
+    make = through_dagster(spec, store, clock.done)
+    started = time.perf_counter()
+    for column in columns:
+        clock.start()
+        make(column)
+    seconds = time.perf_counter() - started
+    fit = Store(store).fit(_NAME)
+    files = [path for path in fit.path.rglob("*") if path.is_file()]
+    left = [path for path in files if ".drafts" in path.parts] + list(temporary.rglob("*"))
+    summaries = [fit.column(column).require(TRANSFORMED.name).manifest.summary for column in columns]
+    changed = sum(int(str(summary["changed"])) for summary in summaries)
+    return Run(seconds, clock.seconds, clock.peaks, changed, sum(file.stat().st_size for file in files), len(left))
+
+
+def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
+    """Make all columns of a table without Dagster, in this process; return the seconds."""
+    warm_up(bare, columns, folder)
+    make = bare(FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), folder / "store")
+    started = time.perf_counter()
+    for column in columns:
+        make(column)
+    return time.perf_counter() - started
+
+
+def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], folder: Path) -> None:
+    """Let kernels be compiled, and Dagster be started: make one column of each kind in a table of few rows."""
+    kinds = columns[: len(COLUMNS)]
+    write_table(folder / "few", drawn(kinds), _WARM_UP_ROWS)
+    spec = FitSpec(name=_NAME, source=str(folder / "few"), columns=tuple(kinds))
+    make = prepare(spec, folder / "few_store")
+    for column in kinds:
+        make(column)
+    os.environ.pop("DAGSTER_HOME", None)
+
+
+def drawn(names: Sequence[str]) -> dict[str, Any]:
+    """Return the draws of columns that are named after one of `COLUMNS`, and a number if there are several of it."""
+    return {name: COLUMNS[name.split(" #")[0]] for name in names}
+
+
+def measure_rows(rows: int, repetitions: int, minutes: float, folder: Path | None) -> dict[str, Any]:
+    """Run a table of two columns; medians over so many runs."""
+    with tempfile.TemporaryDirectory(dir=folder) as emptied:
+        source = Path(emptied) / "table"
+        in_new_process(_write, source, PAIR, rows)
+        runs = repeated(lambda: _in_own_folder(run_dagster, source, PAIR, folder), repetitions, minutes)
+    stages = {name: median(run.stages[name] for run in runs) for name in runs[0].stages}
+    peaks = {name: max(run.peaks[name] for run in runs) for name in runs[0].peaks}
+    total = Run(
+        median(run.seconds for run in runs),
+        stages,
+        peaks,
+        max(run.changed for run in runs),
+        max(run.disk for run in runs),
+        max(run.left for run in runs),
+    )
+    return {"rows": rows, "runs": len(runs), **asdict(total)}
+
+
+def measure_columns(width: int, rows: int, repetitions: int, minutes: float, folder: Path | None) -> dict[str, Any]:
+    """Run a table of so many columns both ways, in turns."""
+    names = [f"{kind} #{number // len(COLUMNS)}" for number, kind in enumerate(islice(cycle(COLUMNS), width))]
+    with tempfile.TemporaryDirectory(dir=folder) as emptied:
+        source = Path(emptied) / "table"
+        in_new_process(_write, source, names, rows)
+        turns = repeated(
+            lambda: (
+                _in_own_folder(run_dagster, source, names, folder),
+                _in_own_folder(run_bare, source, names, folder),
+            ),
+            repetitions,
+            minutes,
+        )
+    through, alone = [run.seconds for run, _ in turns], [seconds for _, seconds in turns]
+    return {
+        "columns": width,
+        "rows": rows,
+        "runs": len(turns),
+        "dagster": median(through),
+        "bare": median(alone),
+        "ratio": median_ratio(through, alone),
+        "peak": max((max(run.peaks.values(), default=0) for run, _ in turns), default=0),
+    }
+
+
+def _write(source: Path, names: Sequence[str], rows: int) -> None:
+    write_table(source, drawn(names), rows)
+
+
+def _in_own_folder(run: Any, source: Path, columns: Sequence[str], folder: Path | None) -> Any:
+    with tempfile.TemporaryDirectory(dir=folder) as emptied:
+        return in_new_process(run, source, columns, Path(emptied))
+
+
+def exponents(sizes: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the growth exponents of the whole time and of each stage's, from `FROM_ROWS` on; none of one size."""
+    large = [size for size in sizes if size["rows"] >= FROM_ROWS]
+    if len(large) <= 1:
+        return {}
+    rows = [size["rows"] for size in large]
+    of_stages = {name: exponent(rows, [size["stages"][name] for size in large]) for name in large[0]["stages"]}
+    return {"all": exponent(rows, [size["seconds"] for size in large]), **of_stages}
+
+
+def report(figures: Figures) -> str:
+    """Return the figures as Markdown."""
+    sizes, widths = figures.results["rows"], figures.results["columns"]
+    stages = [stage.name for stage in STAGES]
+    rows = [
+        [
+            rows_in_words(size["rows"]),
+            *(f"{size['stages'][stage]:.1f}" for stage in stages),
+            f"{size['seconds']:.1f}",
+            f"{max(size['peaks'].values(), default=0) / _GIGABYTE:.2f} GB",
+            f"{size['disk'] / _GIGABYTE:.1f} GB",
+            f"{size['changed']:,}",
+        ]
+        for size in sizes
+    ]
+    headings = ["rows × 2 columns", *stages, "all, s", "peak memory", "results", "rows changed"]
+    lines = [markdown(headings, rows)]
+    growth = exponents(sizes)
+    if growth:
+        each = ", ".join(f"{name} {growth[name]:.2f}" for name in stages)
+        lines += [
+            "",
+            f"Time grows by rows to the power of {growth['all']:.2f} from {rows_in_words(FROM_ROWS)} ({each}).",
+        ]
+    table = [
+        [f"{width['columns']}", f"{width['dagster']:.1f}", f"{width['bare']:.1f}", f"{width['ratio']:.2f} ×"]
+        for width in widths
+    ]
+    if table:
+        words = rows_in_words(widths[0]["rows"])
+        lines += ["", markdown([f"columns of {words} rows", "Dagster, s", "stages alone, s", "ratio"], table)]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--rows", type=int, nargs="*", default=list(_ROWS))
+    parser.add_argument("--widths", type=int, nargs="*", default=list(_WIDTHS))
+    parser.add_argument("--minutes", type=float, default=5.0, help="a size is repeated for so long at most")
+    options = parser.parse_args(arguments)
+    rows_of_wide = _ROWS_OF_WIDE
+    if options.quick:
+        options.rows, options.widths, options.repetitions, rows_of_wide = [3000], [2], 1, 3000
+    repeat = (options.repetitions, options.minutes, options.folder)
+    sizes = [measure_rows(rows, *repeat) for rows in options.rows]
+    widths = [measure_columns(width, rows_of_wide, *repeat) for width in options.widths]
+    results = {"rows": sizes, "columns": widths, "exponents": exponents(sizes)}
+    conclude(Figures.here(options, results), report, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The passes over a column by themselves, with the default settings."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.parquet import batches, open_writer
+from gmm_pipeline.arrow.tables import decode_batches, decoded_schema
+from gmm_pipeline.core.ranks import rank_modes
+from gmm_pipeline.core.roundtrip import RoundTrip
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.source import open_table
+from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
+from gmm_pipeline.orchestration.settings import ColumnSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
+    from gmm_pipeline.core.sketch import Sketch
+    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+
+
+@dataclass(frozen=True)
+class FittedColumn:
+    """A column of a folder of Parquet files and the codec that is fitted to it, with the default settings."""
+
+    column: ParquetColumn
+    codec: ColumnCodec
+
+    @classmethod
+    def of(cls, source: Path, name: str) -> FittedColumn:
+        """Fit a column."""
+        column = open_table(str(source), source).column(name)
+        return cls(column, fit(column, sketch(column, LocalEngine())))
+
+    def sketch(self, engine: LocalEngine) -> Sketch:
+        """Sketch the column."""
+        return sketch(self.column, engine)
+
+    def fit(self, sketched: Sketch) -> ColumnCodec:
+        """Fit and rank the column's modes."""
+        return fit(self.column, sketched)
+
+
+def sketch(column: ParquetColumn, engine: LocalEngine) -> Sketch:
+    """Sketch a column."""
+    return engine.sketch(column, sketch_request(ColumnSettings()))
+
+
+def fit(column: ParquetColumn, sketched: Sketch) -> ColumnCodec:
+    """Fit a column's modes to its sketch, rank them, and return their codec."""
+    model = fit_modes(sketched, column.field, ColumnSettings())
+    return column_codec(model, rank_modes(model, sketched), column.field)
+
+
+class Unchecked:
+    """A codec that compares nothing: what encoding takes without the round-trip check."""
+
+    def __init__(self, codec: ColumnCodec) -> None:
+        self.rows, self.field, self.encode, self.decode = codec.rows, codec.field, codec.encode, codec.decode
+
+    def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
+        """Say that there was nothing to compare."""
+        del array, encoded, first_row
+        return RoundTrip.none(self.rows.n_modes)
+
+
+def decode(encoded: Path, codec: ColumnCodec, target: Path) -> None:
+    """Decode the files of an encoded column to files of the column's own type, one thread for each core."""
+    codecs: dict[str, Any] = {codec.field.name: codec}
+
+    def decode_part(part: Path) -> None:
+        schema = decoded_schema(codecs)
+        with open_writer(target / part.name, schema) as writer:
+            for batch in decode_batches(batches([part]), codecs):
+                writer.write_table(pa.Table.from_batches([batch], schema=schema))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(decode_part, sorted(encoded.glob("*.parquet"))))
