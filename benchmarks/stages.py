@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from gmm_pipeline.arrow.codecs import column_codec
-from gmm_pipeline.arrow.parquet import batches, open_writer
+from gmm_pipeline.arrow.parquet import batches, write_rows
 from gmm_pipeline.arrow.tables import decode_batches, decoded_schema
 from gmm_pipeline.core.ranks import rank_modes
 from gmm_pipeline.core.roundtrip import RoundTrip
@@ -77,10 +77,7 @@ def decode(encoded: Path, codec: ColumnCodec, target: Path) -> None:
     codecs: dict[str, Any] = {codec.field.name: codec}
 
     def decode_part(part: Path) -> None:
-        schema = decoded_schema(codecs)
-        with open_writer(target / part.name, schema) as writer:
-            for batch in decode_batches(batches([part]), codecs):
-                writer.write_table(pa.Table.from_batches([batch], schema=schema))
+        write_rows(target / part.name, decoded_schema(codecs), decode_batches(batches([part]), codecs))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(decode_part, sorted(encoded.glob("*.parquet"))))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.exponential import exponentials
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
@@ -20,6 +21,8 @@ from gmm_pipeline.core.points import WeightedPoints
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _NEGLIGIBLE = -40.0
 _SMALLEST_SHARE = 1e-200
+_LEAST_DIFFERENCE = 1e-5
+_POINTS_AT_A_TIME = 256
 _STEPS_BEFORE_LEAP = 2
 _FIRST_REACH = 4.0
 
@@ -57,40 +60,95 @@ def _expectation(
 ) -> float:
     """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return Σ log density.
 
-    d is the distance from the component's mean. Means and variances are updated point by point (West, 1979), which
-    loses no digits when a component moves far.
+    d is the distance from the component's mean.
+    """
+    pivots = mixture[1].copy()
+    total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
+    if _cancels(sums):
+        for k in range(pivots.size):
+            if sums[0, k] > 0.0:
+                pivots[k] += sums[1, k] / sums[0, k]
+        total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
+    for k in range(pivots.size):
+        if sums[0, k] > 0.0:
+            from_pivot = sums[1, k] / sums[0, k]
+            sums[2, k] = max(sums[2, k] - sums[1, k] * from_pivot, 0.0)
+            sums[1, k] = from_pivot + (pivots[k] - mixture[1, k])
+    return total
+
+
+@kernel
+def _accumulate(
+    positions: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    spreads: NDArray[np.float64],
+    mixture: NDArray[np.float64],
+    pivots: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> float:
+    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component, d from its pivot; return Σ log density."""
+    n_components = mixture.shape[1]
+    sums[:] = 0.0
+    room = np.empty((n_components + 2, min(_POINTS_AT_A_TIME, positions.size)))
+    total = 0.0
+    for start in range(0, positions.size, _POINTS_AT_A_TIME):
+        points = slice(start, start + _POINTS_AT_A_TIME)
+        x, weight, spread = positions[points], weights[points], spreads[points]
+        _fill_densities(x, spread, mixture, room)
+        largest, share = room[n_components, : x.size], room[n_components + 1, : x.size]
+        for i in range(x.size):
+            density = 0.0
+            for k in range(n_components):
+                density += room[k, i]
+            total += weight[i] * (largest[i] + np.log(density))
+            share[i] = weight[i] / density
+        for k in range(n_components):
+            relative, pivot = room[k, : x.size], pivots[k]
+            zeroth, first, second = sums[0, k], sums[1, k], sums[2, k]
+            for i in range(x.size):
+                r = share[i] * relative[i]
+                d = x[i] - pivot
+                zeroth += r
+                first += r * d
+                second += r * (d * d + spread[i])
+            sums[0, k], sums[1, k], sums[2, k] = zeroth, first, second
+    return total
+
+
+@kernel
+def _fill_densities(
+    x: NDArray[np.float64], spread: NDArray[np.float64], mixture: NDArray[np.float64], room: NDArray[np.float64]
+) -> None:
+    """Write the weighted densities of components at each x relative to the largest, (n_components, n).
+
+    The logarithm of the largest comes in the row after them; one more row is room to compute in.
     """
     n_components = mixture.shape[1]
-    log_factors, half_precisions, terms = np.empty(n_components), np.empty(n_components), np.empty(n_components)
+    largest, powers = room[n_components, : x.size], room[n_components + 1, : x.size]
+    largest[:] = -np.inf
     for k in range(n_components):
-        log_factors[k] = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
-        half_precisions[k] = 0.5 / mixture[2, k]
-        sums[0, k] = sums[1, k] = sums[2, k] = 0.0
-    total = 0.0
-    for i in range(positions.size):
-        if weights[i] == 0.0:
-            continue
-        largest = -np.inf
-        for k in range(n_components):
-            d = positions[i] - mixture[1, k]
-            terms[k] = log_factors[k] - (d * d + spreads[i]) * half_precisions[k]
-            largest = max(largest, terms[k])
-        density = 0.0
-        for k in range(n_components):
-            above = terms[k] - largest
-            terms[k] = np.exp(above) if above > _NEGLIGIBLE else 0.0
-            density += terms[k]
-        total += weights[i] * (largest + np.log(density))
-        share = weights[i] / density
-        for k in range(n_components):
-            if terms[k] > 0.0:
-                r = share * terms[k]
-                d = positions[i] - mixture[1, k]
-                sums[0, k] += r
-                shift = (d - sums[1, k]) * (r / sums[0, k])
-                sums[2, k] += r * ((d - sums[1, k]) * (d - sums[1, k] - shift) + spreads[i])
-                sums[1, k] += shift
-    return total
+        constant = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
+        half_precision = 0.5 / mixture[2, k]
+        mean, density = mixture[1, k], room[k, : x.size]
+        for i in range(x.size):
+            d = x[i] - mean
+            density[i] = constant - (d * d + spread[i]) * half_precision
+            largest[i] = max(largest[i], density[i])
+    for k in range(n_components):
+        density = room[k, : x.size]
+        for i in range(x.size):
+            density[i] -= largest[i]
+        exponentials(density, powers, _NEGLIGIBLE)
+
+
+@kernel
+def _cancels(sums: NDArray[np.float64]) -> bool:
+    """Whether a component moves so many of its new stds that its variance loses digits as a difference of sums."""
+    for k in range(sums.shape[1]):
+        product = sums[2, k] * sums[0, k]
+        if product - sums[1, k] * sums[1, k] < _LEAST_DIFFERENCE * product:
+            return True
+    return False
 
 
 @kernel

@@ -17,7 +17,7 @@ from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.core.starts import mixture_starts
 
-_TRIALS = ((4, 8), (30, 3))
+_TRIALS = ((4, 4), (16, 1))
 """Candidates are narrowed down by so many steps of EM to the best so many, then again."""
 _SEARCH_ITER = 300
 _SEARCH_TOL = 1e-7
