@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from gmm_pipeline.arrow.codecs import column_codec
-from gmm_pipeline.arrow.parquet import batches, open_writer
+from gmm_pipeline.arrow.files import write_file
+from gmm_pipeline.arrow.parquet import batches
 from gmm_pipeline.arrow.tables import decode_batches, decoded_schema
 from gmm_pipeline.core.ranks import rank_modes
 from gmm_pipeline.core.roundtrip import RoundTrip
@@ -21,6 +20,8 @@ from gmm_pipeline.orchestration.settings import ColumnSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow as pa
 
     from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
     from gmm_pipeline.core.sketch import Sketch
@@ -77,10 +78,7 @@ def decode(encoded: Path, codec: ColumnCodec, target: Path) -> None:
     codecs: dict[str, Any] = {codec.field.name: codec}
 
     def decode_part(part: Path) -> None:
-        schema = decoded_schema(codecs)
-        with open_writer(target / part.name, schema) as writer:
-            for batch in decode_batches(batches([part]), codecs):
-                writer.write_table(pa.Table.from_batches([batch], schema=schema))
+        write_file(target / part.name, decoded_schema(codecs), decode_batches(batches([part]), codecs))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(decode_part, sorted(encoded.glob("*.parquet"))))
