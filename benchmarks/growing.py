@@ -6,29 +6,24 @@ of the stages by themselves and of whole runs through Dagster, in one process wh
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import statistics
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from jobs import make_column
+from jobs import bare, through_dagster
+from measuring import Figures, conclude, markdown, parser_of, rows_in_words, seconds
 
-from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.orchestration.execution import DagsterRunner
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
-from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.orchestration.stages import STAGES
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.orchestration.fit_spec import FitSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jobs import Make
 
 COLUMNS = ("heavy-tailed", "cents", "categories")
 _FARTHEST = 1e6
@@ -61,9 +56,9 @@ def rows_of(rng: np.random.Generator, rows: int) -> pl.DataFrame:
     return pl.DataFrame({"heavy-tailed": heavy, "cents": cents, "categories": categories[chosen]})
 
 
-def measure(rows: int, added: int, repetitions: int) -> list[Growth]:
+def measure(rows: int, added: int, repetitions: int, parent: Path | None) -> list[Growth]:
     """Time both ways of both runs; the medians of the repetitions."""
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=parent) as temporary:
         folder = Path(temporary)
         rng = np.random.default_rng(0)
         (folder / "table").mkdir()
@@ -72,7 +67,7 @@ def measure(rows: int, added: int, repetitions: int) -> list[Growth]:
         spec = FitSpec(name="table", source=str(folder / "table"), columns=COLUMNS)
         _warm_up(folder)
         growths = []
-        for way, prepare in (("stages alone", _bare), ("through Dagster", _through_dagster)):
+        for way, prepare in (("stages alone", bare), ("through Dagster", through_dagster)):
             times = [_first_and_added(folder, spec, prepare) for _ in range(repetitions)]
             for column in COLUMNS:
                 first, second = (statistics.median(run[moment][column] for run in times) for moment in (0, 1))
@@ -80,41 +75,16 @@ def measure(rows: int, added: int, repetitions: int) -> list[Growth]:
         return growths
 
 
-def _first_and_added(
-    folder: Path, spec: FitSpec, prepare: Callable[[FitSpec, Path], Callable[[str], None]]
-) -> list[dict[str, float]]:
+def _first_and_added(folder: Path, spec: FitSpec, prepare: Callable[[FitSpec, Path], Make]) -> list[dict[str, float]]:
     """Return the seconds of each column, first for the one file, then with the other beside it."""
     store = folder / "store"
     second = folder / "table" / "1.parquet"
     second.unlink(missing_ok=True)
     shutil.rmtree(store, ignore_errors=True)
-    save_spec(spec, Store(store).fit(spec.name))
     make = prepare(spec, store)
-    first = {column: _seconds(make, column) for column in COLUMNS}
+    first = {column: seconds(make, column) for column in COLUMNS}
     shutil.copy(folder / "1.parquet", second)
-    return [first, {column: _seconds(make, column) for column in COLUMNS}]
-
-
-def _seconds(make: Callable[[str], None], column: str) -> float:
-    started = time.perf_counter()
-    make(column)
-    return time.perf_counter() - started
-
-
-def _bare(spec: FitSpec, store: Path) -> Callable[[str], None]:
-    return lambda column: make_column(spec, Store(store).fit(spec.name), column, LocalEngine())
-
-
-def _through_dagster(spec: FitSpec, store: Path) -> Callable[[str], None]:
-    runner = DagsterRunner(spec, store)
-
-    def make(column: str) -> None:
-        take_stock(spec.source, Store(store).fit(spec.name), accept=lambda _: True)
-        outcome = runner.run(column, STAGES, lambda _: None, {})
-        if outcome.error:
-            raise RuntimeError(outcome.error)
-
-    return make
+    return [first, {column: seconds(make, column) for column in COLUMNS}]
 
 
 def _warm_up(folder: Path) -> None:
@@ -124,27 +94,34 @@ def _warm_up(folder: Path) -> None:
     rows_of(np.random.default_rng(1), 40_000).write_parquet(warm / "table" / "0.parquet")
     rows_of(np.random.default_rng(2), 1_000).write_parquet(warm / "1.parquet")
     spec = FitSpec(name="table", source=str(warm / "table"), columns=COLUMNS)
-    for prepare in (_bare, _through_dagster):
+    for prepare in (bare, through_dagster):
         _first_and_added(warm, spec, prepare)
 
 
-def main() -> None:
+def report(figures: Figures) -> str:
+    """Return the figures as Markdown."""
+    rows = [
+        [each["column"], each["way"], f"{each['first']:.2f}", f"{each['added']:.3f}", f"{each['percent']:.1f} %"]
+        for each in figures.results
+    ]
+    options = figures.options
+    table = markdown(["column", "way", "first run, s", "rows added, s", "of the first run"], rows, left=2)
+    added = f"{rows_in_words(options['added'])} rows were added to {rows_in_words(options['rows'])}"
+    return f"{table}\n\n{added}; medians of {options['repetitions']}."
+
+
+def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, default=20_000_000)
-    parser.add_argument("--added", type=int, help="1 % of the rows by default")
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="Write the figures to a file as well.")
-    arguments = parser.parse_args()
-    added = arguments.added or arguments.rows // 100
-    growths = measure(arguments.rows, added, arguments.repetitions)
-    print(f"\n{added:,} rows added to {arguments.rows:,}; seconds, medians of {arguments.repetitions}\n")
-    print("| column | way | first run | rows added | of the first run |\n|---|---|--:|--:|--:|")
-    for growth in growths:
-        print(f"| {growth.column} | {growth.way} | {growth.first:.2f} | {growth.added:.3f} | {growth.percent:.1f} % |")
-    if arguments.json:
-        figures = [{**asdict(growth), "percent": growth.percent} for growth in growths]
-        arguments.json.write_text(json.dumps(figures, indent=2))
+    parser.add_argument("--added", type=int, help="1 %% of the rows by default")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.rows, options.repetitions = 40_000, 1
+    options.added = options.added or options.rows // 100
+    growths = measure(options.rows, options.added, options.repetitions, options.folder)
+    figures = [{**asdict(growth), "percent": growth.percent} for growth in growths]
+    conclude(Figures.here(options, figures), report, options.json)
 
 
 if __name__ == "__main__":

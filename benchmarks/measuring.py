@@ -19,14 +19,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gmm_pipeline.engines.local.machine import GIGABYTE, memory
+
 T = TypeVar("T")
 Way = Callable[[Path], object]
 """One way of doing a job; it may write into the empty folder that it is given."""
 
 PACKAGES = ("gmm-pipeline", "dagster", "polars", "pyarrow", "numba", "numpy")
-_GIGABYTE = 1 << 30
-_STATUS = Path("/proc/self/status")
-_CLEAR = Path("/proc/self/clear_refs")
 
 
 def parser_of(description: str | None, *, repetitions: int = 5) -> argparse.ArgumentParser:
@@ -44,16 +43,21 @@ def in_turns(ways: Mapping[str, Way], repetitions: int, folder: Path | None, unc
 
     So kernels are compiled, files are in the page cache, and what slows the machine for a while slows all ways alike.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[float]] = {name: [] for name in ways}
     for round_number in range(-uncounted, repetitions):
         for name, way in ways.items():
             with tempfile.TemporaryDirectory(dir=folder) as emptied:
-                started = time.perf_counter()
-                way(Path(emptied))
-                elapsed = time.perf_counter() - started
+                elapsed = seconds(way, Path(emptied))
             if round_number >= 0:
-                seconds[name].append(elapsed)
-    return seconds
+                times[name].append(elapsed)
+    return times
+
+
+def seconds(call: Callable[..., object], *arguments: Any) -> float:
+    """Return the seconds that a call takes."""
+    started = time.perf_counter()
+    call(*arguments)
+    return time.perf_counter() - started
 
 
 def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
@@ -74,18 +78,6 @@ def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function of a module in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
-
-
-def peak_memory() -> int | None:
-    """Return the most bytes that this process has held at once; None where the system does not tell."""
-    lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
-    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
-
-
-def forget_peak_memory() -> None:
-    """Let `peak_memory` tell of what comes from now on."""
-    if _CLEAR.exists():
-        _CLEAR.write_text("5")
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
@@ -114,7 +106,8 @@ class Figures:
     @classmethod
     def here(cls, options: argparse.Namespace, results: Any, packages: Iterable[str] = ()) -> Figures:
         """Take results that were measured on this machine; further packages are those that only some parts use."""
-        given = {name: value for name, value in vars(options).items() if name not in {"folder", "json"}}
+        paths = {"folder", "json"} | {name for name, value in vars(options).items() if isinstance(value, Path)}
+        given = {name: value for name, value in vars(options).items() if name not in paths}
         return cls(given, results, place(packages))
 
     @classmethod
@@ -131,10 +124,9 @@ class Figures:
 
 def place(packages: Iterable[str] = ()) -> dict[str, Any]:
     """Return the machine, the day, and the versions of what is measured."""
-    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     names = (platform.system(), platform.machine(), _processor(), f"{os.cpu_count()} cores")
     return {
-        "machine": ", ".join(filter(None, [*names, f"{pages / _GIGABYTE:.0f} GB"])),
+        "machine": ", ".join(filter(None, [*names, f"{memory() / GIGABYTE:.0f} GB"])),
         "python": platform.python_version(),
         "day": f"{datetime.now(UTC):%Y-%m-%d}",
         "versions": {name: version(name) for name in (*PACKAGES, *packages)},

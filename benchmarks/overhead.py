@@ -11,33 +11,26 @@ part of it; it is told separately, as the command line with the first column alo
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 import polars as pl
-from jobs import make_column
+from jobs import bare
+from measuring import Figures, conclude, in_new_process, markdown, parser_of
 
-from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.storage.store import Store
 
 PROGRAM = Path(sys.executable).with_name("gmm-pipeline")
 FIT = "overhead"
 SHARE_OF_ZEROS = 0.9
-PACKAGES = ("gmm-pipeline", "dagster", "polars", "pyarrow", "numba", "numpy", "sqlalchemy")
 
 
 @dataclass(frozen=True)
@@ -55,28 +48,6 @@ class Repetition:
     start: float
     command: float
     bare: float
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What was measured, and where."""
-
-    columns: int
-    rows: int
-    repetitions: tuple[Repetition, ...]
-    machine: str
-    versions: dict[str, str]
-
-    @property
-    def median(self) -> Repetition:
-        """The medians over the repetitions."""
-        found = [asdict(repetition) for repetition in self.repetitions]
-        return Repetition(**{name: statistics.median(each[name] for each in found) for name in found[0]})
-
-    @property
-    def overhead(self) -> float:
-        """The median seconds a column of orchestration."""
-        return statistics.median(repetition.command - repetition.bare for repetition in self.repetitions)
 
 
 def table(columns: int, rows: int) -> pl.DataFrame:
@@ -104,10 +75,9 @@ def measure(frame: pl.DataFrame, folder: Path) -> Repetition:
     frame.select(frame.columns[0]).write_parquet(first)
     start = run_command(first, folder / "first")
     command = run_command(all_columns, folder / "all")
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        bare = process.submit(make_bare, all_columns, folder / "bare").result()
+    alone = in_new_process(make_bare, all_columns, folder / "bare")
     others = frame.width - 1
-    return Repetition(start, (command - start) / others, bare / others)
+    return Repetition(start, (command - start) / others, alone / others)
 
 
 def run_command(source: Path, store: Path) -> float:
@@ -121,58 +91,51 @@ def run_command(source: Path, store: Path) -> float:
 
 def make_bare(source: Path, store: Path) -> float:
     """Make all results of a table without Dagster; return the seconds of all columns but the first."""
-    folder, engine = Store(store).fit(FIT), LocalEngine()
     first, *others = pl.read_parquet_schema(source)
     spec = FitSpec(name=FIT, source=str(source), columns=(first, *others))
-    make_column(spec, folder, first, engine)
+    make = bare(spec, store)
+    make(first)
     started = time.perf_counter()
     for column in others:
-        make_column(spec, folder, column, engine)
+        make(column)
     return time.perf_counter() - started
 
 
 def report(figures: Figures) -> str:
     """Return the figures as Markdown."""
-    lines = ["| seconds | command line, a column | bare, a column | overhead, a column | start and first column |"]
-    lines.append("|---|--:|--:|--:|--:|")
-    for number, each in enumerate(figures.repetitions, start=1):
-        lines.append(_row(f"repetition {number}", each, each.command - each.bare))
-    lines.append(_row("median", figures.median, figures.overhead))
-    versions = ", ".join(f"{name} {number}" for name, number in figures.versions.items())
-    lines += ["", f"{figures.columns} columns of {figures.rows:,} rows; {figures.machine}; {versions}."]
-    return "\n".join(lines)
+    found = figures.results
+    cells = [f"{found['median'][name]:.2f}" for name in ("command", "bare")]
+    headings = ["seconds a column", "command line", "stages alone", "overhead", "start and first column"]
+    row = ["median", *cells, f"{found['overhead']:.2f}", f"{found['median']['start']:.1f}"]
+    options = figures.options
+    size = f"{options['columns']} columns of {options['rows']:,} rows; {options['repetitions']} repetitions."
+    return f"{markdown(headings, [row])}\n\n{size}"
 
 
-def _row(title: str, each: Repetition, overhead: float) -> str:
-    return f"| {title} | {each.command:.2f} | {each.bare:.2f} | {overhead:.2f} | {each.start:.1f} |"
+def summary(repetitions: list[Repetition]) -> dict[str, Any]:
+    """Return the repetitions, their medians, and the median seconds a column of orchestration."""
+    found = [asdict(repetition) for repetition in repetitions]
+    medians = {name: median(each[name] for each in found) for name in found[0]}
+    overhead = median(each.command - each.bare for each in repetitions)
+    return {"median": medians, "overhead": overhead, "repetitions": found}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description="Overhead of orchestration, as a table in Markdown.")
+    """Measure and print."""
+    parser = parser_of(__doc__)
     parser.add_argument("--columns", type=int, default=20)
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="three columns of a few rows, once")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args(arguments)
     if options.quick:
         options.columns, options.rows, options.repetitions = 3, 500, 1
     if options.columns <= 1:
         parser.error("--columns has to be 2 or more: the first is counted as part of the start")
-
     frame = table(options.columns, options.rows)
     repetitions = []
     for _ in range(options.repetitions):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             repetitions.append(measure(frame, Path(folder)))
-    machine = f"{platform.platform(terse=True)}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    versions = {name: version(name) for name in PACKAGES}
-    figures = Figures(options.columns, options.rows, tuple(repetitions), machine, versions)
-    print(report(figures))
-    if options.json:
-        measured = {"median": asdict(figures.median), "overhead": figures.overhead, **asdict(figures)}
-        options.json.write_text(json.dumps(measured, indent=1))
+    conclude(Figures.here(options, summary(repetitions), ["sqlalchemy"]), report, options.json)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,17 @@ judged by such (Theis et al., 2016, "A note on the evaluation of generative mode
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from measuring import Figures, conclude, markdown, parser_of
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
@@ -195,64 +195,53 @@ def _score(
     return Score(float(method.score(held_out[:, np.newaxis])), seconds, N_COMPONENTS, collapsed)
 
 
-def row_of(comparison: Comparison) -> str:
+def report(figures: Figures) -> str:
+    """Return the figures as Markdown."""
+    headings = ["column", "rows", "continuous", "ours", "s", "modes", "GaussianMixture", "s"]
+    headings += ["BayesianGaussianMixture", "s", "better"]
+    return f"{markdown(headings, map(row_of, figures.results))}\n\n{summary(figures.results)}"
+
+
+def row_of(comparison: dict[str, Any]) -> list[str]:
     """Return a column's row of the table."""
-    scores = comparison.scores
+    scores = comparison["scores"]
     if not scores:
-        return f"| {comparison.column} | {comparison.rows:,} | no continuous part | | | | | | | |"
-    cells = [comparison.column, f"{comparison.rows:,}", f"{100 * comparison.share:.1f} %"]
+        return [comparison["column"], f"{comparison['rows']:,}", "no continuous part", *[""] * 8]
+    cells = [comparison["column"], f"{comparison['rows']:,}", f"{100 * comparison['share']:.1f} %"]
     for name, score in scores.items():
-        cells += [f"{score.log_likelihood:.4f}{'*' if score.collapsed else ''}", f"{score.seconds:.2f}"]
-        cells += [str(score.components)] if name == "ours" else []
-    cells.append(f"{comparison.difference:+.4f}")
-    return "| " + " | ".join(cells) + " |"
+        cells += [f"{score['log_likelihood']:.4f}{'*' if score['collapsed'] else ''}", f"{score['seconds']:.2f}"]
+        cells += [str(score["components"])] if name == "ours" else []
+    return [*cells, f"{comparison['difference']:+.4f}"]
 
 
-def summary(comparisons: list[Comparison]) -> str:
+def summary(comparisons: list[dict[str, Any]]) -> str:
     """Say on how many columns we are better, on how many worse by more than is tolerated, and why."""
-    found = [comparison for comparison in comparisons if comparison.scores]
-    worse = [comparison for comparison in found if comparison.difference < -TOLERATED]
-    collapsed = sum(any(score.collapsed for score in comparison.scores.values()) for comparison in worse)
+    found = [comparison for comparison in comparisons if comparison["scores"]]
+    worse = [comparison for comparison in found if comparison["difference"] < -TOLERATED]
+    collapsed = sum(any(score["collapsed"] for score in comparison["scores"].values()) for comparison in worse)
     return (
-        f"Better on {sum(comparison.difference > 0 for comparison in found)} of {len(found)} columns, worse by more "
+        f"Better on {sum(comparison['difference'] > 0 for comparison in found)} of {len(found)} columns, worse by more "
         f"than {TOLERATED:g} on {len(worse)}; on {collapsed} of those a component has collapsed on an integer."
     )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description="Fit quality beside scikit-learn's, as a table in Markdown.")
+    """Measure and print."""
+    parser = parser_of(__doc__)
     parser.add_argument("--adult", type=Path, help="UCI Adult as Parquet, to include its numeric columns")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="columns whose name contains this")
     parser.add_argument("--rows", type=int, help="use at most so many rows of a column")
-    parser.add_argument("--quick", action="store_true", help="a few columns of a few rows")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    parser.add_argument(
-        "--dequantise",
-        dest="integers",
-        action="store_const",
-        const=dequantised,
-        default=as_they_are,
-        help="spread integers over the intervals that round to them",
-    )
+    parser.add_argument("--dequantise", action="store_true", help="spread integers over what rounds to them")
     options = parser.parse_args(arguments)
     names, most_rows = tuple(options.only), options.rows
     if options.quick:
         names, most_rows = names or QUICK_COLUMNS, most_rows or QUICK_ROWS
-
+    integers = dequantised if options.dequantise else as_they_are
     TableEncoder().fit(pl.DataFrame({"warm-up": np.random.default_rng(0).standard_normal(100)}))
-    print(
-        "| column | rows | continuous | ours | s | modes | GaussianMixture | s | BayesianGaussianMixture | s | better |"
-    )
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    comparisons = []
-    for name, column in columns(options.adult, names):
-        comparisons.append(compare(name, column, most_rows, options.integers))
-        print(row_of(comparisons[-1]), flush=True)
-    print()
-    print(summary(comparisons))
-    if options.json:
-        options.json.write_text(json.dumps([asdict(comparison) for comparison in comparisons], indent=1))
+    comparisons = [compare(name, column, most_rows, integers) for name, column in columns(options.adult, names)]
+    figures = [{**asdict(each), "difference": each.difference if each.scores else None} for each in comparisons]
+    options.adult = options.adult is not None
+    conclude(Figures.here(options, figures, ["scikit-learn"]), report, options.json)
 
 
 if __name__ == "__main__":

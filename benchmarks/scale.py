@@ -25,16 +25,15 @@ from measuring import (
     Figures,
     conclude,
     exponent,
-    forget_peak_memory,
     in_new_process,
     markdown,
     median_ratio,
     parser_of,
-    peak_memory,
     repeated,
     rows_in_words,
 )
 
+from gmm_pipeline.engines.local.machine import GIGABYTE, forget_peak_memory, peak_memory
 from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.stages import STAGES, TRANSFORMED, Stage
 from gmm_pipeline.storage.store import Store
@@ -52,7 +51,6 @@ _WIDTHS = (1, 10, 50, 100, 200)
 _ROWS_OF_WIDE = 1_000_000
 _WARM_UP_ROWS = 40_000
 _NAME = "scale"
-_GIGABYTE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -226,8 +224,8 @@ def report(figures: Figures) -> str:
             rows_in_words(size["rows"]),
             *(f"{size['stages'][stage]:.1f}" for stage in stages),
             f"{size['seconds']:.1f}",
-            f"{max(size['peaks'].values(), default=0) / _GIGABYTE:.2f} GB",
-            f"{size['disk'] / _GIGABYTE:.1f} GB",
+            f"{max(size['peaks'].values(), default=0) / GIGABYTE:.2f} GB",
+            f"{size['disk'] / GIGABYTE:.1f} GB",
             f"{size['changed']:,}",
         ]
         for size in sizes

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from gmm_pipeline.arrow.codecs import column_codec
 from gmm_pipeline.arrow.parquet import batches, write_rows
 from gmm_pipeline.arrow.tables import decode_batches, decoded_schema
@@ -21,6 +19,8 @@ from gmm_pipeline.orchestration.settings import ColumnSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow as pa
 
     from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
     from gmm_pipeline.core.sketch import Sketch

@@ -5,47 +5,162 @@ import math
 import pathlib
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+from agreement import differences
+from measuring import Figures, exponent, in_turns, median_ratio
+from readme import README, START, written
+from suite import PARTS, RESULTS
+
+from gmm_pipeline.arrow.encoded import Encoded
 
 PROJECT = pathlib.Path(__file__).parents[1]
+Quick = Callable[..., tuple[Any, str]]
 
 
-def test_the_quick_benchmark_of_quality_compares_all_methods(tmp_path: pathlib.Path) -> None:
-    figures = tmp_path / "figures.json"
-    command = [sys.executable, "benchmarks/quality.py", "--quick", "--rows", "800", "--json", str(figures)]
-    finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    comparisons = json.loads(figures.read_text())
+@pytest.fixture
+def quick(tmp_path: pathlib.Path) -> Quick:
+    """Run a part with few rows; return its results and what it printed."""
+
+    def run(part: str, *options: str) -> tuple[Any, str]:
+        path = tmp_path / f"{part}.json"
+        command = [sys.executable, f"benchmarks/{part}.py", "--quick", *options, "--json", str(path)]
+        finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert finished.returncode == 0, finished.stderr
+        figures = Figures.read(path)
+        assert figures.place["machine"] in finished.stdout
+        assert {"gmm-pipeline", "polars", "numba"} <= set(figures.place["versions"])
+        return figures.results, finished.stdout
+
+    return run
+
+
+def test_quality_compares_all_methods(quick: Quick) -> None:
+    comparisons, printed = quick("quality", "--rows", "800")
+
     assert len(comparisons) == 3
     for comparison in comparisons:
-        assert f"| {comparison['column']} |" in finished.stdout
+        assert f"| {comparison['column']} |" in printed
         assert list(comparison["scores"]) == ["ours", "GaussianMixture", "BayesianGaussianMixture"]
         assert all(math.isfinite(score["log_likelihood"]) for score in comparison["scores"].values())
     assert [comparison["rows"] for comparison in comparisons] == [640] * 3
-    assert finished.stdout.count("Better on") == 1
+    assert printed.count("Better on") == 1
 
 
-def test_the_quick_benchmark_of_overhead_tells_seconds_a_column_of_both_ways(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "figures.json"
-    command = [sys.executable, "benchmarks/overhead.py", "--quick", "--json", str(path)]
-    finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    figures = json.loads(path.read_text())
-    (repetition,) = figures["repetitions"]
-    assert figures["median"] == repetition
+def test_overhead_tells_seconds_a_column_of_both_ways(quick: Quick) -> None:
+    results, printed = quick("overhead")
+
+    (repetition,) = results["repetitions"]
+    assert results["median"] == repetition
     assert repetition["start"] > repetition["bare"] > 0
-    assert figures["overhead"] == pytest.approx(repetition["command"] - repetition["bare"])
-    assert f"| {figures['overhead']:.2f} | {repetition['start']:.1f} |" in finished.stdout
-    assert f"3 columns of 500 rows; {figures['machine']}" in finished.stdout
+    assert results["overhead"] == pytest.approx(repetition["command"] - repetition["bare"])
+    assert f"| {results['overhead']:.2f} | {repetition['start']:.1f} |" in printed
+    assert "3 columns of 500 rows" in printed
 
 
-def test_the_benchmark_of_growing_tables_tells_both_ways_of_each_column(tmp_path: pathlib.Path) -> None:
-    figures = tmp_path / "figures.json"
-    command = [sys.executable, "benchmarks/growing.py", "--rows", "40000", "--repetitions", "1", "--json", str(figures)]
-    finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    growths = json.loads(figures.read_text())
+def test_growing_tells_both_ways_of_each_column(quick: Quick) -> None:
+    growths, printed = quick("growing")
+
     assert {growth["way"] for growth in growths} == {"stages alone", "through Dagster"}
     assert len(growths) == 6
     for growth in growths:
-        assert f"| {growth['column']} | {growth['way']} |" in finished.stdout
+        assert f"| {growth['column']} | {growth['way']} |" in printed
         assert growth["added"] > 0
         assert growth["percent"] == 100 * growth["added"] / growth["first"]
+
+
+def test_limits_tell_all_ways_of_each_column(quick: Quick) -> None:
+    comparisons, printed = quick("limits")
+
+    assert len(comparisons) == 5
+    for comparison in comparisons:
+        assert f"| {comparison['column']} | 50,000 |" in printed
+        times, ratios = comparison["nanoseconds"], comparison["ratios"]
+        assert ratios["sketch"] == pytest.approx(times["sketch"] / times["sum"])
+        assert ratios["decode"] == pytest.approx(times["decode"] / times["copy"])
+
+
+def test_agreement_compares_every_row(quick: Quick) -> None:
+    agreements, printed = quick("agreement")
+
+    assert len(agreements) == 5
+    assert {(each["compared"], each["different"]) for each in agreements} == {(50_000, 0)}
+    assert printed.count("| 50,000 | 0 |") == 5
+
+
+def test_rows_differ_by_a_bit_of_their_value_or_by_their_rank() -> None:
+    value, rank = np.array([0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 2], dtype=np.uint8)
+    other = Encoded(np.array([-0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 3], dtype=np.uint8))
+
+    assert differences(Encoded(value, rank), Encoded(value.copy(), rank.copy())) == 0
+    assert differences(Encoded(value, rank), other) == 2
+
+
+def test_peers_are_compared_in_environments_of_their_own(quick: Quick) -> None:
+    results, printed = quick("peers")
+
+    (comparison,) = results["trials"]
+    assert comparison["rows"] == 5000
+    assert comparison["ours"]["lost"] == 0
+    assert comparison["theirs"]["lost"] is None
+    assert comparison["ratio"] > 0
+    for side in ("ours", "theirs"):
+        assert -3 < comparison[side]["mean_log_likelihood"] < -1
+        assert comparison[side]["peak_memory"] > 1 << 25
+    assert "| 5,000 | scikit-learn GaussianMixture |" in printed
+
+
+def test_scale_tells_stages_of_rows_and_both_ways_of_columns(quick: Quick) -> None:
+    results, printed = quick("scale")
+
+    (size,), (width,) = results["rows"], results["columns"]
+    assert size["rows"] == 3000
+    assert sum(size["stages"].values()) == pytest.approx(size["seconds"], rel=0.5)
+    assert set(size["peaks"]) == set(size["stages"])
+    assert (size["changed"], size["left"]) == (0, 0)
+    assert width["ratio"] == pytest.approx(width["dagster"] / width["bare"])
+    assert "| 3,000 |" in printed
+
+
+def test_ways_take_turns_and_the_first_round_does_not_count(tmp_path: pathlib.Path) -> None:
+    taken: list[str] = []
+    ways = {name: lambda folder, name=name: taken.append(f"{name}{len(list(folder.iterdir()))}") for name in "ab"}
+
+    times = in_turns(ways, 2, tmp_path)
+
+    assert taken == ["a0", "b0"] * 3
+    assert {name: len(each) for name, each in times.items()} == {"a": 2, "b": 2}
+    assert not list(tmp_path.iterdir())
+
+
+def test_ratios_are_of_the_same_round_and_growth_is_a_power() -> None:
+    assert median_ratio([1.0, 20.0, 3.0], [1.0, 10.0, 1.0]) == 2.0
+    assert exponent([10, 100, 1000], [5.0, 50.0, 500.0]) == pytest.approx(1.0)
+    assert exponent([10, 1000], [1.0, 10.0]) == pytest.approx(0.5)
+
+
+def test_the_readme_shows_the_figures_that_are_kept() -> None:
+    kept = sorted(RESULTS.glob("*.json"))
+
+    assert {file.stem for file in kept} <= set(PARTS)
+    assert written(README.read_text(), kept) == README.read_text()
+    assert any(START.format(part=file.stem) in README.read_text() for file in kept)
+
+
+def test_figures_are_written_between_the_marks_of_their_part(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "agreement.json"
+    place = {"machine": "a machine", "python": "3", "day": "a day", "versions": {}}
+    results = [{"column": "cents", "rows": 7, "compared": 7, "different": 0}]
+    file.write_text(json.dumps({"options": {}, "results": results, "place": place}))
+    text = f"before\n{START.format(part='agreement')}old<!-- end of figures -->\nafter\n{START.format(part='limits')}"
+
+    shown = written(text, [file])
+
+    assert shown.startswith("before\n<!-- figures: agreement")
+    assert "| cents | 7 | 0 |\n\n`benchmarks/agreement.py`, a day: a machine" in shown
+    assert "old" not in shown
+    assert shown.endswith(f"<!-- end of figures -->\nafter\n{START.format(part='limits')}")
+    assert written(shown, [file]) == shown

@@ -1,0 +1,96 @@
+"""What each program of a peer does: fit and encode a column once warm, and say what that took and gave, as JSON.
+
+Programs run in environments of their own, so they use only the standard library, NumPy and what the peer brings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+COLUMN = "x"
+WARM_UP_ROWS = 2000
+TOLERANCE = 1e-6
+"""A value is lost that comes back further from what it was than this, relative to its size or 1."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a peer took and gave.
+
+    Parameters
+    ----------
+    fit, encode : float
+        Seconds.
+    mean_log_likelihood : float
+        Of all rows, in nats.
+    lost : float or None
+        Share of the values that do not come back; None if the peer decodes nothing.
+    peak_memory : int or None
+        Bytes of the process at its most, with the column in memory; None where the system does not tell.
+    """
+
+    fit: float
+    encode: float
+    mean_log_likelihood: float
+    lost: float | None
+    peak_memory: int | None
+
+
+def conduct(
+    fit: Callable[[Any], Any],
+    encode: Callable[[Any, Any], Any],
+    judge: Callable[[Any, Any, Any], tuple[float, float | None]],
+    prepared: Callable[[Any], Any] = lambda x: x,
+    child: Callable[[], int | None] = lambda: None,
+) -> None:
+    """Run a peer on the column of the file that the command line names, after a first time on few rows.
+
+    Parameters
+    ----------
+    fit : callable
+        Takes the prepared column, returns a model.
+    encode : callable
+        Takes model and column, returns the encoded column.
+    judge : callable
+        Takes model, column and encoded column, returns the mean log-likelihood and the share of values lost.
+    prepared : callable
+        Takes the column as an array, returns it in the form that the peer reads.
+    child : callable
+        Returns the process that works for this one, if there is one, as its memory counts as well.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file", type=Path, help="the column, as NumPy saves it")
+    x = np.load(parser.parse_args().file)
+    few = prepared(x[:WARM_UP_ROWS])
+    encode(fit(few), few)
+    column = prepared(x)
+    started = time.perf_counter()
+    model = fit(column)
+    fitted = time.perf_counter()
+    encoded = encode(model, column)
+    ended = time.perf_counter()
+    own, other = peak_memory("self"), child()
+    peak = own if own is None or other is None else own + (peak_memory(str(other)) or 0)
+    sys.stdout.write(json.dumps(asdict(Trial(fitted - started, ended - fitted, *judge(model, column, encoded), peak))))
+
+
+def share_lost(before: Any, after: Any) -> float:
+    """Return the share of values that did not come back."""
+    before, after = np.asarray(before, dtype=float).ravel(), np.asarray(after, dtype=float).ravel()
+    return float(np.mean(~(np.abs(after - before) <= TOLERANCE * np.maximum(np.abs(before), 1.0))))
+
+
+def peak_memory(process: str) -> int | None:
+    """Return the most bytes that a process has held at once; None where the system does not tell."""
+    status = Path(f"/proc/{process}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
