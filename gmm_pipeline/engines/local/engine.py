@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, TypeVar
 
 from gmm_pipeline.arrow.extending import extend_sketch
-from gmm_pipeline.arrow.fields import stored_schema
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, open_writer, rechunked
 from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
-from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.core.roundtrip import RoundTrip
+from gmm_pipeline.engines.engine import NOTHING, ColumnRows, Written
+from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from gmm_pipeline.arrow.counters import RowCounter
@@ -28,36 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ROWS_PER_TASK = 1 << 20
-
-
-class ColumnRows(Protocol):
-    """A column that is read by ranges of rows, by several threads at once."""
-
-    @property
-    def field(self) -> pa.Field:
-        """Name and type."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        ...
-
-    def arrays(self, rows: range) -> Iterator[pa.Array]:
-        """Yield consecutive arrays that together hold a range of rows."""
-        ...
-
-
-@dataclass(frozen=True)
-class Written:
-    """What is written of a column already: so many rows, in so many parts."""
-
-    rows: int = 0
-    parts: int = 0
-
-
-NOTHING = Written()
 
 
 class LocalEngine:
@@ -74,15 +40,9 @@ class LocalEngine:
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
-        schema = stored_schema(column.field)
-        plain = replace(column, field=schema.field(0))
-
-        def copy_part(number: int, rows: range) -> None:
-            with open_writer(part_path(folder, number), schema) as writer:
-                for array in rechunked(plain.arrays(rows), ROWS_PER_GROUP):
-                    writer.write_table(pa.table([array], schema=schema), row_group_size=ROWS_PER_GROUP)
-
-        self._for_each_part(column.rows, after, copy_part)
+        self._for_each_part(
+            column.rows, after, lambda number, rows: copy_part(column, rows, part_path(folder, number))
+        )
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
@@ -96,25 +56,14 @@ class LocalEngine:
 
     def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
-        schema = encoded_schema({column.field.name: codec})
-
-        def encode_part(number: int, rows: range) -> RoundTrip:
-            outcome = RoundTrip.none(codec.rows.n_modes)
-            row = rows.start
-            with open_writer(part_path(folder, number), schema) as writer:
-                for array in rechunked(column.arrays(rows), ROWS_PER_GROUP):
-                    encoded = codec.encode(array, row)
-                    outcome = outcome.merge(codec.compare(array, encoded, row))
-                    table = pa.table([pa.array(encoded.value), pa.array(encoded.rank)], schema=schema)
-                    writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-                    row += len(array)
-            return outcome
-
-        return reduce(RoundTrip.merge, self._for_each_part(column.rows, after, encode_part))
+        outcomes = self._for_each_part(
+            column.rows, after, lambda number, rows: encode_part(column, codec, rows, part_path(folder, number))
+        )
+        return reduce(RoundTrip.merge, outcomes)
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""
-        tasks = [piece for rows in ranges for piece in _split(rows, _ROWS_PER_TASK)]
+        tasks = [piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)]
 
         def count_tasks(thread: int) -> Tally:
             counter = make()
@@ -127,8 +76,7 @@ class LocalEngine:
         return reduce(lambda left, right: left.merge(right), self._in_threads(count_tasks, threads))
 
     def _for_each_part(self, rows: int, after: Written, work: Callable[[int, range], T]) -> list[T]:
-        parts = list(enumerate(_split(range(after.rows, rows), ROWS_PER_PART), start=after.parts))
-        return self._in_threads(lambda part: work(*part), parts)
+        return self._in_threads(lambda part: work(*part), parts_after(after, rows))
 
     def _in_threads(
         self, work: Callable[[int], T] | Callable[[tuple[int, range]], T], items: Iterable[object]
@@ -141,11 +89,3 @@ class LocalEngine:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-
-def part_path(folder: Path, number: int) -> Path:
-    """Return the path of a part of a stored column."""
-    return folder / f"part-{number:05d}.parquet"
-
-
-def _split(rows: range, size: int) -> list[range]:
-    return [range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)]
