@@ -7,7 +7,8 @@ from browser import Browser
 from hypothesis import HealthCheck, settings
 from workplace import Workplace
 
-from gmm_pipeline.engines.spark.session import JavaMissingError, local_session
+from gmm_pipeline.engines.spark.java import JavaMissingError
+from gmm_pipeline.engines.spark.session import local_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

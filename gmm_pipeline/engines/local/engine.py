@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-
 class LocalEngine:
     """Passes over columns with threads of this process.
 
@@ -40,9 +39,7 @@ class LocalEngine:
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
-        self._for_each_part(
-            column.rows, after, lambda number, rows: copy_part(column, rows, part_path(folder, number))
-        )
+        self._for_each_part(column.rows, after, lambda number, rows: copy_part(column, rows, part_path(folder, number)))
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
@@ -88,4 +85,3 @@ class LocalEngine:
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-

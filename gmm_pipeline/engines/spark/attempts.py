@@ -38,6 +38,7 @@ class Attempts:
     @contextmanager
     def beside(cls, target: Path) -> Iterator[Attempts]:
         """Give a place for attempts, for as long as parts are written; raise StoreError if it cannot be made."""
+        target = target.absolute()  # the current folder of executors is another
         folder = target.with_name(f".{target.name}-attempts-{uuid.uuid4().hex}")
         folder.mkdir()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from functools import partial, reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from gmm_pipeline.arrow.extending import extend_sketch
@@ -84,7 +85,7 @@ class SparkEngine:
         wanted = self._session.conf.get("spark.default.parallelism", None)
         n_tasks = min(len(items), int(wanted) if wanted else MOST_TASKS)
         bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
-        return [items[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [items[start:stop] for start, stop in pairwise(bounds)]
 
 
 def _count_rows(
@@ -100,6 +101,6 @@ def _count_rows(
 def _write_parts(
     shares: Sequence[Sequence[tuple[int, range]]], attempts: Attempts, write: Callable[[range, Path], T], task: int
 ) -> tuple[str, list[T]]:
-    """Write the parts of a task under names of this attempt at it; return those names' id, and what writing returned."""
+    """Write the parts of a task under names of this attempt; return its id, and what writing them returned."""
     attempt = uuid.uuid4().hex
     return attempt, [write(rows, attempts.path(number, attempt)) for number, rows in shares[task]]

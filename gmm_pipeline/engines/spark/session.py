@@ -107,19 +107,19 @@ def _stays_here(settings: SparkSettings) -> bool:
 def _defaults(settings: SparkSettings, folder: Path) -> SparkSettings:
     logging = folder / "log4j2.properties"
     logging.write_text(_LOGGING, encoding="utf-8")
-    general = {
+    general: SparkSettings = {
         "spark.app.name": "gmm_pipeline",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.ui.showConsoleProgress": False,
     }
-    here = {
+    here: SparkSettings = {
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(folder),
         "spark.ui.enabled": False,
     }
-    return general | (here if _stays_here(settings) else {})
+    return {**general, **(here if _stays_here(settings) else {})}
 
 
 def _started(build: Callable[[SparkSettings], SparkSession], settings: SparkSettings) -> SparkSession:

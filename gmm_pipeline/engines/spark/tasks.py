@@ -65,7 +65,8 @@ def merged(session: SparkSession, work: Callable[[int], T], n_tasks: int, merge:
         n_tasks = -(-n_tasks // MERGED_AT_ONCE)
         grouped = frame.withColumn(_TASK, frame[_TASK] % n_tasks).repartition(n_tasks, _TASK)
         frame = grouped.mapInArrow(_arrow_merge(merge), _COLUMNS)
-    return reduce(merge, (_unless_error(outcome) for _, outcome in _collected(frame)))
+    partial: list[T] = [_unless_error(outcome) for _, outcome in _collected(frame)]
+    return reduce(merge, partial)
 
 
 def _started(session: SparkSession, work: Callable[[int], Any], n_tasks: int) -> DataFrame:
@@ -107,7 +108,8 @@ def _outcome_of(work: Callable[[int], Any], task: int) -> Any:
 def _packed(task: int, outcome: Any) -> pa.RecordBatch:
     from pyspark.serializers import CPickleSerializer
 
-    arrays = [pa.array([task], pa.int64()), pa.array([CPickleSerializer().dumps(outcome)], pa.binary())]
+    packed = CPickleSerializer().dumps(outcome)  # type: ignore[no-untyped-call]
+    arrays = [pa.array([task], pa.int64()), pa.array([packed], pa.binary())]
     return pa.RecordBatch.from_arrays(arrays, names=[_TASK, _OUTCOME])
 
 
@@ -115,7 +117,7 @@ def _unpacked(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[int, Any]]:
     from pyspark.serializers import CPickleSerializer
 
     for task, outcome in zip(batch[_TASK], batch[_OUTCOME], strict=True):
-        yield task.as_py(), CPickleSerializer().loads(outcome.as_py())
+        yield task.as_py(), CPickleSerializer().loads(outcome.as_py())  # type: ignore[no-untyped-call]
 
 
 def _collected(frame: DataFrame) -> Iterator[tuple[int, Any]]:
