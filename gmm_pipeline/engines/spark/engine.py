@@ -41,12 +41,14 @@ class SparkEngine:
     Parameters
     ----------
     session : SparkSession
-        Its `spark.default.parallelism`, if it is set, is how many tasks a pass has; otherwise there is one for each
-        part to write and for each 2**20 rows to count, and never more than `MOST_TASKS`. Results do not depend on it.
+    tasks : int, optional
+        Of a pass, if there is as much to do; `spark.default.parallelism` when left out. Without that either, there is
+        one for each part to write and for each 2**20 rows to count, up to `MOST_TASKS`. Results do not depend on it.
     """
 
-    def __init__(self, session: SparkSession) -> None:
+    def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
         self._session = session
+        self._tasks = tasks or int(session.conf.get("spark.default.parallelism", None) or MOST_TASKS)
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
@@ -82,8 +84,7 @@ class SparkEngine:
 
     def _shared_out(self, items: Sequence[T]) -> list[Sequence[T]]:
         """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
-        wanted = self._session.conf.get("spark.default.parallelism", None)
-        n_tasks = min(len(items), int(wanted) if wanted else MOST_TASKS)
+        n_tasks = min(len(items), self._tasks)
         bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
         return [items[start:stop] for start, stop in pairwise(bounds)]
 
