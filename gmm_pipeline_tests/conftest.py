@@ -1,13 +1,13 @@
 import pathlib
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser
+from clusters import running_cluster
 from hypothesis import HealthCheck, settings
 from workplace import Workplace
 
-from gmm_pipeline.engines.spark.session import JavaMissingError, local_session
+from gmm_pipeline.engines.spark.session import spark_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,13 +25,10 @@ settings.load_profile("same examples")
 
 
 @pytest.fixture(scope="session")
-def spark() -> "Iterator[SparkSession]":
-    """Give one real local Spark to all tests; its JVM ends with them."""
-    with ExitStack() as ending:
-        try:
-            session = ending.enter_context(local_session())
-        except JavaMissingError as missing:
-            pytest.skip(str(missing))
+def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+    """Give a session on a real cluster, a master and two workers in processes of their own; all end with the tests."""
+    folder = tmp_path_factory.mktemp("spark") / "cluster"
+    with running_cluster(folder) as cluster, spark_session({"spark.master": cluster.master}) as session:
         yield session
 
 

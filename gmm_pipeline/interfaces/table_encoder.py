@@ -19,6 +19,7 @@ from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.ranks import rank_modes
+from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.files import find_files
 from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_table
@@ -50,6 +51,8 @@ class TableEncoder:
         Names or globs of the columns to encode; `!` in front leaves out. All columns by default.
     threads : int, optional
         One per core by default. Results do not depend on it.
+    engine : Engine, optional
+        What passes over the rows when they are fitted, such as a `SparkEngine`. Results do not depend on it either.
     csv_nulls : sequence of str
         What stands for null in CSV files, besides the empty field.
     settings
@@ -68,6 +71,7 @@ class TableEncoder:
         *,
         include: Sequence[str] = (),
         threads: int | None = None,
+        engine: Engine | None = None,
         csv_nulls: Sequence[str] = (),
         **settings: Any,
     ) -> None:
@@ -76,7 +80,8 @@ class TableEncoder:
         self.settings.check(list(overrides))
         self._include = tuple(include)
         self._csv_nulls = tuple(csv_nulls)
-        self._engine = LocalEngine(threads)
+        self._here = LocalEngine(threads)
+        self._engine: Engine = engine or self._here
         self._fitted: dict[str, ColumnFit] = {}
         self._source = ""
 
@@ -120,7 +125,7 @@ class TableEncoder:
     def encode_batches(self, table: Table) -> Iterator[pa.RecordBatch]:
         """Yield the rows encoded, narrow, in batches of Arrow."""
         codecs = self.codecs()
-        with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._engine.threads) as pool:
+        with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._here.threads) as pool:
             opened = _open(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
             arrays = {name: _cast(opened, name, codec) for name, codec in codecs.items()}
             yield from tables.encode_arrays(arrays, codecs, pool)

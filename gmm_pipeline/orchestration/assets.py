@@ -7,11 +7,12 @@ from typing import Any
 
 import dagster as dg
 
-from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.files import is_settled
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.checks import check_specs, judged
 from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.settings import ColumnSettings
 from gmm_pipeline.orchestration.source_ledger import take_stock
 from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
@@ -38,17 +39,6 @@ class StoreResource(dg.ConfigurableResource[None]):
         return Store(Path(self.path)).fit(name)
 
 
-class LocalEngineResource(dg.ConfigurableResource[None]):
-    """The engine of this machine; `threads` of 0 means one per core, `memory` of 0 what suits the machine."""
-
-    threads: int = 0
-    memory: int = 0
-
-    def engine(self) -> LocalEngine:
-        """Return the engine."""
-        return LocalEngine(self.threads or None)
-
-
 def partitions_of(fit: str) -> dg.DynamicPartitionsDefinition:
     """Return the partitions of a fit: one per column, by encoded name."""
     return dg.DynamicPartitionsDefinition(name=f"{fit}_columns")
@@ -61,17 +51,17 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
         return dataset.spec().settings.of(result.manifest.column)
 
     @_stage_asset(dataset, RAW, "The column as it is in the source, in checksummed Parquet.")
-    def raw(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: LocalEngineResource) -> Made:
-        folder, engine = gmm_store.fit(dataset.name), gmm_engine.engine()
+    def raw(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource) -> Made:
+        folder, engine = gmm_store.fit(dataset.name), gmm_engine.engine(dataset.spec())
         yield from _made(
             dataset, context, gmm_store, RAW, lambda last: _raw(dataset, folder, context.partition_key, engine, last)
         )
 
     @_stage_asset(dataset, SKETCH, "Counts of values or grid cells: all that is needed to fit the column.")
     def sketch(
-        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: LocalEngineResource, raw: Result
+        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource, raw: Result
     ) -> Made:
-        engine = gmm_engine.engine()
+        engine = gmm_engine.engine(dataset.spec())
         yield from _made(
             dataset, context, gmm_store, SKETCH, lambda last: recipes.sketch(raw, settings_of(raw), engine, last)
         )
@@ -92,12 +82,12 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
     def transformed(
         context: dg.AssetExecutionContext,
         gmm_store: StoreResource,
-        gmm_engine: LocalEngineResource,
+        gmm_engine: EngineResource,
         raw: Result,
         gmm_model: Result,
         feature_rank: Result,
     ) -> Made:
-        engine = gmm_engine.engine()
+        engine = gmm_engine.engine(dataset.spec())
         yield from _made(
             dataset,
             context,
@@ -153,7 +143,7 @@ def _made(
     yield from judged(stage, column, dataset.blocking)
 
 
-def _raw(dataset: Dataset, folder: FitFolder, partition_key: str, engine: LocalEngine, last: Result | None) -> Product:
+def _raw(dataset: Dataset, folder: FitFolder, partition_key: str, engine: Engine, last: Result | None) -> Product:
     spec = dataset.spec()
     name = spec.column_of(partition_key)
     ledger = take_stock(spec.source, folder, is_settled)

@@ -20,7 +20,7 @@ from pydantic import (
 
 from gmm_pipeline.orchestration.config_text.documents import Document, read_document
 from gmm_pipeline.orchestration.config_text.mistakes import checked
-from gmm_pipeline.orchestration.settings import ColumnSettings, TableSettings
+from gmm_pipeline.orchestration.settings import ColumnSettings, EngineName, SparkValue, TableSettings
 
 STORE_VARIABLE = "GMM_PIPELINE_STORE"
 CONFIG_VARIABLE = "GMM_PIPELINE_CONFIG"
@@ -45,7 +45,10 @@ class DatasetSettings(BaseModel):
         "(what is set for single columns stands in column_settings)",
     )
     csv_nulls: tuple[str, ...] = Field((), description="what stands for null in CSV files, besides the empty field")
-    engine: Literal["local"] = Field("local", description="where rows are processed")
+    engine: EngineName = Field("local", description="where rows are processed; results do not depend on it")
+    spark_config: dict[str, SparkValue] = Field(
+        {}, description="with engine = spark: Spark's settings by name; spark.master selects the cluster"
+    )
     settings: ColumnSettings = Field(default_factory=ColumnSettings, description="settings of all columns")
     column_settings: dict[str, ColumnSettings] = Field(
         {}, description="what differs for single columns, by their names"

@@ -76,6 +76,7 @@ class ConfiguredFit:
             columns=columns,
             patterns=self.settings.columns,
             engine=self.settings.engine,
+            spark_config=self.settings.spark_config,
             csv_nulls=self.settings.csv_nulls,
             settings=self.settings.table_settings(),
         )

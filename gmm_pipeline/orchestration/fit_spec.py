@@ -6,13 +6,13 @@ import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_mean
-from gmm_pipeline.orchestration.settings import TableSettings
+from gmm_pipeline.orchestration.settings import EngineName, SparkValue, TableSettings
 from gmm_pipeline.orchestration.source_ledger import SourceLedger
 from gmm_pipeline.storage.names import encode_name
 
@@ -38,6 +38,9 @@ class FitSpec(BaseModel):
     patterns : tuple of str, optional
         The names and globs that the columns were selected by; None if they were listed.
     engine : str
+        Where rows are passed over. Results do not depend on it.
+    spark_config : dict
+        Spark's settings by name; `spark.master` selects the cluster.
     csv_nulls : tuple of str
         What stands for null in CSV files, besides the empty field.
     settings : TableSettings
@@ -49,7 +52,8 @@ class FitSpec(BaseModel):
     source: str
     columns: tuple[str, ...]
     patterns: tuple[str, ...] | None = None
-    engine: Literal["local"] = "local"
+    engine: EngineName = "local"
+    spark_config: dict[str, SparkValue] = {}
     csv_nulls: tuple[str, ...] = ()
     settings: TableSettings = TableSettings()
 

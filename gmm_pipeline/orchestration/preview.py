@@ -10,7 +10,7 @@ from gmm_pipeline.errors import in_column
 from gmm_pipeline.orchestration.fitting import atom_choice, sketch_request
 
 if TYPE_CHECKING:
-    from gmm_pipeline.engines.local.engine import ColumnRows, LocalEngine
+    from gmm_pipeline.engines.engine import ColumnRows, Engine
     from gmm_pipeline.orchestration.settings import ColumnSettings
 
 
@@ -22,7 +22,7 @@ class Preview:
     reason: str
 
 
-def preview(column: ColumnRows, settings: ColumnSettings, engine: LocalEngine) -> Preview:
+def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Preview:
     """Look at a column, or at a sample of it where it is long.
 
     Raises

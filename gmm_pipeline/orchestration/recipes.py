@@ -16,7 +16,7 @@ from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
-from gmm_pipeline.engines.local.engine import NOTHING, LocalEngine, Written
+from gmm_pipeline.engines.engine import NOTHING, Engine, Written
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 from gmm_pipeline.errors import StoreError, in_column
 from gmm_pipeline.orchestration import illustrations
@@ -53,7 +53,7 @@ def raw(
     column: ParquetColumn,
     source_digests: Sequence[str],
     settings: ColumnSettings,
-    engine: LocalEngine,
+    engine: Engine,
     last: Result | None = None,
 ) -> Product:
     """Return the recipe of a column's copy; raise UnsupportedTypeError if its type cannot be encoded.
@@ -64,7 +64,7 @@ def raw(
     source_digests : sequence of str
         Of the source as it was after each batch of files.
     settings : ColumnSettings
-    engine : LocalEngine
+    engine : Engine
     last : Result or None
         The copy that there is, to be continued if the source only became longer.
     """
@@ -87,7 +87,7 @@ def raw(
     )
 
 
-def sketch(raw: Result, settings: ColumnSettings, engine: LocalEngine, last: Result | None = None) -> Product:
+def sketch(raw: Result, settings: ColumnSettings, engine: Engine, last: Result | None = None) -> Product:
     """Return the recipe of a column's sketch; the last one is extended if the column only became longer."""
     column = stored_column(raw)
     contents = {RAW.name: raw.manifest.content}
@@ -173,7 +173,7 @@ def transformed(
     model: Result,
     feature_rank: Result,
     settings: ColumnSettings,
-    engine: LocalEngine,
+    engine: Engine,
     last: Result | None = None,
 ) -> Product:
     """Return the recipe of a column's encoded rows, compared on the way with what they decode to."""

@@ -17,6 +17,10 @@ from gmm_pipeline.orchestration.config_text.mistakes import checked
 
 _ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
 
+EngineName = Literal["local", "spark"]
+SparkValue = bool | int | float | str
+"""What a setting of Spark may be set to."""
+
 
 class ColumnSettings(BaseModel):
     """How a column is fitted and encoded; the defaults are right for most."""

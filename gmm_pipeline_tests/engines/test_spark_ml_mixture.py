@@ -125,6 +125,6 @@ def test_without_java_the_error_names_the_remedy(tmp_path: pathlib.Path) -> None
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=without, check=False)
     assert process.returncode != 0
     assert process.stderr.splitlines()[-1].endswith(
-        "JavaMissingError: Spark found no Java. Install a JDK 17 and set JAVA_HOME to its folder, "
-        "or put its java on PATH"
+        f"JavaMissingError: JAVA_HOME, {tmp_path}, holds no bin/java. Install a JDK 17 and set JAVA_HOME to its folder "
+        "or put its java on PATH, or let pip bring one: pip install 'gmm-pipeline[java]'"
     )

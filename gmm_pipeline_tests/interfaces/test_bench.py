@@ -134,7 +134,7 @@ def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> 
     wrong = workplace.call("plan", "t.parquet", "--memory", "much")
 
     assert engine["name"] == "local"
-    assert (engine["threads"], engine["rows_per_batch"], engine["rows_per_part"]) == (1, 1 << 18, 1 << 22)
+    assert (engine["threads"], engine["rows_per_batch"], engine["rows_per_part"]) == (1, 1 << 18, 1 << 21)
     assert engine["memory_limit"] == 2_000_000_000
     assert 1 << 28 < engine["peak_memory"] < 1 << 30
     assert 2 * 3000 * (8 + 5) <= engine["disk"] < 3 * 3000 * (8 + 5) + 10_000

@@ -15,6 +15,9 @@ from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_reader
 from gmm_pipeline.arrow.types import value_type
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
     from gmm_pipeline.engines.local.source import LocalTable
 
 BATCHES = tuple(ROWS_PER_GROUP >> halvings for halvings in range(4))
@@ -94,8 +97,21 @@ def partition(row_bytes: int, rows: int, cores: int, memory: int, *, chunk_bytes
 
 def footprints(table: LocalTable, columns: Sequence[str]) -> dict[str, Footprint]:
     """Return what the footers of a table's files say of some columns."""
+    chunks = _chunks(table.files, columns)
+    return {name: _footprint(table.schema.field(name).type, table.rows, found) for name, found in chunks.items()}
+
+
+def partition_column(column: ParquetColumn, cores: int, memory: int) -> Partitioning:
+    """Return how a column is passed over by so many cores in so many bytes of memory."""
+    name = column.field.name
+    taken = _footprint(column.field.type, column.rows, _chunks(column.files, [name])[name])
+    return partition(taken.row_bytes, column.rows, cores, memory, chunk_bytes=taken.chunk_bytes)
+
+
+def _chunks(files: Sequence[Path], columns: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+    """Return the compressed and the plain bytes of each column's part of each row group."""
     chunks: dict[str, list[tuple[int, int]]] = {name: [] for name in columns}
-    for file in table.files:
+    for file in files:
         with open_reader(file) as reader:
             metadata = reader.metadata
         for number in range(metadata.num_row_groups):
@@ -105,7 +121,7 @@ def footprints(table: LocalTable, columns: Sequence[str]) -> dict[str, Footprint
                 name = chunk.path_in_schema.split(".")[0]
                 if name in chunks:
                     chunks[name].append((chunk.total_compressed_size, chunk.total_uncompressed_size))
-    return {name: _footprint(table.schema.field(name).type, table.rows, found) for name, found in chunks.items()}
+    return chunks
 
 
 def _footprint(kind: pa.DataType, rows: int, chunks: Sequence[tuple[int, int]]) -> Footprint:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.sketching import sample_windows
 
 if TYPE_CHECKING:
-    from gmm_pipeline.engines.local.engine import ColumnRows
+    from gmm_pipeline.engines.engine import ColumnRows
 
 
 @dataclass(frozen=True)

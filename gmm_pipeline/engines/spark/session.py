@@ -1,15 +1,17 @@
-"""A local Spark, for as long as it is needed."""
+"""A Spark session, for as long as it is needed."""
 
 from __future__ import annotations
 
 import os
-import pathlib
-import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from gmm_pipeline.engines.spark.java import REMEDY, JavaMissingError, java_variables
 from gmm_pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-_REMEDY = "Install a JDK 17 and set JAVA_HOME to its folder, or put its java on PATH"
+SparkSettings = Mapping[str, str | bool | int | float]
+"""Settings of Spark by name; `spark.master` says on which cluster it runs."""
 _LOGGING = """
 appenders = console
 appender.console.type = Console
@@ -29,27 +32,44 @@ rootLogger.appenderRef.console.ref = console
 logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
 logger.gateway.level = error
 """
+_PYTHON = "PYSPARK_PYTHON"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-class JavaMissingError(PipelineError):
-    """Spark needs a Java that is not there, or does not start."""
+class SparkStartError(PipelineError):
+    """Spark does not start, or its cluster does not answer."""
+
+
+def built(settings: SparkSettings) -> SparkSession:
+    """Return a new session of the given settings."""
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.config(map=dict(settings)).getOrCreate()
 
 
 @contextmanager
-def local_session(cores: int = 2) -> Iterator[SparkSession]:
-    """Give the Spark session that runs in this process, or a local one whose JVM ends with the context.
+def spark_session(
+    settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = built
+) -> Iterator[SparkSession]:
+    """Give the Spark session that runs in this process, or a new one that ends with the context, and its JVM with it.
 
-    The local one talks to this machine alone, has no UI, logs errors only, and leaves no files behind.
+    A new one logs errors only. On this machine, be it in this process or on a cluster of the loopback address, it has
+    no web UI, talks to no other machine, and leaves no files behind. Executors run the Python that this process runs,
+    unless `spark.pyspark.python` or the environment variable `PYSPARK_PYTHON` says otherwise.
 
     Parameters
     ----------
-    cores : int
-        Of a local session.
+    settings : mapping
+        They take precedence over all that is set here.
+    build : callable
+        Makes the session of complete settings.
 
     Raises
     ------
     JavaMissingError
         If a session has to be made, and there is no Java that can.
+    SparkStartError
+        If it cannot be made otherwise.
     """
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
@@ -57,64 +77,94 @@ def local_session(cores: int = 2) -> Iterator[SparkSession]:
     if SparkContext._active_spark_context is not None:  # noqa: SLF001
         yield SparkSession.builder.getOrCreate()
         return
-    if not _java_is_installed():
-        raise JavaMissingError("Spark found no Java", remedy=_REMEDY)
-    with tempfile.TemporaryDirectory(prefix="gmm_pipeline-spark-") as name:
-        folder = pathlib.Path(name)
-        with _environment(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable):
-            session = _start(cores, folder)
+    # Executors of a cluster may still be leaving the folder when the session has ended.
+    with tempfile.TemporaryDirectory(prefix="gmm_pipeline-spark-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        variables = {} if "spark.remote" in settings else java_variables(folder)
+        python = str(settings.get("spark.pyspark.python") or os.environ.get(_PYTHON) or sys.executable)
+        own_address = {"SPARK_LOCAL_IP": "127.0.0.1"} if _stays_here(settings) else {}
+        with _environment(**variables, **own_address, **{_PYTHON: python}):
+            session = _started(build, {**_defaults(settings, folder), **settings})
         try:
             yield session
         finally:
             _end(session)
 
 
-def _java_is_installed() -> bool:
-    home = os.environ.get("JAVA_HOME")
-    return (pathlib.Path(home) / "bin" / "java").exists() if home else shutil.which("java") is not None
+@contextmanager
+def local_session(cores: int = 2) -> Iterator[SparkSession]:
+    """Give the Spark session that runs in this process, or a local one of so many cores that ends with the context."""
+    with spark_session({"spark.master": f"local[{cores}]", "spark.sql.shuffle.partitions": cores}) as session:
+        yield session
 
 
-def _start(cores: int, folder: pathlib.Path) -> SparkSession:
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.sql import SparkSession
+def _stays_here(settings: SparkSettings) -> bool:
+    """Whether a session has no need of other machines."""
+    master = str(settings.get("spark.master", "" if "SPARK_CONF_DIR" in os.environ else "local"))
+    return master.startswith("local") or urlsplit(master).hostname in _LOOPBACK
 
+
+def _defaults(settings: SparkSettings, folder: Path) -> SparkSettings:
     logging = folder / "log4j2.properties"
     logging.write_text(_LOGGING, encoding="utf-8")
-    settings: dict[str, bool | float | int | str | None] = {
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
+    general: SparkSettings = {
+        "spark.app.name": "gmm_pipeline",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging.as_uri()}",
-        "spark.local.dir": str(folder),
-        "spark.sql.shuffle.partitions": cores,
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,
     }
-    builder = SparkSession.builder.master(f"local[{cores}]").appName("gmm_pipeline")
+    here: SparkSettings = {
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.local.dir": str(folder),
+        "spark.ui.enabled": False,
+    }
+    return {**general, **(here if _stays_here(settings) else {})}
+
+
+def _started(build: Callable[[SparkSettings], SparkSession], settings: SparkSettings) -> SparkSession:
+    from py4j.protocol import Py4JJavaError
+    from pyspark import SparkContext
+    from pyspark.errors import PySparkException, PySparkRuntimeError
+
     try:
-        return builder.config(map=settings).getOrCreate()
+        return build(settings)
     except PySparkRuntimeError as error:
-        raise JavaMissingError("Spark could not start Java", remedy=_REMEDY) from error
+        raise JavaMissingError("Spark could not start Java", remedy=REMEDY) from error
+    except (PySparkException, Py4JJavaError) as error:
+        _end_jvm(SparkContext._gateway)  # noqa: SLF001
+        reason = next(iter(str(getattr(error, "java_exception", error)).splitlines()), type(error).__name__)
+        raise SparkStartError(
+            f"Spark does not start on {settings.get('spark.master', 'its default master')}: {reason}",
+            remedy="Check spark.master and the other Spark settings, and that the cluster is up",
+        ) from error
 
 
 def _end(session: SparkSession) -> None:
     """Stop the session and the JVM, which would run on; it ends when its standard input does."""
     from pyspark import SparkContext
 
-    gateway = session.sparkContext._gateway  # noqa: SLF001
+    gateway = SparkContext._gateway  # noqa: SLF001
     try:
         session.stop()
     finally:
-        if gateway is not None:
-            gateway.shutdown()
-            gateway.proc.stdin.close()
-            gateway.proc.wait(timeout=60)
-        SparkContext._gateway = SparkContext._jvm = None  # noqa: SLF001
+        _end_jvm(gateway)
+
+
+def _end_jvm(gateway: object) -> None:
+    from pyspark import SparkContext
+
+    process = getattr(gateway, "proc", None)
+    if process is not None:
+        gateway.shutdown()  # type: ignore[attr-defined]
+        process.stdin.close()
+        process.wait(timeout=60)
+    SparkContext._gateway = SparkContext._jvm = None  # noqa: SLF001
 
 
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for as long as Spark starts; workers would run the first python3 on PATH."""
+    """Set environment variables for as long as Spark starts."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -14,8 +14,9 @@ from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.interfaces.cli.display import amount, duration, print_json, print_table, stderr, stdout
 from gmm_pipeline.interfaces.cli.options import memory_option, source_options, threads_option
-from gmm_pipeline.interfaces.cli.specs import given_spec
+from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
 from gmm_pipeline.orchestration.fit_spec import default_fit_name
+from gmm_pipeline.orchestration.settings import EngineName
 from gmm_pipeline.orchestration.source_ledger import present_ledger
 from gmm_pipeline.storage.store import Store
 
@@ -41,7 +42,8 @@ def bench(
     source: str,
     fit: str | None,
     patterns: str,
-    engine: str,
+    engine: EngineName,
+    spark_config: tuple[str, ...],
     assignments: tuple[str, ...],
     config: Path | None,
     csv_nulls: tuple[str, ...],
@@ -64,7 +66,6 @@ def bench(
       gmm-pipeline bench 'sales/*.parquet' --columns 'amount,price_*' --json
       gmm-pipeline bench sales.parquet --sample-columns 12 --set method=dpgmm
     """
-    del engine
     started = time.perf_counter()
     stderr().print(f"Running a sample of {source} …", markup=False)
     name = fit or default_fit_name(source)
@@ -75,6 +76,7 @@ def bench(
         table = open_batches(source, ledger.source_files, folder / "source", csv_nulls=csv_nulls)
         converted = time.perf_counter() - converting
         spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
+        spec = on_engine(spec, engine, spark_config)
         from gmm_pipeline.orchestration.sample_run import run_sample
 
         run = run_sample(spec, table, sample_columns, folder, threads=threads, memory=memory)

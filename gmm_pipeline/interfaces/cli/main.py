@@ -10,6 +10,7 @@ import click
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
 from gmm_pipeline.interfaces.cli import (
     bench_command,
+    cluster_commands,
     config_commands,
     plan_commands,
     report_command,
@@ -50,6 +51,7 @@ for command in (
     table_commands.show,
     report_command.report,
     config_commands.config,
+    cluster_commands.cluster,
     ui_command.ui,
 ):
     cli.add_command(command)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from gmm_pipeline.orchestration.configuration import bytes_of
-from gmm_pipeline.orchestration.settings import TableSettings, parse_assignments, read_settings
+from gmm_pipeline.orchestration.settings import EngineName, TableSettings, parse_assignments, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +53,25 @@ def out_option(what: str) -> Callable[[F], F]:
     )
 
 
+def engine_options(command: F) -> F:
+    """Add the options that say where rows are processed."""
+    engine = click.option(
+        "--engine",
+        type=click.Choice(get_args(EngineName)),
+        default="local",
+        show_default=True,
+        help="Where rows are processed. Results do not depend on it.",
+    )
+    spark_config = click.option(
+        "--spark-config",
+        "spark_config",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A setting of Spark, such as spark.master=spark://HOST:7077.",
+    )
+    return engine(spark_config(command))
+
+
 def source_options(command: F) -> F:
     """Add the argument and options that say what a fit is made from."""
     decorators = [
@@ -61,7 +80,6 @@ def source_options(command: F) -> F:
         click.option(
             "--columns", "patterns", default="", help="Names or globs, separated by commas; ! in front leaves out."
         ),
-        click.option("--engine", type=click.Choice(["local"]), default="local", help="Where rows are processed."),
         click.option(
             "--set",
             "assignments",
@@ -71,6 +89,7 @@ def source_options(command: F) -> F:
         ),
         click.option("--config", type=click.Path(path_type=Path), help="A TOML or YAML file of settings."),
         csv_null_option,
+        engine_options,
         store_option,
         json_option,
     ]

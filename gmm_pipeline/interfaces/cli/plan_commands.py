@@ -30,6 +30,7 @@ from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_
 from gmm_pipeline.orchestration.instance import memory_of_a_run
 from gmm_pipeline.orchestration.planning import ColumnStatus, State, present_statuses, statuses_of
 from gmm_pipeline.orchestration.preview import preview
+from gmm_pipeline.orchestration.settings import EngineName
 from gmm_pipeline.orchestration.source_ledger import present_ledger
 from gmm_pipeline.orchestration.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.orchestration.verdicts import round_trip_in_words
@@ -47,7 +48,8 @@ def plan(
     source: str,
     fit: str | None,
     patterns: str,
-    engine: str,
+    engine: EngineName,
+    spark_config: tuple[str, ...],
     assignments: tuple[str, ...],
     config: Path | None,
     csv_nulls: tuple[str, ...],
@@ -64,7 +66,7 @@ def plan(
       gmm-pipeline plan sales.parquet
       gmm-pipeline plan sales.parquet --set amount.max_modes=5
     """
-    del engine
+    del engine, spark_config
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     with TemporaryDirectory() as temporary:

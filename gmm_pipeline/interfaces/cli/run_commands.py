@@ -12,6 +12,7 @@ import click
 from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
+    engine_options,
     json_option,
     memory_option,
     source_options,
@@ -19,31 +20,37 @@ from gmm_pipeline.interfaces.cli.options import (
     threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
-from gmm_pipeline.interfaces.cli.specs import given_spec
+from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
 from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec, save_spec
 from gmm_pipeline.orchestration.planning import present_statuses
 from gmm_pipeline.orchestration.run_record import RunRecord, last_run
+from gmm_pipeline.orchestration.settings import EngineName
 from gmm_pipeline.orchestration.source_ledger import keep_ledger, present_ledger
 from gmm_pipeline.storage.store import FitFolder, Store
 
 
 @click.command()
+@engine_options
 @store_option
 @threads_option
 @memory_option
 @json_option
-def demo(store: Path, threads: int, memory: int, *, as_json: bool) -> None:
+def demo(
+    engine: EngineName, spark_config: tuple[str, ...], store: Path, threads: int, memory: int, *, as_json: bool
+) -> None:
     """Encode the bundled flights of New York City, 336,776 rows, and compare them with what they decode to.
 
     \b
     Examples:
       gmm-pipeline demo
       gmm-pipeline demo --store /tmp/store
+      gmm-pipeline demo --engine spark
     """
     folder = Store(store).fit(DEMO_FIT)
     spec = load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
+    spec = on_engine(spec, engine, spark_config)
     _start(spec, store, threads, memory, refit=False, as_json=as_json)
 
 
@@ -56,7 +63,8 @@ def run(
     source: str,
     fit: str | None,
     patterns: str,
-    engine: str,
+    engine: EngineName,
+    spark_config: tuple[str, ...],
     assignments: tuple[str, ...],
     config: Path | None,
     csv_nulls: tuple[str, ...],
@@ -75,14 +83,15 @@ def run(
     Examples:
       gmm-pipeline run sales.parquet
       gmm-pipeline run 'sales/2025-*.csv' --fit sales --csv-null NA
+      gmm-pipeline run sales.parquet --engine spark --spark-config spark.master=spark://HOST:7077
       gmm-pipeline run sales.parquet --columns 'amount,price_*' --set max_modes=5 --set amount.seed=7
     """
-    del engine
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     ledger = present_ledger(source, folder, accept=lambda _: True)
     table = open_batches(source, ledger.source_files, folder.staging, csv_nulls=csv_nulls)
     spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
+    spec = on_engine(spec, engine, spark_config)
     _tell_what_is_gone(spec, folder)
     keep_ledger(ledger, folder)
     _start(spec, store, threads, memory, refit=refit, as_json=as_json)
@@ -157,13 +166,14 @@ def _execute(
     console = stderr()
     console.print(f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …", markup=False)
     from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
+    from gmm_pipeline.orchestration.engines import session_for_all_runs
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
     runner = DagsterRunner(spec, store, threads, memory)
     tags = {REFIT_TAG: REFIT_ALL} if refit else {}
     errors: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    with run_progress(len(work), sum(map(len, work.values()))) as progress:
+    with session_for_all_runs(spec), run_progress(len(work), sum(map(len, work.values()))) as progress:
         for column, stages in work.items():
             progress.start(column, len(stages))
             outcome = runner.run(column, stages, progress.stage, tags)

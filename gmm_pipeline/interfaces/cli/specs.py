@@ -6,9 +6,10 @@ from pathlib import Path
 
 from gmm_pipeline.engines.local.files import find_files
 from gmm_pipeline.engines.local.source import LocalTable
-from gmm_pipeline.errors import SourceError
+from gmm_pipeline.errors import SettingsError, SourceError
 from gmm_pipeline.interfaces.cli.options import given_patterns, given_settings
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, select_columns
+from gmm_pipeline.orchestration.settings import EngineName
 from gmm_pipeline.storage.store import FitFolder
 
 
@@ -34,6 +35,20 @@ def given_spec(
         csv_nulls=csv_nulls,
         settings=settings,
     )
+
+
+def on_engine(spec: FitSpec, engine: EngineName, spark_config: tuple[str, ...]) -> FitSpec:
+    """Return a fit that is processed where the options of a command say; raise SettingsError if they are wrong."""
+    if spark_config and engine != "spark":
+        raise SettingsError("--spark-config is given without Spark", remedy="Add --engine spark")
+    pairs = [assignment.partition("=") for assignment in spark_config]
+    for key, equals, _ in pairs:
+        if not equals or not key.startswith("spark."):
+            raise SettingsError(
+                f"{key!r} is no setting of Spark",
+                remedy="Write --spark-config KEY=VALUE, with a key such as spark.master",
+            )
+    return spec.model_copy(update={"engine": engine, "spark_config": {key: value for key, _, value in pairs}})
 
 
 def source_files(folder: FitFolder) -> tuple[Path, ...]:

@@ -1,0 +1,63 @@
+"""The parts of a stored column: which rows each holds, and how it is written. Every engine writes them by this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow.encoded import ColumnCodec
+from gmm_pipeline.arrow.fields import stored_schema
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, rechunked, write_rows
+from gmm_pipeline.arrow.tables import encoded_schema
+from gmm_pipeline.core.roundtrip import RoundTrip
+from gmm_pipeline.engines.engine import ColumnRows, Written
+from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+
+ROWS_PER_TASK = 1 << 20
+"""Rows that are counted at a time."""
+
+
+def parts_after(written: Written, rows: int) -> list[tuple[int, range]]:
+    """Return the number and the rows of each part of a column that is still to be written."""
+    return list(enumerate(pieces(range(written.rows, rows), ROWS_PER_PART), start=written.parts))
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """Return the path of a part of a stored column."""
+    return folder / f"part-{number:05d}.parquet"
+
+
+def pieces(rows: range, size: int) -> list[range]:
+    """Cut a range of rows into ranges of a size; the last may be shorter."""
+    return [range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)]
+
+
+def copy_part(column: ParquetColumn, rows: range, path: Path, batch_rows: int = ROWS_PER_GROUP) -> None:
+    """Write some rows of a column as they are, with plain values for dictionaries."""
+    schema = stored_schema(column.field)
+    plain = replace(column, field=schema.field(0))
+    arrays = rechunked(plain.arrays(rows), batch_rows)
+    write_rows(path, schema, (pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays))
+
+
+def encode_part(
+    column: ColumnRows, codec: ColumnCodec, rows: range, path: Path, batch_rows: int = ROWS_PER_GROUP
+) -> RoundTrip:
+    """Write some rows of a column encoded, and compare what decoding gives with what they were."""
+    schema = encoded_schema({column.field.name: codec})
+    outcomes = [RoundTrip.none(codec.rows.n_modes)]
+
+    def encoded_batches() -> Iterator[pa.RecordBatch]:
+        row = rows.start
+        for array in rechunked(column.arrays(rows), batch_rows):
+            encoded = codec.encode(array, row)
+            outcomes.append(codec.compare(array, encoded, row))
+            yield encoded.batch(schema)
+            row += len(array)
+
+    write_rows(path, schema, encoded_batches())
+    return reduce(RoundTrip.merge, outcomes)

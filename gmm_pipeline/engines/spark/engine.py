@@ -1,0 +1,107 @@
+"""Passes over one column on the executors of a Spark cluster.
+
+The driver shares out ranges of rows. Tasks read them from the column's files with the code that the local engine runs,
+and write the very parts that it would write; sketches come back as tallies, merged on the way. So files are the same
+bytes on either engine, and no row passes through the JVM.
+"""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial, reduce
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
+
+from gmm_pipeline.arrow.extending import extend_sketch
+from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
+from gmm_pipeline.core.roundtrip import RoundTrip
+from gmm_pipeline.core.sketch import Tally
+from gmm_pipeline.engines.engine import NOTHING, ColumnRows, Written
+from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, parts_after, pieces
+from gmm_pipeline.engines.spark.attempts import Attempts
+from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from gmm_pipeline.arrow.counters import RowCounter
+    from gmm_pipeline.arrow.encoded import ColumnCodec
+    from gmm_pipeline.core.sketch import Sketch
+    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+
+T = TypeVar("T")
+
+
+class SparkEngine:
+    """Passes over columns with the tasks of a Spark session.
+
+    Parameters
+    ----------
+    session : SparkSession
+    tasks : int, optional
+        Of a pass, if there is as much to do; `spark.default.parallelism` when left out. Without that either, there is
+        one for each part to write and for each 2**20 rows to count, up to `MOST_TASKS`. Results do not depend on it.
+    """
+
+    def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
+        self._session = session
+        self._tasks = tasks or int(session.conf.get("spark.default.parallelism", None) or MOST_TASKS)
+
+    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
+        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
+        self._write(column.rows, folder, after, partial(copy_part, column))
+
+    def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
+        """Sketch a column."""
+        return sketch_column(column.field, column.rows, request, partial(self._count, column))
+
+    def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
+        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
+        new = range(sketch.rows, column.rows)
+        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
+        return self.sketch(column, request) if extended is None else extended
+
+    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
+        """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
+        return reduce(RoundTrip.merge, self._write(column.rows, folder, after, partial(encode_part, column, codec)))
+
+    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
+        shares = self._shared_out([piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)])
+        return merged(self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge)
+
+    def _write(self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]) -> list[T]:
+        """Let tasks write the parts of a column; return what writing each of them returned."""
+        shares = self._shared_out(parts_after(after, rows))
+        with Attempts.beside(folder) as attempts:
+            written = outcomes(self._session, partial(_write_parts, shares, attempts, write), len(shares))
+            for share, (attempt, _) in zip(shares, written, strict=True):
+                for number, _ in share:
+                    attempts.keep(number, attempt)
+        return [result for _, results in written for result in results]
+
+    def _shared_out(self, items: Sequence[T]) -> list[Sequence[T]]:
+        """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
+        n_tasks = min(len(items), self._tasks)
+        bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
+        return [items[start:stop] for start, stop in pairwise(bounds)]
+
+
+def _count_rows(
+    column: ColumnRows, make: Callable[[], RowCounter], shares: Sequence[Sequence[range]], task: int
+) -> Tally:
+    counter = make()
+    for rows in shares[task]:
+        for array in column.arrays(rows):
+            counter.add(array)
+    return counter.tally()
+
+
+def _write_parts(
+    shares: Sequence[Sequence[tuple[int, range]]], attempts: Attempts, write: Callable[[range, Path], T], task: int
+) -> tuple[str, list[T]]:
+    """Write the parts of a task under names of this attempt; return its id, and what writing them returned."""
+    attempt = uuid.uuid4().hex
+    return attempt, [write(rows, attempts.path(number, attempt)) for number, rows in shares[task]]

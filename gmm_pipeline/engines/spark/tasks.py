@@ -1,0 +1,140 @@
+"""Work shared out to the tasks of a Spark job, of which only outcomes come back.
+
+An outcome travels as Spark moves Python objects itself. A task that meets an error of ours ends well and returns the
+error: trying again would lead to the same, and whoever asked for the work may know what to do about it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyarrow as pa
+
+from gmm_pipeline.errors import PipelineError, SourceError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+T = TypeVar("T")
+
+MOST_TASKS = 10_000
+"""Most tasks of a job: Spark's driver keeps some kilobytes for each."""
+MERGED_AT_ONCE = 32
+"""Most outcomes that are merged in one place, so that neither a task nor the driver holds more of them."""
+SHARED = "Put the source and the store on a file system that the driver and all executors mount under the same path"
+_TASK, _OUTCOME = "task", "outcome"
+_COLUMNS = f"{_TASK} bigint, {_OUTCOME} binary"
+
+
+class SparkJobError(PipelineError):
+    """Spark gave up on a job."""
+
+
+def outcomes(session: SparkSession, work: Callable[[int], T], n_tasks: int) -> list[T]:
+    """Do numbered tasks, and return what came of each.
+
+    Parameters
+    ----------
+    session : SparkSession
+    work : callable
+        Does a task; it is sent to the executors, together with all that it holds. It may be called more than once for
+        a task, at the same time too, if Spark retries or speculates.
+    n_tasks : int
+
+    Raises
+    ------
+    PipelineError
+        That of the first task that met one.
+    SparkJobError
+        If a task failed otherwise, as often as Spark tries.
+    """
+    collected = dict(_collected(_started(session, work, n_tasks)))
+    return [_unless_error(collected[task]) for task in range(n_tasks)]
+
+
+def merged(session: SparkSession, work: Callable[[int], T], n_tasks: int, merge: Callable[[T, T], T]) -> T:
+    """Do numbered tasks, and return what came of all of them together; `merge` has to be associative and commutative.
+
+    Outcomes are merged by executors until few are left, so that the driver's memory does not grow with the tasks.
+    """
+    frame = _started(session, work, n_tasks)
+    while n_tasks > MERGED_AT_ONCE:
+        n_tasks = -(-n_tasks // MERGED_AT_ONCE)
+        grouped = frame.withColumn(_TASK, frame[_TASK] % n_tasks).repartition(n_tasks, _TASK)
+        frame = grouped.mapInArrow(_arrow_merge(merge), _COLUMNS)
+    partial: list[T] = [_unless_error(outcome) for _, outcome in _collected(frame)]
+    return reduce(merge, partial)
+
+
+def _started(session: SparkSession, work: Callable[[int], Any], n_tasks: int) -> DataFrame:
+    return session.range(0, n_tasks, 1, n_tasks).mapInArrow(_arrow_work(work), _COLUMNS)
+
+
+def _arrow_work(work: Callable[[int], Any]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                yield _packed(task, _outcome_of(work, task))
+
+    return run
+
+
+def _arrow_merge(merge: Callable[[Any, Any], Any]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def both(left: Any, right: Any) -> Any:
+        if isinstance(left, PipelineError) or isinstance(right, PipelineError):
+            return left if isinstance(left, PipelineError) else right
+        return merge(left, right)
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        outcomes = (outcome for batch in batches for _, outcome in _unpacked(batch))
+        for first in outcomes:
+            yield _packed(0, reduce(both, outcomes, first))
+
+    return run
+
+
+def _outcome_of(work: Callable[[int], Any], task: int) -> Any:
+    try:
+        return work(task)
+    except PipelineError as error:
+        return error
+    except FileNotFoundError as error:
+        return SourceError(f"an executor on {socket.gethostname()} does not find a file: {error}", remedy=SHARED)
+
+
+def _packed(task: int, outcome: Any) -> pa.RecordBatch:
+    from pyspark.serializers import CPickleSerializer
+
+    packed = CPickleSerializer().dumps(outcome)  # type: ignore[no-untyped-call]
+    arrays = [pa.array([task], pa.int64()), pa.array([packed], pa.binary())]
+    return pa.RecordBatch.from_arrays(arrays, names=[_TASK, _OUTCOME])
+
+
+def _unpacked(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[int, Any]]:
+    from pyspark.serializers import CPickleSerializer
+
+    for task, outcome in zip(batch[_TASK], batch[_OUTCOME], strict=True):
+        yield task.as_py(), CPickleSerializer().loads(outcome.as_py())  # type: ignore[no-untyped-call]
+
+
+def _collected(frame: DataFrame) -> Iterator[tuple[int, Any]]:
+    from pyspark.errors import PySparkException
+
+    try:
+        table = frame.toArrow()
+    except PySparkException as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise SparkJobError(
+            f"Spark gave up on a job: {lines[-1] if lines else type(error).__name__}",
+            remedy="The logs of the executors say more; docs/spark.md lists what they need",
+        ) from error
+    return _unpacked(table)
+
+
+def _unless_error(outcome: T | PipelineError) -> T:
+    if isinstance(outcome, PipelineError):
+        raise outcome
+    return outcome
