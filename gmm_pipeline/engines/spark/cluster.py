@@ -111,6 +111,10 @@ def start(folder: Path, *, workers: int, cores: int, memory: str) -> Cluster:
     except BaseException:
         stop(folder)
         raise
+    finally:
+        for process in processes:
+            # They are meant to outlive this process; Python warns of those that nobody waits for.
+            process.returncode = process.returncode or 0
     return cluster
 
 
