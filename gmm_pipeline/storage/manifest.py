@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -94,7 +94,7 @@ class Manifest(BaseModel):
     seconds: float
     summary: dict[str, JsonValue]
 
-    @property
+    @cached_property
     def content(self) -> str:
         """A digest of the files."""
         return self._content_of(sorted(self.files))
