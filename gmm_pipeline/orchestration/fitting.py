@@ -10,6 +10,8 @@ import pyarrow as pa
 from gmm_pipeline.arrow.numeric_types import from_numbers
 from gmm_pipeline.arrow.sketching import SketchRequest, declared_numbers
 from gmm_pipeline.arrow.types import Reading, plain_labels, reading_of, value_type
+from gmm_pipeline.core.adoption import adopted_fit
+from gmm_pipeline.core.coordinate import Coordinate
 from gmm_pipeline.core.dpgmm import fit_dpgmm
 from gmm_pipeline.core.fitting import MixtureFit, fit_mixture
 from gmm_pipeline.core.modelling import (
@@ -88,11 +90,18 @@ def _continuous_part(sketched: Sketch, column: str, choice: AtomChoice, settings
     if settings.kind == "general":
         return uniform_part(sketched, choice)
     return gaussian_part(
-        sketched, column, choice, _fitter(settings), keep=_keep(settings), tails=settings.extremes == "keep"
+        sketched,
+        column,
+        choice,
+        _fitter(settings, sketched.coordinate),
+        keep=_keep(settings),
+        tails=settings.extremes == "keep",
     )
 
 
-def _fitter(settings: ColumnSettings) -> Fitter:
+def _fitter(settings: ColumnSettings, coordinate: Coordinate | None) -> Fitter:
+    if settings.components is not None and coordinate is not None:
+        return partial(adopted_fit, components=settings.components, coordinate=coordinate)
     if settings.method == "em":
         return partial(
             fit_mixture,
@@ -117,7 +126,7 @@ def _fit_in_spark(points: WeightedPoints, n_components: int, seed: int) -> Mixtu
 
 def _keep(settings: ColumnSettings) -> Keep:
     """Return which components of a fit take rows: those that em left, else those of enough weight."""
-    if settings.n_components is not None:
+    if settings.n_components is not None or settings.components is not None:
         return all_components
     if settings.method == "em":
         return held_components

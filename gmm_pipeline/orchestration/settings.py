@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,11 @@ class ColumnSettings(BaseModel):
         "em",
         description="how the mixture is fitted: expectation-maximisation, variational Dirichlet process, or Spark ML",
     )
+    components: tuple[tuple[float, float, float], ...] | None = Field(
+        None,
+        min_length=1,
+        description="weight, mean and std of the Gaussian modes, in units of the column, instead of a fit; see `adopt`",
+    )
     drop_never_likeliest: bool = Field(
         False, description="with dpgmm and spark_ml: drop Gaussian modes that are nowhere the likeliest"
     )
@@ -92,6 +98,15 @@ class ColumnSettings(BaseModel):
     drift_threshold: float = Field(
         0.02, ge=0, le=1, description="share of the rows by which a column may move before it is fitted again"
     )
+
+    @field_validator("components")
+    @classmethod
+    def _are_a_mixture(
+        cls, components: tuple[tuple[float, float, float], ...] | None
+    ) -> tuple[tuple[float, float, float], ...] | None:
+        if not all(weight > 0 and std > 0 and isfinite(mean) for weight, mean, std in components or ()):
+            raise ValueError("weights and stds have to be positive, means finite")
+        return components
 
     @field_validator("atoms", mode="before")
     @classmethod

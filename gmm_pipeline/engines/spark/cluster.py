@@ -101,20 +101,16 @@ def start(folder: Path, *, workers: int, cores: int, memory: str) -> Cluster:
     shape = ["--host", _HOST, "--cores", str(cores), "--memory", memory, "--webui-port", "0"]
     shape += ["--work-dir", str(folder / "work")]
     processes += [
-        _started(folder / f"worker-{number}.log", environment, "worker.Worker", *shape, master)
+        _started(folder / f"worker-{number:03d}.log", environment, "worker.Worker", *shape, master)
         for number in range(1, workers + 1)
     ]
-    cluster = Cluster(master, web, tuple(process.pid for process in processes))
+    cluster = Cluster(master, web, tuple(processes))
     (folder / STATE_FILE).write_text(json.dumps(asdict(cluster), indent=2))
     try:
-        _wait_for(lambda: _all_registered(cluster, folder, processes), _SECONDS_TO_START, "does not get ready")
+        _wait_for(lambda: _all_registered(cluster, folder), _SECONDS_TO_START, "does not get ready")
     except BaseException:
         stop(folder)
         raise
-    finally:
-        for process in processes:
-            # They are meant to outlive this process; Python warns of those that nobody waits for.
-            process.returncode = process.returncode or 0
     return cluster
 
 
@@ -140,24 +136,29 @@ def resources(web: str) -> dict[str, Any]:
     return told
 
 
-def _started(log: Path, environment: dict[str, str], program: str, *arguments: str) -> subprocess.Popen[bytes]:
+def _started(log: Path, environment: dict[str, str], program: str, *arguments: str) -> int:
+    """Start a program that outlives this process, and return its number."""
     import pyspark
 
-    command = [str(Path(pyspark.__file__).parent / "bin" / "spark-class"), f"{_PROGRAM}.{program}", *arguments]
-    with log.open("wb") as output:
-        # A session of its own: an interrupt from the keyboard is not for the cluster.
-        return subprocess.Popen(  # noqa: S603 - Spark's own script
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+    script = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    # A session of its own: an interrupt from the keyboard is not for the cluster.
+    return os.posix_spawn(
+        script, [script, f"{_PROGRAM}.{program}", *arguments], environment, file_actions=files, setsid=True
+    )
 
 
-def _all_registered(cluster: Cluster, folder: Path, processes: list[subprocess.Popen[bytes]]) -> bool:
-    for process, log in zip(processes, sorted(folder.glob("*.log")), strict=True):
-        if process.poll() is not None:
+def _all_registered(cluster: Cluster, folder: Path) -> bool:
+    for process, log in zip(cluster.processes, sorted(folder.glob("*.log")), strict=True):
+        if os.waitpid(process, os.WNOHANG)[0]:
             lines = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
             raise ClusterError(f"{log.stem} ended at once: {' | '.join(lines)}", remedy="Check the Java and the memory")
     try:
-        return bool(resources(cluster.web)["aliveworkers"] == len(processes) - 1)
+        return bool(resources(cluster.web)["aliveworkers"] == len(cluster.processes) - 1)
     except OSError:
         return False
 

@@ -9,6 +9,7 @@ import click
 
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
 from gmm_pipeline.interfaces.cli import (
+    adopt_command,
     bench_command,
     cluster_commands,
     config_commands,
@@ -45,6 +46,7 @@ for command in (
     bench_command.bench,
     plan_commands.status,
     plan_commands.fits,
+    adopt_command.adopt,
     table_commands.transform,
     table_commands.inverse,
     table_commands.export,

@@ -20,7 +20,7 @@ from gmm_pipeline.interfaces.cli.options import (
     threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
-from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
+from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine, with_adopted
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
 from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec, save_spec
@@ -51,7 +51,7 @@ def demo(
     folder = Store(store).fit(DEMO_FIT)
     spec = load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
     spec = on_engine(spec, engine, spark_config)
-    _start(spec, store, threads, memory, refit=False, as_json=as_json)
+    start(spec, store, threads, memory, refit=False, as_json=as_json)
 
 
 @click.command()
@@ -91,10 +91,10 @@ def run(
     ledger = present_ledger(source, folder, accept=lambda _: True)
     table = open_batches(source, ledger.source_files, folder.staging, csv_nulls=csv_nulls)
     spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
-    spec = on_engine(spec, engine, spark_config)
+    spec = on_engine(spec if refit else with_adopted(spec, folder), engine, spark_config)
     _tell_what_is_gone(spec, folder)
     keep_ledger(ledger, folder)
-    _start(spec, store, threads, memory, refit=refit, as_json=as_json)
+    start(spec, store, threads, memory, refit=refit, as_json=as_json)
 
 
 @click.command()
@@ -118,7 +118,7 @@ def retry(fit: str | None, store: Path, threads: int, memory: int, *, as_json: b
     _run(spec, store, threads, memory, RunRecord.read(folder), as_json=as_json)
 
 
-def _start(spec: FitSpec, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool) -> None:
+def start(spec: FitSpec, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool) -> None:
     """Run what is missing or stale, or everything."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)

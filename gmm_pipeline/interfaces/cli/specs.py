@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from gmm_pipeline.engines.local.files import find_files
 from gmm_pipeline.engines.local.source import LocalTable
 from gmm_pipeline.errors import SettingsError, SourceError
 from gmm_pipeline.interfaces.cli.options import given_patterns, given_settings
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, select_columns
-from gmm_pipeline.orchestration.settings import EngineName
+from gmm_pipeline.orchestration.settings import EngineName, TableSettings
 from gmm_pipeline.storage.store import FitFolder
 
 
@@ -49,6 +50,19 @@ def on_engine(spec: FitSpec, engine: EngineName, spark_config: tuple[str, ...]) 
                 remedy="Write --spark-config KEY=VALUE, with a key such as spark.master",
             )
     return spec.model_copy(update={"engine": engine, "spark_config": {key: value for key, _, value in pairs}})
+
+
+def with_adopted(spec: FitSpec, folder: FitFolder) -> FitSpec:
+    """Return a fit in which columns keep the mixtures that they have adopted, unless they are given others."""
+    if not folder.spec_path.exists():
+        return spec
+    known = load_spec(folder).settings.columns
+    kept = {name: _of_adoption(known.get(name, {})) for name in spec.columns if known.get(name, {}).get("components")}
+    return spec.model_copy(update={"settings": TableSettings(columns=kept).merged(spec.settings)})
+
+
+def _of_adoption(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: settings[name] for name in ("kind", "components") if name in settings}
 
 
 def source_files(folder: FitFolder) -> tuple[Path, ...]:
