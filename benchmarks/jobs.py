@@ -10,7 +10,7 @@ from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.execution import DagsterRunner
 from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
 from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.orchestration.stages import MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
+from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
 from gmm_pipeline.storage.store import Store
 
 if TYPE_CHECKING:
@@ -61,5 +61,5 @@ def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: LocalEngine
     raw = made(recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW)))
     sketch = made(recipes.sketch(raw, settings, engine, last(SKETCH)))
     model = made(recipes.model(raw, sketch, settings, last(MODEL)))
-    ranking = made(recipes.feature_rank(model, settings))
+    ranking = made(recipes.feature_rank(model, settings, last(FEATURE_RANK)))
     made(recipes.transformed(raw, model, ranking, settings, engine, last(TRANSFORMED)))

@@ -75,7 +75,11 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
     @_stage_asset(dataset, FEATURE_RANK, "The modes in the order of their expected frequency.")
     def feature_rank(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_model: Result) -> Made:
         yield from _made(
-            dataset, context, gmm_store, FEATURE_RANK, lambda _: recipes.feature_rank(gmm_model, settings_of(gmm_model))
+            dataset,
+            context,
+            gmm_store,
+            FEATURE_RANK,
+            lambda last: recipes.feature_rank(gmm_model, settings_of(gmm_model), last),
         )
 
     @_stage_asset(dataset, TRANSFORMED, "Every row as value and rank, compared with what it decodes to.")

@@ -143,10 +143,14 @@ def model(raw: Result, sketch: Result, settings: ColumnSettings, last: Result | 
     )
 
 
-def feature_rank(model: Result, settings: ColumnSettings) -> Product:
-    """Return the recipe of a column's ranking: by the rows that the model was fitted to."""
+def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = None) -> Product:
+    """Return the recipe of a ranking, by the rows that the model was fitted to; the last one, if it is of this model."""
+    origin = FEATURE_RANK.origin({MODEL.name: model.manifest.content}, settings)
+    kept = last if last is not None and last.manifest.origin == origin else None
 
     def write(folder: Path) -> dict[str, JsonValue]:
+        if kept is not None:
+            return kept.manifest.summary
         if FITTED_SKETCH_FILE not in model.manifest.files:
             raise StoreError(
                 f"{model.folder} does not hold the sketch that it was fitted to",
@@ -161,10 +165,11 @@ def feature_rank(model: Result, settings: ColumnSettings) -> Product:
     return Product(
         column=model.manifest.column,
         stage=FEATURE_RANK.name,
-        origin=FEATURE_RANK.origin({MODEL.name: model.manifest.content}, settings),
+        origin=origin,
         rows=model.manifest.rows,
         write=write,
         columns={},
+        keeps=kept,
     )
 
 
