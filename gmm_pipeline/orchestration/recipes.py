@@ -144,7 +144,7 @@ def model(raw: Result, sketch: Result, settings: ColumnSettings, last: Result | 
 
 
 def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = None) -> Product:
-    """Return the recipe of a ranking, by the rows that the model was fitted to; the last one, if it is of this model."""
+    """Return the recipe of a ranking by the rows that the model was fitted to; the last one, if it is of this model."""
     origin = FEATURE_RANK.origin({MODEL.name: model.manifest.content}, settings)
     kept = last if last is not None and last.manifest.origin == origin else None
 

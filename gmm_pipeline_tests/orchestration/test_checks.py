@@ -9,7 +9,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
-from bare import make_column
+from jobs import make_column
 from workplace import Workplace
 
 from gmm_pipeline.engines.local.engine import LocalEngine

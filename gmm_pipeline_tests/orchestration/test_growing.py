@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from bare import make_column
 from exactness import bits
+from jobs import make_column
 from polars.testing import assert_frame_equal
 from workplace import Workplace, states
 
