@@ -66,7 +66,7 @@ class RunRecord(BaseModel):
 
     def _older(self, entry: StageStatus) -> bool:
         """Whether a result that was to be made anew is still that from before the run."""
-        return self.refit and (entry.manifest is None or entry.manifest.created < self.started)
+        return self.refit and (entry.manifest is None or entry.manifest.last_made < self.started)
 
 
 def last_run(store: Store) -> str:

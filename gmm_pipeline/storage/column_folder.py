@@ -202,7 +202,7 @@ class ColumnFolder:
         if present is None or present.manifest.content != manifest.content:
             return manifest
         # Made once more, it is as old as it was: earlier fits are named by when their parts were made.
-        return manifest.model_copy(update={"created": present.manifest.created})
+        return manifest.model_copy(update={"created": present.manifest.created, "confirmed": manifest.created})
 
     def _put_in_place(self, manifest: Manifest, draft: Path, kept: Result | None) -> None:
         stage = manifest.stage

@@ -74,6 +74,8 @@ class Manifest(BaseModel):
         Of the libraries that made it.
     created : datetime
         When its newest file was made.
+    confirmed : datetime or None
+        When it was last made once more and came out the same.
     seconds : float
         What making it took.
     summary : dict
@@ -91,6 +93,7 @@ class Manifest(BaseModel):
     continues: tuple[str, ...] = ()
     versions: dict[str, str]
     created: datetime
+    confirmed: datetime | None = None
     seconds: float
     summary: dict[str, JsonValue]
 
@@ -98,6 +101,11 @@ class Manifest(BaseModel):
     def content(self) -> str:
         """A digest of the files."""
         return self._content_of(sorted(self.files))
+
+    @property
+    def last_made(self) -> datetime:
+        """When it was last made, whether that changed anything or not."""
+        return self.confirmed or self.created
 
     @property
     def content_id(self) -> str:

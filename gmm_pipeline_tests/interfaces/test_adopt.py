@@ -37,7 +37,7 @@ def test_a_model_of_spark_ml_is_adopted_ranked_and_encodes_the_rows(
 
     assert finished.status == 0, finished.err
     (column,) = finished.json()["columns"]
-    assert column["changed"] == 0
+    assert column["rows_changed"] == 0
     adopted = TableEncoder.load(workplace.store / "t").model("x").mixture()
     assert adopted.means.tolist() == MEANS.tolist()
     np.testing.assert_allclose(adopted.stds, STDS, rtol=1e-15)

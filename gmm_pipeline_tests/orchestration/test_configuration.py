@@ -45,7 +45,7 @@ MISTAKES = {
     ),
     "an engine that there is not": (
         "datasets:\n  sales:\n    source: t.parquet\n    engine: duck\n",
-        ["line 4: datasets.sales.engine: 'duck' is not allowed. Known are: local."],
+        ["line 4: datasets.sales.engine: 'duck' is not allowed. Known are: local, spark."],
     ),
     "a word where a list belongs": (
         "datasets:\n  sales:\n    source: t.parquet\n    columns: amount\n",
