@@ -24,7 +24,7 @@ REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": MODU
 STAGES = ("raw", "sketch", "gmm_model", "feature_rank", "transformed")
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 _PATIENCE = 120.0
-_PAUSE = 0.2
+_PAUSE = 0.02
 
 _HEALTH = """{
   instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } }
