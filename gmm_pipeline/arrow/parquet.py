@@ -27,29 +27,46 @@ _REPETITIONS = 16
 
 
 def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write batches as one Parquet file, a row group each; return the number of rows."""
-    arriving = iter(batches)
-    first = next(arriving, pa.RecordBatch.from_pylist([], schema=schema))
+    """Write batches as one Parquet file; return the number of rows. How rows are batched makes no difference to it."""
+    groups = _row_groups(schema, batches)
+    first = next(groups, schema.empty_table())
     rows = 0
     with _open_writer(path, first) as writer:
-        for batch in chain([first] if first.num_rows else [], arriving):
-            writer.write_batch(batch, ROWS_PER_GROUP)
-            rows += batch.num_rows
+        for group in chain([first] if first.num_rows else [], groups):
+            writer.write_table(group, ROWS_PER_GROUP)
+            rows += group.num_rows
     return rows
 
 
-def _open_writer(path: Path, first: pa.RecordBatch) -> pq.ParquetWriter:
+def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Regroup batches into tables of a row group each."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        start = 0
+        while size + batch.num_rows - start >= ROWS_PER_GROUP:
+            piece = batch.slice(start, ROWS_PER_GROUP - size)
+            yield pa.Table.from_batches([*held, piece], schema=schema).combine_chunks()
+            start += piece.num_rows
+            held, size = [], 0
+        if start < batch.num_rows:
+            held.append(batch.slice(start))
+            size += batch.num_rows - start
+    if held:
+        yield pa.Table.from_batches(held, schema=schema).combine_chunks()
+
+
+def _open_writer(path: Path, first: pa.Table) -> pq.ParquetWriter:
     """Open a file whose columns are encoded as their first rows suggest.
 
     Trying a dictionary on numbers that hardly repeat costs several times what writing them does.
     """
     packed = [field.name for field in first.schema if _is_packed(field.type)]
-    columns = dict(zip(first.schema.names, first.columns, strict=True))
     return pq.ParquetWriter(
         path,
         first.schema,
         compression="lz4",
-        use_dictionary=[name for name, array in columns.items() if name not in packed and _repeats(array)],
+        use_dictionary=[name for name in first.column_names if name not in packed and _repeats(first[name])],
         column_encoding=dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
         write_page_checksum=True,
         store_schema=True,
@@ -61,12 +78,12 @@ def _is_packed(arrow_type: pa.DataType) -> bool:
     return bool(pat.is_uint8(arrow_type) or pat.is_uint16(arrow_type) or pat.is_uint32(arrow_type))
 
 
-def _repeats(array: pa.Array) -> bool:
+def _repeats(column: pa.ChunkedArray) -> bool:
     """Whether a dictionary of a column's values pays; taken for granted of text."""
-    numeric = pat.is_integer(array.type) or pat.is_float32(array.type) or pat.is_float64(array.type)
-    if not (numeric or pat.is_temporal(array.type)):
+    numeric = pat.is_integer(column.type) or pat.is_float32(column.type) or pat.is_float64(column.type)
+    if not (numeric or pat.is_temporal(column.type)):
         return True
-    return bool(_REPETITIONS * pc.count_distinct(array, mode="all").as_py() <= len(array))
+    return bool(_REPETITIONS * pc.count_distinct(column, mode="all").as_py() <= len(column))
 
 
 def open_reader(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
@@ -74,9 +91,15 @@ def open_reader(path: Path, metadata: pq.FileMetaData | None = None) -> pq.Parqu
     return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
 
 
+def read_footer(path: Path) -> pq.FileMetaData:
+    """Read what a Parquet file says of itself."""
+    with open_reader(path) as reader:
+        return reader.metadata
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a small table as one file."""
-    write_rows(path, table.schema, table.combine_chunks().to_batches())
+    write_rows(path, table.schema, table.to_batches())
 
 
 def read_table(path: Path) -> pa.Table:

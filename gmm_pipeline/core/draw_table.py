@@ -257,7 +257,6 @@ def _takes_within(low: float, high: float, center: float, k: int, modes: ModeTab
 @kernel
 def _decide_draws(lowest: NDArray[np.float64], highest: NDArray[np.float64], decided: NDArray[np.uint8]) -> int:
     """Fill in the modes that are certain for ranges of draws; return how many boundaries between modes there are."""
-    least_after, most_after = lowest.sum(), highest.sum()
     least_before, most_before, start, boundaries = 0.0, 0.0, 0.0, 0
     for k in range(lowest.size):
         if highest[k] == 0.0:

@@ -14,7 +14,7 @@ from gmm_pipeline.storage.column_folder import ColumnFolder
 
 # Rows: several row groups of the stored column (2**18), and two pieces that threads share out when they sketch (2**20).
 ROWS = 1_060_000
-# Rows of two parts of the stored column (2**22), which threads share out when they copy and encode.
+# Rows of three parts of the stored column (2**21), which threads share out when they copy and encode.
 MANY_ROWS = 4_200_000
 
 
@@ -60,12 +60,14 @@ def reference(tmp_path_factory: pytest.TempPathFactory, one_file: pathlib.Path) 
     return results(store)
 
 
-def make_all(source: pathlib.Path, store: pathlib.Path, *, threads: int, batch_rows: int) -> None:
+def make_all(
+    source: pathlib.Path, store: pathlib.Path, *, threads: int, batch_rows: int, memory: int | None = None
+) -> None:
     """Make all results of all columns of a table, as the assets do."""
     table = open_table(str(source), store / "unused")
     for name in table.schema.names:
         column = table.column(name, batch_rows=batch_rows)
-        engine, settings, folder = LocalEngine(threads), ColumnSettings(seed=3), ColumnFolder(store / name)
+        engine, settings, folder = LocalEngine(threads, memory), ColumnSettings(seed=3), ColumnFolder(store / name)
         folder.publish(recipes.raw(column, ["the same source"], settings, engine))
         folder.publish(recipes.sketch(folder.require("raw"), settings, engine))
         folder.publish(recipes.model(folder.require("raw"), folder.require("sketch"), settings))
@@ -98,6 +100,14 @@ def test_results_are_the_same_bytes_however_rows_are_read(
     assert {tuple(path.split("/")[:2]) for path in made} == {
         (column, stage.name) for column in frame.columns for stage in STAGES
     }
+
+
+def test_results_are_the_same_bytes_in_the_least_memory(
+    tmp_path: pathlib.Path, reference: dict[str, str], one_file: pathlib.Path
+) -> None:
+    make_all(one_file, tmp_path, threads=2, batch_rows=1 << 18, memory=1)
+
+    assert results(tmp_path) == reference
 
 
 def test_another_seed_gives_other_ranks_of_a_mixture(tmp_path: pathlib.Path, one_file: pathlib.Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gmm_pipeline.arrow.parquet import open_reader
+from gmm_pipeline.arrow.parquet import open_reader, read_footer
 
 BATCH_ROWS = 1 << 18
 
@@ -61,6 +61,10 @@ class ParquetColumn:
                 yield from self._file_arrays(self.files[number], position - start, stop - start)
                 position = stop
 
+    def metadata(self, path: Path) -> pq.FileMetaData:
+        """Return what one of the files says of itself."""
+        return self._footer(path).metadata
+
     def _footer(self, path: Path) -> _Footer:
         if path not in self._footers:
             self._footers[path] = _Footer.of(path)
@@ -95,8 +99,7 @@ class _Footer:
 
     @classmethod
     def of(cls, path: Path) -> _Footer:
-        with open_reader(path) as reader:
-            metadata = reader.metadata
+        metadata = read_footer(path)
         sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
         return cls(metadata, tuple(accumulate(sizes, initial=0)))
 

@@ -5,24 +5,23 @@ What is stored does not depend on it: row groups and parts always have the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_reader
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, read_footer
 from gmm_pipeline.arrow.types import value_type
+from gmm_pipeline.engines.parts import ROWS_PER_TASK
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
     from gmm_pipeline.engines.local.source import LocalTable
 
 BATCHES = tuple(ROWS_PER_GROUP >> halvings for halvings in range(4))
 """Rows of a batch that a thread may hold, the most first: all of a row group, down to an eighth of it."""
-_ROWS_PER_TASK = 1 << 20
 _PROCESS = 400 << 20
 """Of Python, Dagster, Arrow and the compiled kernels."""
 _COPIES = 8
@@ -86,7 +85,7 @@ def partition(row_bytes: int, rows: int, cores: int, memory: int, *, chunk_bytes
     chunk_bytes : int
         Of the largest piece that is read from a file at once.
     """
-    most = max(1, min(cores, -(-rows // _ROWS_PER_TASK)))
+    most = max(1, min(cores, -(-rows // ROWS_PER_TASK)))
     for threads in range(most, 0, -1):
         for batch_rows in BATCHES:
             peak = _PROCESS + threads * (chunk_bytes + batch_rows * (_COPIES * row_bytes + _NUMBERS))
@@ -97,25 +96,23 @@ def partition(row_bytes: int, rows: int, cores: int, memory: int, *, chunk_bytes
 
 def footprints(table: LocalTable, columns: Sequence[str]) -> dict[str, Footprint]:
     """Return what the footers of a table's files say of some columns."""
-    chunks = _chunks(table.files, columns)
+    chunks = _chunks(map(read_footer, table.files), columns)
     return {name: _footprint(table.schema.field(name).type, table.rows, found) for name, found in chunks.items()}
 
 
 def partition_column(column: ParquetColumn, cores: int, memory: int) -> Partitioning:
     """Return how a column is passed over by so many cores in so many bytes of memory."""
     name = column.field.name
-    taken = _footprint(column.field.type, column.rows, _chunks(column.files, [name])[name])
+    taken = _footprint(column.field.type, column.rows, _chunks(map(column.metadata, column.files), [name])[name])
     return partition(taken.row_bytes, column.rows, cores, memory, chunk_bytes=taken.chunk_bytes)
 
 
-def _chunks(files: Sequence[Path], columns: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+def _chunks(footers: Iterable[pq.FileMetaData], columns: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
     """Return the compressed and the plain bytes of each column's part of each row group."""
     chunks: dict[str, list[tuple[int, int]]] = {name: [] for name in columns}
-    for file in files:
-        with open_reader(file) as reader:
-            metadata = reader.metadata
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
+    for footer in footers:
+        for number in range(footer.num_row_groups):
+            group = footer.row_group(number)
             for position in range(group.num_columns):
                 chunk = group.column(position)
                 name = chunk.path_in_schema.split(".")[0]
