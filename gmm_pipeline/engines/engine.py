@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
+from gmm_pipeline.arrow.counters import RowCounter
 from gmm_pipeline.arrow.encoded import ColumnCodec
-from gmm_pipeline.arrow.sketching import SketchRequest
+from gmm_pipeline.arrow.extending import extend_sketch
+from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
 from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.core.sketch import Sketch, Tally
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
 
@@ -63,3 +67,21 @@ class Engine(Protocol):
     def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         ...
+
+
+class CountingEngine(ABC):
+    """How engines sketch: by passes that count rows, which each makes in its own way."""
+
+    def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
+        """Sketch a column."""
+        return sketch_column(column.field, column.rows, request, partial(self._count, column))
+
+    def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
+        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
+        new = range(sketch.rows, column.rows)
+        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
+        return self.sketch(column, request) if extended is None else extended
+
+    @abstractmethod
+    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
+        """Count the rows of ranges by counters that `make` makes, and return the merged tally."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, TypeVar
 
-from gmm_pipeline.arrow.extending import extend_sketch
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
-from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
 from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.engines.engine import NOTHING, ColumnRows, Written
+from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, Written
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 from gmm_pipeline.engines.local.partitioning import Partitioning, partition_column
 from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces
@@ -23,13 +21,13 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.counters import RowCounter
     from gmm_pipeline.arrow.encoded import ColumnCodec
-    from gmm_pipeline.core.sketch import Sketch, Tally
+    from gmm_pipeline.core.sketch import Tally
 
 Item = TypeVar("Item")
 T = TypeVar("T")
 
 
-class LocalEngine:
+class LocalEngine(CountingEngine):
     """Passes over columns with threads of this process.
 
     Parameters
@@ -52,16 +50,6 @@ class LocalEngine:
             copy_part(column, part[1], part_path(folder, part[0]), cut.batch_rows)
 
         _in_threads(cut.threads, copy, parts_after(after, column.rows))
-
-    def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Sketch a column."""
-        return sketch_column(column.field, column.rows, request, partial(self._count, column))
-
-    def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
-        new = range(sketch.rows, column.rows)
-        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
-        return self.sketch(column, request) if extended is None else extended
 
     def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""

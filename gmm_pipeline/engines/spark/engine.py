@@ -12,11 +12,9 @@ from functools import partial, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from gmm_pipeline.arrow.extending import extend_sketch
-from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.core.sketch import Tally
-from gmm_pipeline.engines.engine import NOTHING, ColumnRows, Written
+from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, Written
 from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, parts_after, pieces
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
@@ -29,13 +27,12 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.counters import RowCounter
     from gmm_pipeline.arrow.encoded import ColumnCodec
-    from gmm_pipeline.core.sketch import Sketch
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
 T = TypeVar("T")
 
 
-class SparkEngine:
+class SparkEngine(CountingEngine):
     """Passes over columns with the tasks of a Spark session.
 
     Parameters
@@ -53,16 +50,6 @@ class SparkEngine:
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
         self._write(column.rows, folder, after, partial(copy_part, column))
-
-    def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Sketch a column."""
-        return sketch_column(column.field, column.rows, request, partial(self._count, column))
-
-    def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
-        new = range(sketch.rows, column.rows)
-        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
-        return self.sketch(column, request) if extended is None else extended
 
     def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
