@@ -76,13 +76,14 @@ class NumberCodec:
         del first_row
         x, atoms = self.rows.decode(encoded.value, encoded.rank)
         before, after = NumberBatch.of(array), NumberBatch.of(self._decoded(x, atoms))
-        same = _same(before, after)
-        errors = tolerance = np.empty(0)
-        if not same.all():
-            errors = _errors(before, after)
-            precision = Precision(self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision)
-            tolerance = precision.tolerance(before.numbers, encoded.rank, self._coordinate.stretch(x))
-        return count_numbers(same, errors, tolerance, encoded.value, encoded.rank, self.rows.n_modes)
+        differently_null = np.zeros(0, dtype=np.bool_)
+        if before.nulls is not None or after.nulls is not None:
+            differently_null = before.is_null() ^ after.is_null()
+        precision = Precision(self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision)
+        stretch = self._coordinate.stretch(x)
+        return count_numbers(
+            before.numbers, after.numbers, differently_null, encoded.value, encoded.rank, precision, stretch
+        )
 
     def _clipped(self, batch: NumberBatch) -> NumberBatch:
         """Return rows with each finite number as the nearest one that the fit knows of."""
@@ -97,12 +98,12 @@ class NumberCodec:
         """Return the coordinate of each row that no atom holds; whatever elsewhere."""
         if not self._model.n_continuous:
             return np.zeros(atoms.size)
-        free = atoms == NO_ATOM
-        if free.all():
-            return self._within_range(self._coordinate.forward(batch.numbers))
-        x = np.zeros(atoms.size)
-        x[free] = self._within_range(self._coordinate.forward(batch.numbers[free]))
-        return x
+        numbers, free = batch.numbers, atoms == NO_ATOM
+        if not free.all():
+            low, high = self._model.range
+            ordinary = self._coordinate.backward(np.array([low / 2 + high / 2]))
+            numbers = np.where(free, numbers, ordinary)
+        return self._within_range(self._coordinate.forward(numbers))
 
     def _within_range(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return coordinates; raise ColumnDataError for those beyond the fitted ones if the rules say so."""
@@ -128,8 +129,7 @@ class NumberCodec:
 
     def _special_atoms(self, batch: NumberBatch, special: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the atoms of the rows without a finite number, shape (n_special,)."""
-        numbers = batch.numbers[special]
-        nulls = np.zeros(numbers.size, dtype=np.bool_) if batch.nulls is None else batch.nulls[special]
+        numbers, nulls = batch.numbers[special], batch.is_null()[special]
         atoms = np.full(numbers.size, _UNSEEN, dtype=np.int32)
         for number, atom in enumerate(self._model.atoms):
             if atom.value is None:
@@ -160,28 +160,3 @@ class NumberCodec:
         nulls = np.empty(atoms.size, dtype=np.bool_)
         n_nulls = place_atoms(atoms, self._atom_numbers, self._atom_is_null, numbers, nulls)
         return from_numbers(numbers, nulls if n_nulls else None, self.field.type)
-
-
-def _same(before: NumberBatch, after: NumberBatch) -> NDArray[np.bool_]:
-    """Return in which rows two batches hold the same."""
-    same: NDArray[np.bool_] = before.numbers == after.numbers
-    if before.numbers.dtype.kind == "f":
-        same |= np.isnan(before.numbers) & np.isnan(after.numbers)
-    if before.nulls is None and after.nulls is None:
-        return same
-    none = np.zeros(same.size, dtype=np.bool_)
-    nulls_before = none if before.nulls is None else before.nulls
-    nulls_after = none if after.nulls is None else after.nulls
-    return np.where(nulls_before | nulls_after, nulls_before & nulls_after, same)
-
-
-def _errors(before: NumberBatch, after: NumberBatch) -> NDArray[np.float64]:
-    """Return how far numbers moved, shape (n,); infinite where there was no number, or none came back."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        errors: NDArray[np.float64] = np.abs(after.numbers.astype(np.float64, copy=False) - before.numbers)
-    for nulls in (before.nulls, after.nulls):
-        if nulls is not None:
-            errors[nulls] = np.inf
-    if before.numbers.dtype.kind == "f":
-        errors[np.isnan(errors)] = np.inf
-    return errors

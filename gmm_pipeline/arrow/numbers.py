@@ -36,6 +36,10 @@ class NumberBatch:
         nulls = array.is_null().to_numpy(zero_copy_only=False)
         return cls(to_numbers(array.fill_null(from_numbers(np.zeros(1, dtype=np.int64), None, array.type)[0])), nulls)
 
+    def is_null(self) -> NDArray[np.bool_]:
+        """Return which rows are null, shape (n,)."""
+        return np.zeros(self.numbers.size, dtype=np.bool_) if self.nulls is None else self.nulls
+
     def finite(self) -> NDArray[np.bool_] | None:
         """Return which rows hold a finite number, shape (n,); None when all do."""
         usable = None

@@ -10,6 +10,7 @@ from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.values import hash_of
 
 NO_ATOM = -1
+_LEAST_SLOTS = 64
 
 
 class AtomIndex:
@@ -24,7 +25,7 @@ class AtomIndex:
     """
 
     def __init__(self, numbers: Numbers, atoms: NDArray[np.int32]) -> None:
-        slots = 1 << (2 * numbers.size + 1).bit_length()
+        slots = max(_LEAST_SLOTS, 1 << (2 * numbers.size + 1).bit_length())
         self._keys = np.zeros(slots, dtype=np.uint64)
         self._atoms = np.full(slots, NO_ATOM, dtype=np.int32)
         _fill(_bits(numbers), atoms, self._keys, self._atoms)
@@ -43,7 +44,8 @@ def _slot_of(bits: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]
     """Return the slot that holds some bits, or the empty one where they would be."""
     mask = keys.size - 1
     slot = int(hash_of(bits)) & mask
-    while atoms[slot] != NO_ATOM and keys[slot] != bits:
+    # Both are asked in any case: whether the first holds is hard to foresee, whether both do is not.
+    while (atoms[slot] != NO_ATOM) & (keys[slot] != bits):
         slot = (slot + 1) & mask
     return slot
 
@@ -61,8 +63,7 @@ def _fill(
 def _find(bits: NDArray[np.uint64], keys: NDArray[np.uint64], atoms: NDArray[np.int32], out: NDArray[np.int32]) -> None:
     for i in range(bits.size):
         atom = atoms[_slot_of(bits[i], keys, atoms)]
-        if atom != NO_ATOM:
-            out[i] = atom
+        out[i] = out[i] if atom == NO_ATOM else atom
 
 
 @kernel

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.draw import DrawKey, uniform
-from gmm_pipeline.core.draw_table import NOTHING_DECIDED, UNDECIDED, DrawTable, draw_table, looked_up
+from gmm_pipeline.core.draw import DrawKey, fill_uniforms
+from gmm_pipeline.core.draw_table import NOTHING_DECIDED, DrawTable, draw_table, look_up
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mode_table import (
     ModeTable,
@@ -22,6 +22,8 @@ from gmm_pipeline.core.mode_table import (
 from gmm_pipeline.core.modes import BOUND, ColumnModel
 
 _BYTE, _SHORT = 1 << 8, 1 << 16
+_BLOCK = 1 << 10
+"""Rows that are worked on together."""
 
 
 @kernel
@@ -38,21 +40,20 @@ def _encode_sampled(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    n_continuous = table.n_gaussians + table.lows.size
+    """Write value and rank of each row, its mode by a draw; in blocks that stay in the cache."""
     probabilities = np.empty(table.means.size)
-    number = np.empty(1, dtype=np.float64)
-    bits = number.view(np.int64)
-    for i in range(x.size):
-        if atoms[i] >= 0:
-            value[i] = 0.0
-            rank[i] = rank_of_mode[n_continuous + atoms[i]]
-            continue
-        draw = uniform(first_key, second_key, first_row + np.uint64(i))
-        mode = looked_up(x[i], draw, draws, number, bits)
-        if mode == UNDECIDED:
-            mode = sampled(x[i], draw, table, probabilities)
-        value[i] = min(max(value_in(x[i], mode, table), -bound), bound)
-        rank[i] = rank_of_mode[mode]
+    places, block_draws, numbers = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    modes, rows = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
+    for start in range(0, x.size, _BLOCK):
+        end = min(start + _BLOCK, x.size)
+        n = end - start
+        for i in range(n):
+            places[i] = x[start + i] if atoms[start + i] < 0 else draws.center
+        fill_uniforms(first_key, second_key, first_row + np.uint64(start), block_draws[:n])
+        left_open = look_up(places[:n], block_draws[:n], draws, numbers[:n], modes[:n], rows[:n])
+        for i in rows[:left_open]:
+            modes[i] = sampled(places[i], block_draws[i], table, probabilities)
+        _write(places[:n], atoms[start:end], modes[:n], table, rank_of_mode, bound, value[start:end], rank[start:end])
 
 
 @kernel
@@ -65,16 +66,40 @@ def _encode_likeliest(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    n_continuous = table.n_gaussians + table.lows.size
+    """Write value and rank of each row, its mode the likeliest one."""
     probabilities = np.empty(table.means.size)
+    modes = np.empty(x.size, dtype=np.int64)
     for i in range(x.size):
-        if atoms[i] >= 0:
-            value[i] = 0.0
-            rank[i] = rank_of_mode[n_continuous + atoms[i]]
-            continue
-        mode = likeliest(x[i], table, probabilities)
-        value[i] = min(max(value_in(x[i], mode, table), -bound), bound)
-        rank[i] = rank_of_mode[mode]
+        modes[i] = likeliest(x[i], table, probabilities) if atoms[i] < 0 else 0
+    _write(x, atoms, modes, table, rank_of_mode, bound, value, rank)
+
+
+@kernel
+def _write(
+    x: NDArray[np.float64],
+    atoms: NDArray[np.int32],
+    modes: NDArray[np.int64],
+    table: ModeTable,
+    rank_of_mode: NDArray[np.int64],
+    bound: float,
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+) -> None:
+    """Write value and rank of rows in their modes; `modes` is looked at where no atom holds the value."""
+    n_gaussians, n_continuous = table.n_gaussians, table.n_gaussians + table.lows.size
+    for i in range(x.size):
+        modes[i] = modes[i] if atoms[i] < 0 else n_continuous + atoms[i]
+        rank[i] = rank_of_mode[modes[i]]
+        value[i] = 0.0
+    if n_gaussians > 0:
+        for i in range(x.size):
+            mode = min(modes[i], n_gaussians - 1)
+            in_gaussian = (x[i] - table.means[mode]) / table.half_widths[mode]
+            value[i] = min(max(in_gaussian, -bound), bound) if modes[i] < n_gaussians else 0.0
+    if n_gaussians < n_continuous:
+        for i in range(x.size):
+            if n_gaussians <= modes[i] < n_continuous:
+                value[i] = min(max(value_in(x[i], modes[i], table), -bound), bound)
 
 
 @kernel

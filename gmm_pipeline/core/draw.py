@@ -50,7 +50,8 @@ def uniform(first_key: np.uint64, second_key: np.uint64, row: np.uint64) -> floa
 
 
 @kernel
-def _fill(first_key: np.uint64, second_key: np.uint64, first_row: np.uint64, out: NDArray[np.float64]) -> None:
+def fill_uniforms(first_key: np.uint64, second_key: np.uint64, first_row: np.uint64, out: NDArray[np.float64]) -> None:
+    """Write the draws of consecutive rows."""
     for i in range(out.size):
         out[i] = uniform(first_key, second_key, first_row + np.uint64(i))
 
@@ -58,5 +59,5 @@ def _fill(first_key: np.uint64, second_key: np.uint64, first_row: np.uint64, out
 def uniforms(key: DrawKey, first_row: int, rows: int) -> NDArray[np.float64]:
     """Return the draws of `rows` consecutive rows, float64 of shape (rows,)."""
     out = np.empty(rows, dtype=np.float64)
-    _fill(np.uint64(key.first), np.uint64(key.second), np.uint64(first_row), out)
+    fill_uniforms(np.uint64(key.first), np.uint64(key.second), np.uint64(first_row), out)
     return out

@@ -79,16 +79,6 @@ class Precision:
     value_dtype: np.dtype[np.floating]
     own: float
 
-    def tolerance(
-        self, original: Numbers, rank: NDArray[np.unsignedinteger], stretch: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the largest error allowed, shape (n,); `stretch` is how far numbers move with their coordinates."""
-        reach: NDArray[np.float64] = self.half_widths[rank] * stretch
-        size: NDArray[np.float64] = np.abs(original).astype(np.float64)
-        if self.value_dtype == np.float32:
-            return _FLOAT32_PRECISION * reach + 2 * self.own * size
-        return _FLOAT64_ULPS * np.maximum(reach, size) + 2 * self.own * size
-
 
 def count_labels(same: NDArray[np.bool_], rank: NDArray[np.unsignedinteger], n_modes: int) -> RoundTrip:
     """Return the round trip of rows, all of shape (n,), that come back exactly or not."""
@@ -99,31 +89,79 @@ def count_labels(same: NDArray[np.bool_], rank: NDArray[np.unsignedinteger], n_m
 
 
 def count_numbers(
-    same: NDArray[np.bool_],
-    errors: NDArray[np.float64],
-    tolerance: NDArray[np.float64],
+    before: Numbers,
+    after: Numbers,
+    differently_null: NDArray[np.bool_],
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
-    n_modes: int,
+    precision: Precision,
+    stretch: NDArray[np.float64],
 ) -> RoundTrip:
-    """Return the round trip of rows that hold numbers; all arrays have shape (n,).
+    """Return the round trip of rows that hold numbers; NaN equals NaN.
 
     Parameters
     ----------
-    same : bool array
-        Which rows came back exactly.
-    errors, tolerance : float64 arrays
-        Looked at for the other rows only; an error is infinite where no number came back.
-    value, rank : arrays
-    n_modes : int
+    before, after : int64 or float64 arrays of shape (n,)
+        What rows held, and what decoding gives; 0 where a row is null.
+    differently_null : bool array of shape (n,) or (0,)
+        Which rows are null in one of both only; empty when none are.
+    value, rank : arrays of shape (n,)
+    precision : Precision
+    stretch : float64 array of shape (n,)
+        How far numbers move with their coordinates.
     """
-    counts = np.zeros((4, n_modes), dtype=np.int64)
-    largest = np.zeros(n_modes)
-    _count_same(same, rank, counts[0], counts[1])
-    _count_beyond(value, rank, _BOUND, counts[3])
-    if errors.size:
-        _count_within(same, errors, tolerance, rank, counts[2], largest)
-    return RoundTrip(counts[0], counts[1], counts[2], counts[3], largest)
+    counts = np.zeros((precision.half_widths.size, 4), dtype=np.int64)
+    largest = np.zeros(precision.half_widths.size)
+    single = precision.value_dtype == np.float32
+    relative = _FLOAT32_PRECISION if single else _FLOAT64_ULPS
+    _count_numbers(
+        before,
+        after,
+        differently_null,
+        value,
+        rank,
+        relative * precision.half_widths,
+        0.0 if single else relative,
+        2 * precision.own,
+        stretch,
+        counts,
+        largest,
+    )
+    rows, exact, within, beyond = counts.T.copy()
+    return RoundTrip(rows, exact, within, beyond, largest)
+
+
+@kernel
+def _count_numbers(
+    before: Numbers,
+    after: Numbers,
+    differently_null: NDArray[np.bool_],
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+    reaches: NDArray[np.float64],
+    relative: float,
+    own: float,
+    stretch: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    largest: NDArray[np.float64],
+) -> None:
+    """Add to the rows, those that are exact, within precision, and beyond reach, (n_modes, 4), and the largest errors.
+
+    A number may be off by its mode's reach times the stretch, or `relative` times its size if that is more; and by
+    `own` times its size besides.
+    """
+    for i in range(rank.size):
+        counts[rank[i], 0] += 1
+        counts[rank[i], 3] += abs(value[i]) > _BOUND
+        lost = differently_null.size > 0 and differently_null[i]
+        if not lost and (before[i] == after[i] or (before[i] != before[i] and after[i] != after[i])):
+            counts[rank[i], 1] += 1
+            continue
+        distance = abs(np.float64(after[i]) - np.float64(before[i]))
+        error = np.inf if lost or np.isnan(distance) else distance
+        size = abs(np.float64(before[i]))
+        counts[rank[i], 2] += error <= max(reaches[rank[i]] * stretch[i], relative * size) + own * size
+        largest[rank[i]] = max(largest[rank[i]], error)
 
 
 @kernel
@@ -133,27 +171,3 @@ def _count_same(
     for i in range(rank.size):
         rows[rank[i]] += 1
         exact[rank[i]] += same[i]
-
-
-@kernel
-def _count_beyond(
-    value: NDArray[np.floating], rank: NDArray[np.unsignedinteger], bound: float, beyond: NDArray[np.int64]
-) -> None:
-    for i in range(rank.size):
-        if abs(value[i]) > bound:
-            beyond[rank[i]] += 1
-
-
-@kernel
-def _count_within(
-    same: NDArray[np.bool_],
-    errors: NDArray[np.float64],
-    tolerance: NDArray[np.float64],
-    rank: NDArray[np.unsignedinteger],
-    within: NDArray[np.int64],
-    largest: NDArray[np.float64],
-) -> None:
-    for i in range(rank.size):
-        if not same[i]:
-            within[rank[i]] += errors[i] <= tolerance[i]
-            largest[rank[i]] = max(largest[rank[i]], errors[i])

@@ -18,15 +18,24 @@ def compare(
 
 
 def compare_in(
-    dtype: type, original: list[Any], decoded: list[Any], value: list[float], rank: list[int] | None, own: float
+    dtype: type,
+    original: list[Any],
+    decoded: list[Any],
+    value: list[float],
+    rank: list[int] | None,
+    own: float,
+    stretch: float = 1.0,
 ) -> RoundTrip:
-    before, after = np.array(original), np.array(decoded)
     ranks = np.array(rank or [0] * len(value), dtype=np.uint8)
-    same = np.array([one == other or np.isnan([one, other]).all() for one, other in zip(before, after, strict=True)])
-    errors = np.nan_to_num(np.abs(after.astype(np.float64) - before), nan=np.inf)
-    precision = Precision(HALF_WIDTHS, np.dtype(dtype), own)
-    tolerance = precision.tolerance(before, ranks, np.ones(errors.size))
-    return count_numbers(same, errors, tolerance, np.array(value, dtype=dtype), ranks, HALF_WIDTHS.size)
+    return count_numbers(
+        np.array(original),
+        np.array(decoded),
+        np.zeros(0, dtype=np.bool_),
+        np.array(value, dtype=dtype),
+        ranks,
+        Precision(HALF_WIDTHS, np.dtype(dtype), own),
+        np.full(ranks.size, stretch),
+    )
 
 
 def totals(found: RoundTrip) -> tuple[int, int, int, int]:
@@ -61,11 +70,25 @@ def test_the_precision_is_that_of_the_encoded_value(
 
 
 @pytest.mark.parametrize("stretch", [0.01, 1.0, 100.0])
-def test_the_precision_follows_how_far_numbers_move_with_their_coordinates(stretch: float) -> None:
-    precision = Precision(HALF_WIDTHS, np.dtype(np.float32), 0.0)
-    ranks = np.array([0, 1, 2], dtype=np.uint8)
-    tolerance = precision.tolerance(np.zeros(3), ranks, np.full(3, stretch))
-    assert tolerance.tolist() == (2.0**-22 * stretch * HALF_WIDTHS).tolist()
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_precision_follows_how_far_numbers_move_with_their_coordinates(stretch: float, rank: int) -> None:
+    error = 2.0**-22 * stretch * HALF_WIDTHS[rank]
+    decoded = [0.99 * error, error, 1.01 * error]
+    assert totals(compare_in(np.float32, [0.0] * 3, decoded, [0.0] * 3, [rank] * 3, 0.0, stretch))[2:] == (2, 1)
+
+
+def test_a_row_that_became_null_or_was_has_changed() -> None:
+    found = count_numbers(
+        np.array([0.0, 0.0, 3.0]),
+        np.array([0.0, 0.0, 3.0]),
+        np.array([False, True, False]),
+        np.zeros(3, dtype=np.float32),
+        np.zeros(3, dtype=np.uint8),
+        Precision(HALF_WIDTHS, np.dtype(np.float32), 0.0),
+        np.ones(3),
+    )
+    assert totals(found) == (3, 2, 0, 1)
+    assert found.largest_error[0] == np.inf
 
 
 def test_a_value_of_exactly_the_reach_is_not_beyond_it() -> None:
