@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,9 +142,11 @@ def _made(
     """Yield a product made beside the stage's last result, and verdicts on it once it is published."""
     column = ColumnFolder(store.fit(dataset.name).path / context.partition_key)
     anew = context.run.tags.get(REFIT_TAG) in {REFIT_ALL, stage.name}
+    last = None if anew else column.result(stage.name)
     with _remembering(column, stage):
-        product = make(None if anew else column.result(stage.name))
-    yield dg.Output(product)
+        product = make(last)
+    # Where a source was written anew, the stages after the copies that came out the same have nothing to do.
+    yield dg.Output(replace(product, keeps=last) if last and last.manifest.origin == product.origin else product)
     yield from judged(stage, column, dataset.blocking)
 
 

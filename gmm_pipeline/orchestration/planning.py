@@ -11,6 +11,7 @@ from gmm_pipeline.engines.local.files import is_settled
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.orchestration.source_ledger import SourceLedger, present_ledger
 from gmm_pipeline.orchestration.stages import RAW, SOURCE, STAGES, TYPE, Stage
+from gmm_pipeline.storage.names import encode_name
 
 if TYPE_CHECKING:
     from gmm_pipeline.orchestration.fit_spec import FitSpec
@@ -45,6 +46,11 @@ class ColumnStatus:
 
     column: str
     stages: tuple[StageStatus, ...]
+
+    @property
+    def key(self) -> str:
+        """The partition key of the column."""
+        return encode_name(self.column)
 
     @property
     def to_do(self) -> tuple[Stage, ...]:

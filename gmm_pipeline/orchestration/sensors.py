@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -22,12 +23,52 @@ if TYPE_CHECKING:
 REASON_TAG = "gmm_pipeline/because"
 """The tag of a run that tells why it was started."""
 _LONGEST_TAG = 200
+_AT_WORK = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a sensor remembers of its last look.
+
+    Parameters
+    ----------
+    state : str or None
+        Of the source and the settings.
+    history : str
+        A digest of all states so far. Dagster never starts a run of a key that it knows, and files and settings can
+        come to be again what they once were.
+    waiting : tuple of str
+        The partitions that this state calls for runs of, once those that were at work have ended.
+    """
+
+    state: str | None = None
+    history: str = ""
+    waiting: tuple[str, ...] = ()
+
+    @classmethod
+    def at(cls, cursor: str | None) -> _Seen:
+        state, history, *waiting = (cursor or " ").split(" ")
+        return cls(state or None, history, tuple(waiting))
+
+    @property
+    def cursor(self) -> str:
+        return " ".join([self.state or "", self.history, *self.waiting])
+
+    def followed_by(self, state: str) -> _Seen:
+        """Return what there is to remember of a look, for whose runs nothing waits yet; this, if it finds the same."""
+        return self if state == self.state else _Seen(state, digest([self.history, state]))
 
 
 def watching_sensor(dataset: Dataset, folder: FitFolder, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
     """Return a sensor that registers columns as partitions, and starts runs of those with something to do.
 
     Each change of the source or the settings starts runs once; what fails waits for the next change, or for people.
+    A column that is being run waits for that run to end, as two runs of a column get in each other's way.
     """
 
     @dg.sensor(
@@ -42,14 +83,15 @@ def watching_sensor(dataset: Dataset, folder: FitFolder, job: dg.UnresolvedAsset
         try:
             if not dataset.watch:
                 return _registered(dataset, dataset.discover().columns, context.instance)
-            sighting = look(dataset, folder, _last_state(context.cursor))
+            seen = _Seen.at(context.cursor)
+            sighting = look(dataset, folder, None if seen.waiting else seen.state)
             if sighting is None:
                 return dg.SkipReason(nothing_new(dataset, folder))
         except SourceError as error:
             return dg.SkipReason(str(error))
         for remark in sighting.remarks:
             context.log.warning(remark)
-        return _launched(dataset, sighting, context)
+        return _launched(dataset, sighting, seen, context)
 
     return sensor
 
@@ -86,32 +128,35 @@ def _registered(
     )
 
 
-def _launched(dataset: Dataset, sighting: Sighting, context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def _launched(
+    dataset: Dataset, sighting: Sighting, seen: _Seen, context: dg.SensorEvaluationContext
+) -> dg.SensorResult:
     """Make columns known as partitions, and start runs of what there is to do for them."""
     new = _unknown(dataset, sighting.columns, context.instance)
-    queued = _queued(dataset, context.instance)
-    to_do = [status for status in sighting.to_do if encode_name(status.column) not in queued]
+    now = seen.followed_by(sighting.state)
+    queued, running = _queued(dataset, context.instance), _running(dataset, context.instance)
+    concerned = [status for status in sighting.to_do if now is not seen or status.key in seen.waiting]
+    to_do = [status for status in concerned if status.key not in queued | running]
+    waiting = tuple(status.key for status in concerned if status.key in running)
     for status in to_do:
         context.log.info("%r: %s", status.column, reason_of(status))
     said = [
         f"{len(new)} of {len(sighting.columns)} columns registered, no run to start",
+        *(f"column {key} waits for its run to end" for key in waiting),
         *sighting.remarks,
     ]
-    # Dagster never starts a run of a key that it knows; files and settings can come to be again what they once were.
-    history = digest([context.cursor, sighting.state])
     return dg.SensorResult(
-        run_requests=[_request(dataset, status, history) for status in to_do],
+        run_requests=[_request(dataset, status, now.history) for status in to_do],
         skip_reason=None if to_do else "; ".join(said),
         dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)] if new else [],
-        cursor=f"{sighting.state} {history}",
+        cursor=replace(now, waiting=waiting).cursor,
     )
 
 
 def _request(dataset: Dataset, status: ColumnStatus, history: str) -> dg.RunRequest:
-    key = encode_name(status.column)
     return dg.RunRequest(
-        run_key=f"{key} {history}",
-        partition_key=key,
+        run_key=f"{status.key} {history}",
+        partition_key=status.key,
         tags={REASON_TAG: reason_of(status)[:_LONGEST_TAG]},
         asset_selection=[asset_key(dataset.name, stage) for stage in status.to_do],
     )
@@ -125,8 +170,11 @@ def _queued(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
     return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
 
 
-def _last_state(cursor: str | None) -> str | None:
-    return None if cursor is None else cursor.split()[0]
+def _running(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
+    """Return the partitions that a run is at work on: there is no telling which state of the source it has read."""
+    at_work = dg.RunsFilter(job_name=job_name(dataset.name), statuses=_AT_WORK)
+    runs = instance.get_runs(at_work)
+    return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
 
 
 def _unknown(dataset: Dataset, columns: Sequence[str], instance: dg.DagsterInstance) -> list[str]:

@@ -100,6 +100,8 @@ class ColumnFolder:
     def publish(self, product: Product) -> Manifest:
         """Write a product and put it in place of its stage's result: readers see the old one or the new one.
 
+        Nothing is written if the product keeps a result that is made from the same.
+
         Raises
         ------
         StoreError
@@ -108,6 +110,8 @@ class ColumnFolder:
         with self._locked():
             self._check_kept(product)
             self._clear_drafts()
+            if product.keeps and product.keeps.manifest.origin == product.origin:
+                return product.keeps.manifest
             draft = self.path / ".drafts" / f"{product.stage}-{uuid.uuid4().hex}"
             draft.mkdir(parents=True)
             try:

@@ -230,7 +230,7 @@ def test_config_check_says_what_datasets_would_be(place: Workplace) -> None:
         "watch": True,
         "schedule": "@daily",
     }
-    assert (visits["files"], visits["rows"], visits["columns"], visits["watch"]) == (1, None, 2, False)
+    assert (visits["files"], visits["rows"], visits["columns"], visits["watch"]) == (1, len(FRAME), 2, False)
     assert all(text in shown.out for text in ("sales", "visits", "t.parquet", "@daily"))
     assert not place.store.exists()
 

@@ -163,6 +163,7 @@ def told(path: pathlib.Path) -> list[str]:
     """Return the mistakes of a file, each without the name of the file."""
     with pytest.raises(SettingsError) as refused:
         read_configuration(path)
+    assert refused.value.__suppress_context__, "Dagster would show what led to this after it"
     lines = str(refused.value).split("\n")
     assert all(line.startswith(f"{path}, ") for line in lines)
     return [line.removeprefix(f"{path}, ") for line in lines]

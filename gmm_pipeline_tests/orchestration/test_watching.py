@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import pathlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +110,15 @@ class Watched:
 
     def bring_up_to_date(self) -> None:
         assert all(self.execute(request).success for request in self.requests())
+
+    @contextmanager
+    def run_of(self, column: str) -> Iterator[None]:
+        """Let Dagster know of a run that is at work on a column meanwhile."""
+        job = self.definitions.resolve_job_def(job_name("sales"))
+        at_work = dg.DagsterRunStatus.STARTED
+        run = self.instance.create_run_for_job(job, status=at_work, tags={"dagster/partition": column})
+        yield
+        self.instance.delete_run(run.run_id)
 
     def registered(self) -> set[str]:
         return set(self.instance.get_dynamic_partitions("sales_columns"))
@@ -415,6 +425,38 @@ def test_a_column_that_failed_is_asked_for_again_when_the_source_changes(watched
     watched.bring_up_to_date()
 
     assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+
+
+def test_a_column_that_is_being_run_is_asked_for_once_that_run_has_ended(watched: Watched) -> None:
+    watched.add("a.parquet")
+    keys = [request.run_key for request in watched.requests()]
+    with watched.run_of("few"):
+        watched.add("b.parquet")
+        first = watched.requests()
+        assert columns_of(first) == ["city"]
+        assert watched.skipped().endswith("column few waits for its run to end")
+        watched.add("c.parquet")
+        second = watched.requests()
+        assert columns_of(second) == ["city"]
+
+    third = watched.requests()
+
+    assert columns_of(third) == ["few"]
+    assert watched.skipped() == "nothing is new"
+    keys += [request.run_key for request in (*first, *second, *third)]
+    assert len(set(keys)) == len(keys) == 5
+
+
+def test_a_column_whose_run_did_what_it_waited_for_is_not_asked_for_again(watched: Watched) -> None:
+    watched.add("a.parquet")
+    requests = watched.requests()
+    watched.cursor = None
+    with watched.run_of("few"):
+        assert columns_of(watched.requests()) == ["city"]
+        assert all(watched.execute(request).success for request in requests)
+
+    assert "no run to start" in watched.skipped()
+    assert watched.skipped() == "nothing is new"
 
 
 def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from gmm_pipeline.engines.local import csv
-from gmm_pipeline.engines.local.files import find_files
+from gmm_pipeline.engines.local.files import SourceFiles, find_files
 from gmm_pipeline.engines.local.source import open_table
-from gmm_pipeline.errors import PipelineError, SettingsError
+from gmm_pipeline.errors import PipelineError, SettingsError, SourceError
 from gmm_pipeline.interfaces.cli.display import print_json, print_table
 from gmm_pipeline.interfaces.cli.options import json_option
 from gmm_pipeline.orchestration.config_text.documents import read_document
@@ -48,8 +48,6 @@ def schema() -> None:
 def check(file: Path, *, as_json: bool) -> None:
     """Say what each dataset of FILE would be, and what is wrong. Nothing is written.
 
-    Rows of CSV files are not counted.
-
     \b
     Examples:
       gmm-pipeline config check datasets.yaml
@@ -75,14 +73,24 @@ def check(file: Path, *, as_json: bool) -> None:
         raise SettingsError("\n".join(mistakes))
 
 
-def _found(dataset: DatasetSettings) -> dict[str, int | None]:
+def _found(dataset: DatasetSettings) -> dict[str, int]:
     """Return how many files, rows and columns there are; raise SourceError or SettingsError if they do not fit."""
     files = find_files(dataset.source)
     if files.is_csv:
-        names, rows = csv.header(files.files[0]), None
+        names, rows = csv.header(files.files[0]), _rows_of_csv(files)
     else:
         table = open_table(dataset.source, Path())
         names, rows = table.schema.names, table.rows
     columns = select_columns(names, dataset.columns)
     dataset.table_settings().check(columns)
     return {"files": len(files.files), "rows": rows, "columns": len(columns)}
+
+
+def _rows_of_csv(files: SourceFiles) -> int:
+    """Return how many rows CSV files have; they are read for it, but nothing is converted."""
+    import polars as pl
+
+    try:
+        return sum(pl.scan_csv(file).select(pl.len()).collect(engine="streaming").item() for file in files.files)
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(f"CSV cannot be read: {error}", remedy="Check the files, or leave them out") from error

@@ -82,7 +82,7 @@ def _toml(text: str, path: Path) -> Document:
         message = str(error)
         place = _TOML_PLACE.search(message)
         line = place["line"] if place and place["line"] else text.count("\n") + 1
-        raise SettingsError(f"{path}, line {line}: no TOML: {_TOML_PLACE.sub('', message)}") from error
+        raise SettingsError(f"{path}, line {line}: no TOML: {_TOML_PLACE.sub('', message)}") from None
     return Document(_without_dates(content), str(path), toml_lines(text))
 
 
@@ -90,7 +90,7 @@ def _yaml(text: str, path: Path) -> Document:
     try:
         content, lines = read_yaml(text)
     except YamlSyntaxError as error:
-        raise SettingsError("\n".join(f"{path}, line {line}: {problem}" for line, problem in error.problems)) from error
+        raise SettingsError("\n".join(f"{path}, line {line}: {problem}" for line, problem in error.problems)) from None
     return Document({} if content is None else content, str(path), lines)
 
 

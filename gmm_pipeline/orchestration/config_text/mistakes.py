@@ -28,7 +28,8 @@ def checked(document: Document, model: type[M]) -> M:
     except ValidationError as error:
         mistakes = _mistakes(error, document, model)
         lines = [document.place(mistake.path) + mistake.text for mistake in mistakes]
-        raise SettingsError("\n".join(dict.fromkeys(lines))) from error
+        # No cause: Dagster shows causes last, and this says all that pydantic's own words do.
+        raise SettingsError("\n".join(dict.fromkeys(lines))) from None
 
 
 @dataclass(frozen=True)
