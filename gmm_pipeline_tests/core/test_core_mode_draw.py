@@ -22,8 +22,11 @@ def probabilities(model: ColumnModel, x: float) -> NDArray[np.float64]:
     return out[: table.n_gaussians] / total
 
 
-def drawn_modes(model: ColumnModel, x: NDArray[np.float64], first_row: int) -> NDArray[np.uint8]:
-    codec = RowCodec(model, np.arange(model.n_modes))
+def codec_of(model: ColumnModel) -> RowCodec:
+    return RowCodec(model, np.arange(model.n_modes))
+
+
+def drawn_modes(codec: RowCodec, x: NDArray[np.float64], first_row: int) -> NDArray[np.uint8]:
     return codec.encode(x, np.full(x.size, -1, dtype=np.int32), first_row)[1].astype(np.uint8)
 
 
@@ -47,21 +50,22 @@ def test_the_modes_of_consecutive_rows_are_drawn_by_their_probabilities(
     x: float, column: str, seed: int, first_row: int
 ) -> None:
     model = model_of(GAUSSIANS, column=column, seed=seed)
-    assert_frequencies(drawn_modes(model, np.full(ROWS, x), first_row), probabilities(model, x))
+    assert_frequencies(drawn_modes(codec_of(model), np.full(ROWS, x), first_row), probabilities(model, x))
 
 
 @pytest.mark.parametrize("x", SHARED)
 @pytest.mark.parametrize("stride", [2, 7, 1 << 10])
 def test_the_modes_of_rows_far_apart_are_drawn_by_their_probabilities(x: float, stride: int) -> None:
     model = model_of(GAUSSIANS)
-    modes = np.concatenate([drawn_modes(model, np.array([x]), row * stride) for row in range(4000)])
+    codec = codec_of(model)
+    modes = np.concatenate([drawn_modes(codec, np.array([x]), row * stride) for row in range(4000)])
     assert_frequencies(modes, probabilities(model, x))
 
 
 def test_what_lies_among_other_values_is_drawn_by_its_own_probabilities() -> None:
     model = model_of(GAUSSIANS)
     x = np.random.default_rng(0).choice(SHARED, 7 * ROWS)
-    modes = drawn_modes(model, x, 0)
+    modes = drawn_modes(codec_of(model), x, 0)
     for value in SHARED:
         assert_frequencies(modes[x == value], probabilities(model, value))
 
@@ -79,7 +83,7 @@ def test_the_probabilities_are_the_responsibilities_among_the_modes_that_reach()
 @pytest.mark.parametrize("x", SHARED)
 def test_neighbouring_rows_are_drawn_independently(x: float) -> None:
     model = model_of(GAUSSIANS)
-    modes = drawn_modes(model, np.full(2 * ROWS, x), 0).reshape(-1, 2)
+    modes = drawn_modes(codec_of(model), np.full(2 * ROWS, x), 0).reshape(-1, 2)
     chances = probabilities(model, x)
     pairs = modes[:, 0].astype(np.int64) * chances.size + modes[:, 1]
     assert_frequencies(pairs.astype(np.uint8), np.outer(chances, chances).ravel())
@@ -91,7 +95,8 @@ def test_neighbouring_rows_are_drawn_independently(x: float) -> None:
 def test_columns_and_seeds_are_drawn_independently(one: tuple[str, int], other: tuple[str, int]) -> None:
     x = 1.0
     first, second = (
-        drawn_modes(model_of(GAUSSIANS, column=column, seed=seed), np.full(ROWS, x), 0) for column, seed in (one, other)
+        drawn_modes(codec_of(model_of(GAUSSIANS, column=column, seed=seed)), np.full(ROWS, x), 0)
+        for column, seed in (one, other)
     )
     chances = probabilities(model_of(GAUSSIANS), x)
     assert_frequencies(first * chances.size + second, np.outer(chances, chances).ravel())
