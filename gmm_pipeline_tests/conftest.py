@@ -24,6 +24,14 @@ settings.register_profile("searching", deadline=None, suppress_health_check=[Hea
 settings.load_profile("same examples")
 
 
+# Those that take long for their number, as they wait for other processes: none of them is left for the end.
+FIRST = ("operations/", "engines/test_spark_recovery", "engines/test_engine_contract", "test_benchmarks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     """Give a session on a real cluster, a master and two workers in processes of their own; all end with the tests."""

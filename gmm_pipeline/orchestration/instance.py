@@ -30,6 +30,10 @@ concurrency:
   runs:
     max_concurrent_runs: {runs}
 
+# Runs that are asked for start within a second, and not within Dagster's five.
+run_queue:
+  dequeue_interval_seconds: 1
+
 # Runs whose process has died are reported as failed at the next look. Dagster's own launcher leaves that to the server
 # that started the process, and so to nobody when that has died as well, or when the run was one of the command line;
 # this one looks at the processes of this machine.

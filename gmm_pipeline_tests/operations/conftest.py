@@ -13,7 +13,7 @@ from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
 from gmm_pipeline.storage.store import Store
 
 ROWS = 300
-HEAVY_ROWS = 20_000_000
+HEAVY_ROWS = 8_000_000
 HOSTILE_NAMES = ("all, of (it)/in [one]: *~|%? 'ü' \"ß\"\t 日本..", "...")
 RUNS_AT_ONCE = 2
 

@@ -55,7 +55,7 @@ _RUNS = """query ($filter: RunsFilter) {
 }"""
 _TICKS = """query ($sensor: SensorSelector!) {
   sensorOrError(sensorSelector: $sensor) {
-    ... on Sensor { sensorState { ticks(limit: 20) { tickId status skipReason runIds } } }
+    ... on Sensor { sensorState { ticks(limit: 20) { timestamp status skipReason runIds } } }
   }
 }"""
 _LOGS = """query ($id: ID!) {
