@@ -1,16 +1,14 @@
-"""What the whole job of a table is expected to take, by what a sample of it took."""
+"""What the whole job of a table is expected to take, by what samples of it took."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gmm_pipeline.arrow.sketching import SAMPLE_WINDOWS, WINDOW_ROWS
-from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, STAGES, TRANSFORMED
-
-ROWS_OF_FIRST_PASS = SAMPLE_WINDOWS * WINDOW_ROWS
-_IN_PROPORTION = {RAW.name, TRANSFORMED.name}
-_WHATEVER_THE_ROWS = {MODEL.name, FEATURE_RANK.name}
+from gmm_pipeline.arrow.parquet import ROWS_PER_PART
+from gmm_pipeline.arrow.sketching import sample_windows
+from gmm_pipeline.engines.parts import ROWS_PER_TASK
+from gmm_pipeline.orchestration.stages import RAW, SKETCH, STAGES, TRANSFORMED
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,26 @@ class StageCost:
 
 
 @dataclass(frozen=True)
+class PassCost:
+    """The seconds of a pass over rows: those whatever the rows, and those for each row of the busiest thread."""
+
+    fixed: float
+    each: float
+
+    @classmethod
+    def between(cls, few: tuple[int, float], many: tuple[int, float]) -> PassCost:
+        """Return the cost by the rows and seconds of two passes, the second over more rows."""
+        (few_rows, few_seconds), (rows, seconds) = few, many
+        slope = (seconds - few_seconds) / (rows - few_rows) if rows > few_rows else seconds / rows
+        each = min(max(slope, 0.0), seconds / rows)
+        return cls(seconds - each * rows, each)
+
+    def of(self, rows: int) -> float:
+        """Return the seconds of a pass in which the busiest thread has so many rows."""
+        return self.fixed + self.each * rows
+
+
+@dataclass(frozen=True)
 class SampledCost:
     """What some rows of a column took.
 
@@ -32,22 +50,25 @@ class SampledCost:
     ----------
     column : str
     rows : int
+    threads : int
+        That pass over the column, at the sample as at all rows.
     stages : dict of str to StageCost
-        By the names of `STAGES`.
+        By the names of `STAGES`, of these rows.
+    copying, encoding : PassCost
+    counting : tuple of PassCost
+        The passes of the sketch. The first is over a part of the rows if there are many, unless it is the only one.
     waiting : float
         Seconds that the disk took to give the rows of the source: none if they were in memory.
-    around : float
-        Seconds of the run besides its stages: Dagster's, and checks and pictures.
-    exact : bool
-        Whether its values are counted as they are: one pass; on a grid it takes a first one over a part of the rows.
     """
 
     column: str
     rows: int
+    threads: int
     stages: Mapping[str, StageCost]
+    copying: PassCost
+    encoding: PassCost
+    counting: tuple[PassCost, ...]
     waiting: float
-    around: float
-    exact: bool
 
     def of_rows(self, rows: int, write_speed: float) -> dict[str, StageCost]:
         """Return what so many rows of the column take, by stage.
@@ -59,21 +80,29 @@ class SampledCost:
             Bytes a second that the disk takes: no stage is faster than it.
         """
         ratio = rows / self.rows
-        costs: dict[str, StageCost] = {}
-        for name, cost in self.stages.items():
-            if name in _IN_PROPORTION:
-                size = round(ratio * cost.size)
-                waiting = ratio * self.waiting if name == RAW.name else 0.0
-                costs[name] = StageCost(max(ratio * cost.seconds, size / write_speed, waiting), size)
-            elif name in _WHATEVER_THE_ROWS:
-                costs[name] = cost
-            else:
-                costs[name] = StageCost(cost.seconds * self._passes(rows) / self._passes(self.rows), cost.size)
+        longest = busiest(rows, ROWS_PER_PART, self.threads)
+        costs = dict(self.stages)
+        for name, cost in ((RAW.name, self.copying), (TRANSFORMED.name, self.encoding)):
+            size = round(ratio * self.stages[name].size)
+            waiting = ratio * self.waiting if name == RAW.name else 0.0
+            costs[name] = StageCost(max(cost.of(longest), size / write_speed, waiting), size)
+        counted = self._counted(rows) - self._counted(self.rows)
+        sketch = self.stages[SKETCH.name]
+        costs[SKETCH.name] = StageCost(max(sketch.seconds + counted, 0.0), sketch.size)
         return costs
 
-    def _passes(self, rows: int) -> int:
-        """Return how many rows all passes of the sketch go over."""
-        return rows if self.exact else rows + min(rows, ROWS_OF_FIRST_PASS)
+    def _counted(self, rows: int) -> float:
+        """Return the seconds of all passes of the sketch over so many rows."""
+        longest = busiest(rows, ROWS_PER_TASK, self.threads)
+        windows = sum(map(len, sample_windows(rows)[0]))
+        first = longest if len(self.counting) == 1 or windows == rows else -(-windows // self.threads)
+        return sum(cost.of(first if number == 0 else longest) for number, cost in enumerate(self.counting))
+
+
+def busiest(rows: int, piece: int, threads: int) -> int:
+    """Return the rows of the thread that has the most, when threads take pieces of so many rows in turns."""
+    pieces = -(-rows // piece)
+    return min(rows, -(-pieces // threads) * piece)
 
 
 @dataclass(frozen=True)
@@ -107,7 +136,9 @@ class Projection:
         return sum(cost.size for cost in self.stages.values())
 
 
-def project(costs: Sequence[SampledCost], columns: int, rows: int, start: float, write_speed: float) -> Projection:
+def project(
+    costs: Sequence[SampledCost], columns: int, rows: int, *, start: float, around: float, write_speed: float
+) -> Projection:
     """Project what was measured of some columns to so many columns and rows.
 
     Parameters
@@ -117,6 +148,8 @@ def project(costs: Sequence[SampledCost], columns: int, rows: int, start: float,
     columns, rows : int
     start : float
         Seconds until the first run starts.
+    around : float
+        Seconds of a run besides its stages: Dagster's, and checks and pictures.
     write_speed : float
         Bytes a second.
     """
@@ -124,10 +157,10 @@ def project(costs: Sequence[SampledCost], columns: int, rows: int, start: float,
     share = columns / len(costs)
     totals = {stage.name: _times(share, [of_column[stage.name] for of_column in each]) for stage in STAGES}
     seconds = {
-        cost.column: cost.around + sum(stage.seconds for stage in stages.values())
+        cost.column: around + sum(stage.seconds for stage in stages.values())
         for cost, stages in zip(costs, each, strict=True)
     }
-    return Projection(totals, share * sum(cost.around for cost in costs), start, seconds)
+    return Projection(totals, columns * around, start, seconds)
 
 
 def _times(share: float, costs: Sequence[StageCost]) -> StageCost:

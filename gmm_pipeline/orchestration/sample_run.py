@@ -1,30 +1,42 @@
-"""Running a sample of a table through all stages, apart from every store and every history, to see what it takes."""
+"""Taking samples of a table through all stages, apart from every store and every history, to see what it takes."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.core.grid_counts import GridCounts
 from gmm_pipeline.engines.local.machine import forget_peak_memory, peak_memory, write_speed
+from gmm_pipeline.engines.local.partitioning import partition_column
 from gmm_pipeline.engines.local.sampled_rows import row_groups, sampled_ranges, write_sample
-from gmm_pipeline.orchestration.instance import instances_in_stores
-from gmm_pipeline.orchestration.projection import Projection, SampledCost, StageCost, project
-from gmm_pipeline.orchestration.stages import SKETCH, STAGES
+from gmm_pipeline.engines.local.source import LocalTable, open_table
+from gmm_pipeline.engines.parts import ROWS_PER_TASK
+from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.orchestration import recipes
+from gmm_pipeline.orchestration.instance import instances_in_stores, memory_of_a_run
+from gmm_pipeline.orchestration.projection import PassCost, Projection, SampledCost, StageCost, busiest, project
+from gmm_pipeline.orchestration.sample_engine import SampleEngine
+from gmm_pipeline.orchestration.stages import RAW, STAGES, TRANSFORMED
+from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.store import Store
 
 if TYPE_CHECKING:
-    from gmm_pipeline.engines.local.source import LocalTable
-    from gmm_pipeline.orchestration.execution import DagsterRunner
+    from gmm_pipeline.engines.engine import Engine
+    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
     from gmm_pipeline.orchestration.fit_spec import FitSpec
-    from gmm_pipeline.storage.column_folder import ColumnFolder
+    from gmm_pipeline.orchestration.settings import ColumnSettings
+    from gmm_pipeline.storage.result import Product, Result
 
-_WARM_UP_ROWS = 40_000
+_FEW_OF_MANY = 4
+"""How many times as many rows the large sample of a column has as the small one."""
+_ROWS_TO_GET_READY = 1000
+"""So few that getting ready is all that they take."""
+_LONGEST_LOADING = 3.0
+"""Seconds in which kernels are loaded from where they are cached; they were compiled if it took more, which is once."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,8 @@ class SampleRun:
         Of the sample.
     costs : tuple of SampledCost
         Of the columns that were measured.
+    around : float
+        Seconds of a run besides its stages.
     failures : dict of str to str
         Why columns failed.
     projection : Projection or None
@@ -49,6 +63,7 @@ class SampleRun:
 
     rows: int
     costs: tuple[SampledCost, ...]
+    around: float
     failures: Mapping[str, str]
     projection: Projection | None
     peak_memory: int | None
@@ -58,9 +73,7 @@ class SampleRun:
 def run_sample(
     spec: FitSpec, table: LocalTable, most_columns: int, folder: Path, *, threads: int = 0, memory: int = 0
 ) -> SampleRun:
-    """Run some columns of a table, on as many rows as keep all threads at work, in a store of its own in a folder.
-
-    Each column is run twice: first on few rows, so that kernels are compiled and no time is taken of that.
+    """Take some columns of a table through all stages, on rows that keep all threads at work, in a folder.
 
     Parameters
     ----------
@@ -68,7 +81,7 @@ def run_sample(
         The whole job.
     table : LocalTable
     most_columns : int
-        How many columns are run; they are spread over the types.
+        How many columns are measured; they are spread over the types.
     folder : Path
         An empty folder on the disk that the results would be on.
     threads : int
@@ -76,30 +89,37 @@ def run_sample(
     memory : int
         Bytes that a run may hold; 0 means what suits the machine.
     """
+    threads, memory = threads or os.cpu_count() or 1, memory or memory_of_a_run()
     columns = spread_columns(table, spec.columns, most_columns)
-    sample = spec.model_copy(update={"source": str(folder / "sample.parquet"), "columns": columns})
     speed = write_speed(folder)
-    with instances_in_stores():
-        started = time.perf_counter()
-        from gmm_pipeline.orchestration.execution import DagsterRunner
-
-        runner = DagsterRunner(sample, folder / "store", threads, memory)
-        start = time.perf_counter() - started
-        write_sample(table, columns, [range(min(table.rows, _WARM_UP_ROWS))], Path(sample.source))
-        failures = {name: error for name, (error, _) in _run(runner, columns).items() if error}
-        ranges = sampled_ranges(row_groups(table), (threads or os.cpu_count() or 1) * ROWS_PER_PART)
-        good = [name for name in columns if name not in failures]
-        waiting = write_sample(table, columns, ranges, Path(sample.source))
-        forget_peak_memory()
-        outcomes = _run(runner, good)
-        peak = peak_memory()
-    fit = Store(folder / "store").fit(spec.name)
-    failures |= {name: error for name, (error, _) in outcomes.items() if error}
-    costs = tuple(
-        _cost(fit.column(name), waiting[name], seconds) for name, (error, seconds) in outcomes.items() if not error
+    ranges = sampled_ranges(row_groups(table), threads * ROWS_PER_TASK)
+    waiting = write_sample(table, columns, ranges, folder / "sample.parquet")
+    sample = open_table(str(folder / "sample.parquet"), folder)
+    costs: list[SampledCost] = []
+    failures: dict[str, str] = {}
+    forget_peak_memory()
+    loading = 0.0
+    with _engines(spec, threads, memory) as engine_of:
+        for name in columns:
+            engine = engine_of(table.column(name))
+            measured = _Measured(sample.column(name), spec.settings.of(name), engine, folder / f"column{len(costs)}")
+            try:
+                ready = measured.get_ready()
+                loading = loading or min(ready, _LONGEST_LOADING)
+                costs.append(replace(measured.cost(), waiting=waiting[name]))
+            except PipelineError as error:
+                failures[name] = str(error)
+    peak = peak_memory()
+    if not costs:
+        return SampleRun(sample.rows, (), 0.0, failures, None, peak, speed)
+    good = costs[0].column
+    write_sample(table, [good], [range(min(table.rows, _ROWS_TO_GET_READY))], folder / "run.parquet")
+    start, around = _of_dagster(
+        spec.model_copy(update={"source": str(folder / "run.parquet"), "columns": (good,)}), folder / "store"
     )
-    projection = project(costs, len(spec.columns), table.rows, start, speed) if costs else None
-    return SampleRun(sum(map(len, ranges)), costs, failures, projection, peak, speed)
+    start += loading
+    projection = project(costs, len(spec.columns), table.rows, start=start, around=around, write_speed=speed)
+    return SampleRun(sample.rows, tuple(costs), around, failures, projection, peak, speed)
 
 
 def spread_columns(table: LocalTable, columns: Sequence[str], most: int) -> tuple[str, ...]:
@@ -111,25 +131,112 @@ def spread_columns(table: LocalTable, columns: Sequence[str], most: int) -> tupl
     return tuple(name for name in columns if name in chosen)
 
 
-def _run(runner: DagsterRunner, columns: Sequence[str]) -> dict[str, tuple[str | None, float]]:
-    """Make columns anew; return the error of each, if there was one, and its seconds."""
-    from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
+@contextmanager
+def _engines(spec: FitSpec, threads: int, memory: int) -> Iterator[Callable[[ParquetColumn], Engine]]:
+    """Give what returns the engine that passes over a column: Spark's, or one that shares out few rows as many are."""
+    if spec.engine == "local":
 
-    outcomes = [runner.run(name, STAGES, lambda _: None, {REFIT_TAG: REFIT_ALL}) for name in columns]
-    return {outcome.column: (outcome.error, outcome.seconds) for outcome in outcomes}
+        def sharing_out(column: ParquetColumn) -> Engine:
+            cut = partition_column(column, threads, memory)
+            return SampleEngine(cut.threads, cut.batch_rows)
+
+        yield sharing_out
+        return
+    from gmm_pipeline.orchestration.engines import EngineResource, session_for_all_runs
+
+    with session_for_all_runs(spec):
+        engine = EngineResource().engine(spec)
+        yield lambda _: engine
 
 
-def _cost(column: ColumnFolder, waiting: float, seconds: float) -> SampledCost:
-    manifests = {stage.name: column.require(stage.name).manifest for stage in STAGES}
-    stages = {
-        name: StageCost(manifest.seconds, sum(facts.size for facts in manifest.files.values()))
-        for name, manifest in manifests.items()
-    }
-    return SampledCost(
-        column=manifests[SKETCH.name].column,
-        rows=manifests[SKETCH.name].rows,
-        stages=stages,
-        waiting=waiting,
-        around=max(seconds - sum(cost.seconds for cost in stages.values()), 0.0),
-        exact=manifests[SKETCH.name].summary["form"] != GridCounts.__name__,
-    )
+@dataclass(frozen=True)
+class _Measured:
+    """A column of a sample that is taken through all stages.
+
+    Parameters
+    ----------
+    column : ParquetColumn
+    settings : ColumnSettings
+    engine : Engine
+    folder : Path
+        For the results.
+    """
+
+    column: ParquetColumn
+    settings: ColumnSettings
+    engine: Engine
+    folder: Path
+
+    def get_ready(self) -> float:
+        """Take so few rows through the stages that it is only kernels that get ready; return the seconds."""
+        started = time.perf_counter()
+        self._results(min(self.column.rows, _ROWS_TO_GET_READY))
+        return time.perf_counter() - started
+
+    def cost(self) -> SampledCost:
+        """Take all rows and then a part of them through the stages."""
+        rows, few = self.column.rows, max(self.column.rows // _FEW_OF_MANY, 1)
+        results, counts = self._results(rows)
+        of_few, counts_of_few = self._results(few, of=results)
+        stages = {name: StageCost(each.manifest.seconds, each.manifest.size) for name, each in results.items()}
+        threads = self.engine.threads if isinstance(self.engine, SampleEngine) else 1
+
+        def between(stage: str) -> PassCost:
+            shares = [-(-few // threads), -(-rows // threads)]
+            seconds = [made[stage].manifest.seconds for made in (of_few, results)]
+            return PassCost.between((shares[0], seconds[0]), (shares[1], seconds[1]))
+
+        counted = [busiest(number, ROWS_PER_TASK, threads) for number in (few, rows)]
+        same_passes = len(counts) == len(counts_of_few)
+        return SampledCost(
+            column=self.column.field.name,
+            rows=rows,
+            threads=threads,
+            stages=stages,
+            copying=between(RAW.name),
+            encoding=between(TRANSFORMED.name),
+            counting=tuple(
+                PassCost.between((counted[0], counts_of_few[number]), (counted[1], seconds))
+                if same_passes
+                else PassCost(0.0, seconds / counted[1])
+                for number, seconds in enumerate(counts)
+            ),
+            waiting=0.0,
+        )
+
+    def _results(self, rows: int, of: Mapping[str, Result] | None = None) -> tuple[dict[str, Result], list[float]]:
+        """Make the results of the first rows, encoded by the model of others if they are given; and time its counts."""
+        column = replace(self.column, file_rows=(rows,))
+        folder = ColumnFolder(self.folder / str(rows))
+        counts = self.engine.counts if isinstance(self.engine, SampleEngine) else []
+        counts.clear()
+
+        def made(product: Product) -> Result:
+            folder.publish(product)
+            return folder.require(product.stage)
+
+        raw = made(recipes.raw(column, [""], self.settings, self.engine))
+        sketch = made(recipes.sketch(raw, self.settings, self.engine))
+        counts = counts[:] or [sketch.manifest.seconds]
+        model = of["model"] if of else made(recipes.model(raw, sketch, self.settings))
+        ranking = of["feature_rank"] if of else made(recipes.feature_rank(model, self.settings))
+        encoded = made(recipes.transformed(raw, model, ranking, self.settings, self.engine))
+        stages = (raw, sketch, model, ranking, encoded)
+        return {stage.name: result for stage, result in zip(STAGES, stages, strict=True)}, counts
+
+
+def _of_dagster(spec: FitSpec, store: Path) -> tuple[float, float]:
+    """Return the seconds until a run starts, and those of a run besides its stages."""
+    with instances_in_stores():
+        started = time.perf_counter()
+        from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
+        from gmm_pipeline.orchestration.execution import DagsterRunner
+
+        runner = DagsterRunner(spec, store)
+        start = time.perf_counter() - started
+        (name,) = spec.columns
+        # The first run has more to get ready than those after it.
+        first, second = (runner.run(name, STAGES, lambda _: None, {REFIT_TAG: REFIT_ALL}).seconds for _ in range(2))
+    column = Store(store).fit(spec.name).column(name)
+    stages = sum(column.require(stage.name).manifest.seconds for stage in STAGES)
+    return start + max(first - second, 0.0), max(second - stages, 0.0)

@@ -121,9 +121,8 @@ def _stages(run: SampleRun, projection: Projection) -> list[dict[str, Any]]:
         }
         for name, cost in projection.stages.items()
     ]
-    around = sum(cost.around for cost in run.costs)
     share = projection.around / projection.seconds
-    run_by_run = {"stage": "around them", "sample_seconds": around, "seconds": projection.around, "share": share}
+    run_by_run = {"stage": "around them", "sample_seconds": run.around, "seconds": projection.around, "share": share}
     return [*stages, {**run_by_run, "bytes": 0}]
 
 

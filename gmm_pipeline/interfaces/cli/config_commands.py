@@ -73,7 +73,7 @@ def check(file: Path, *, as_json: bool) -> None:
         raise SettingsError("\n".join(mistakes))
 
 
-def _found(dataset: DatasetSettings) -> dict[str, int]:
+def _found(dataset: DatasetSettings) -> dict[str, int | None]:
     """Return how many files, rows and columns there are; raise SourceError or SettingsError if they do not fit."""
     files = find_files(dataset.source)
     if files.is_csv:
