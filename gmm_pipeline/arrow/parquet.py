@@ -93,7 +93,8 @@ def _repeats(column: pa.ChunkedArray) -> bool:
 
 def open_reader(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
     """Open a Parquet file for reading, with its footer if that is known; pages are verified by their checksums."""
-    return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
+    # Reading ahead in threads of Arrow's own costs more than it saves where one column is read by several threads.
+    return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True, pre_buffer=False)
 
 
 def read_footer(path: Path) -> pq.FileMetaData:

@@ -27,8 +27,6 @@ OCTAVES = 500
 """Octaves on each side; squares of values within them are finite."""
 CELLS = 2 * OCTAVES << CELL_BITS
 """Cells of a grid: negative side first, then positive."""
-SUMS = 4
-"""Numbers that are kept of a cell side by side, the last unused, so that they lie in one line of the cache."""
 
 _ONE = 1023 << CELL_BITS
 _CELL_SHIFT = 52 - CELL_BITS
@@ -51,7 +49,9 @@ class Grid:
 
     def places(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the cells of finite values and their offsets in units of 2**-OFFSET_BITS of a cell, both (n,)."""
-        return _places(values, self.center, 2.0**-self.exponent)
+        cells, offsets = np.empty(values.size, dtype=np.int64), np.empty(values.size, dtype=np.int64)
+        find_places(values, self.center, 2.0**-self.exponent, np.empty(values.size), cells, offsets)
+        return cells, offsets
 
     def edges(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the edge nearer to the centre and the signed width of each cell, both of shape (n,)."""
@@ -63,51 +63,24 @@ class Grid:
 
 
 @kernel
-def _cell(y: float, pattern: int) -> int:
-    """Return the cell of a scaled value, by the bits of 1 + |y|; the outermost cells take all that lies beyond."""
-    from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
-    return _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
-
-
-@kernel
-def _offset(pattern: int) -> int:
-    return (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK
-
-
-@kernel
-def _places(
-    values: NDArray[np.float64], center: float, inverse_scale: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    scaled = (values - center) * inverse_scale
-    patterns = (1.0 + np.abs(scaled)).view(np.int64)
-    cells, offsets = np.empty(values.size, dtype=np.int64), np.empty(values.size, dtype=np.int64)
-    for i in range(values.size):
-        cells[i], offsets[i] = _cell(scaled[i], patterns[i]), _offset(patterns[i])
-    return cells, offsets
-
-
-@kernel
-def count_cells(
+def find_places(
     values: NDArray[np.float64],
-    weights: NDArray[np.int64],
     center: float,
     inverse_scale: float,
-    sums: NDArray[np.int64],
+    numbers: NDArray[np.float64],
+    cells: NDArray[np.integer],
+    offsets: NDArray[np.integer],
 ) -> None:
-    """Add finite values to their cells, each `weights[i]` times; a single weight holds for all.
+    """Write the cell and the offset of each finite value; the outermost cells take all that lies beyond.
 
-    `sums`, (CELLS, SUMS), has for each cell its rows and the sums of their offsets and of these squared.
+    All arrays have shape (n,); `numbers` is room to work in.
     """
-    last_weight = weights.size - 1
-    buffer = np.empty(1, dtype=np.float64)
-    bits = buffer.view(np.int64)
     for i in range(values.size):
         y = (values[i] - center) * inverse_scale
-        buffer[0] = 1.0 + abs(y)
-        pattern = bits[0]
-        cell = _cell(y, pattern)
-        weight = weights[min(i, last_weight)]
-        offset = _offset(pattern)
-        sums[cell, 0] += weight
-        sums[cell, 1] += weight * offset
-        sums[cell, 2] += weight * offset * offset
+        numbers[i] = 1.0 + abs(y)
+        cells[i] = y < 0.0
+    patterns = numbers.view(np.int64)
+    for i in range(values.size):
+        from_center = min((patterns[i] >> _CELL_SHIFT) - _ONE, _SIDE - 1)
+        cells[i] = _SIDE - 1 - from_center if cells[i] else _SIDE + from_center
+        offsets[i] = (patterns[i] >> _OFFSET_SHIFT) & _OFFSET_MASK

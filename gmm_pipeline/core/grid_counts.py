@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.cell_sums import CellSums
 from gmm_pipeline.core.coordinate import Coordinate, Numbers
-from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, SUMS, Grid, count_cells
+from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid
 from gmm_pipeline.core.heavy import SMALLEST_SHARE, set_apart
-from gmm_pipeline.core.values import ONE_EACH, ValueCounts
+from gmm_pipeline.core.values import ValueCounts
 
 _LARGEST_VARIANCE = 1e300
 _UNRESOLVED, _LARGEST = 2.0 ** (-2 * OFFSET_BITS) / 12, 0.25
@@ -156,7 +157,7 @@ class GridCounter:
         self._coordinate = coordinate
         self._apart = apart
         self._apart_counts = np.zeros(apart.size, dtype=np.int64)
-        self._sums = np.zeros((CELLS, SUMS), dtype=np.int64)
+        self._sums = CellSums(grid)
         self._minimum, self._maximum = np.inf, -np.inf
 
     def add(self, numbers: Numbers) -> None:
@@ -170,7 +171,10 @@ class GridCounter:
         if self._apart.size:
             others = np.empty_like(numbers)
             numbers = others[: set_apart(numbers, self._apart, self._apart_counts, others)]
-        self._add_to_cells(numbers, ONE_EACH)
+        if numbers.size:
+            values = self._coordinate.forward(numbers)
+            self._sums.add(values)
+            self._widen(values)
 
     def add_counts(self, counted: ValueCounts) -> None:
         """Count rows by the finite numbers that they hold.
@@ -182,20 +186,18 @@ class GridCounter:
         """
         apart = np.isin(counted.values, self._apart)
         self._apart_counts[np.searchsorted(self._apart, counted.values[apart])] += counted.counts[apart]
-        self._add_to_cells(counted.values[~apart], counted.counts[~apart])
+        if not apart.all():
+            values = self._coordinate.forward(counted.values[~apart])
+            self._sums.add_counts(values, counted.counts[~apart])
+            self._widen(values)
 
-    def _add_to_cells(self, numbers: Numbers, weights: NDArray[np.int64]) -> None:
-        if not numbers.size:
-            return
-        values = self._coordinate.forward(numbers)
-        count_cells(values, weights, self._grid.center, 2.0**-self._grid.exponent, self._sums)
+    def _widen(self, values: NDArray[np.float64]) -> None:
         self._minimum = min(self._minimum, float(values.min()) + 0.0)
         self._maximum = max(self._maximum, float(values.max()) + 0.0)
 
     def counts(self) -> GridCounts:
         """Return what was counted so far."""
-        cells = np.flatnonzero(self._sums[:, 0])
-        counts, offset_sums, square_sums, _ = self._sums[cells].T.copy()
+        cells, (counts, offset_sums, square_sums) = self._sums.cells()
         return GridCounts(
             self._grid,
             cells,

@@ -1,0 +1,72 @@
+"""Sums over the rows of each cell of a grid, as rows stream by."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.grid import CELLS, Grid, find_places
+from gmm_pipeline.core.kernel import kernel
+
+_BLOCK = 1 << 10
+"""Rows that are worked on together."""
+_COUNT_SHIFT = 40
+_MOST_PACKED = 1 << 23
+"""Rows whose number, above `_COUNT_SHIFT`, and sum of offsets, below it, fit into one integer."""
+
+
+class CellSums:
+    """For each cell of a grid the rows and the sums of their offsets and of these squared, exact in integers.
+
+    Parameters
+    ----------
+    grid : Grid
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._packed = np.zeros((CELLS, 2), dtype=np.int64)
+        self._n_packed = 0
+        self._sums = np.zeros((CELLS, 3), dtype=np.int64)
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Add finite values of shape (n,), a row each."""
+        for start in range(0, values.size, _MOST_PACKED):
+            piece = values[start : start + _MOST_PACKED]
+            if self._n_packed + piece.size > _MOST_PACKED:
+                self._unpack()
+            _pack(piece, self._grid.center, 2.0**-self._grid.exponent, self._packed)
+            self._n_packed += piece.size
+
+    def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
+        """Add finite values, each as many rows as is given; both of shape (n,)."""
+        cells, offsets = self._grid.places(values)
+        np.add.at(self._sums, cells, (counts * np.stack([np.ones_like(offsets), offsets, offsets**2])).T)
+
+    def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the cells that hold rows, (n,) in increasing order, and their sums, (3, n)."""
+        self._unpack()
+        cells = np.flatnonzero(self._sums[:, 0])
+        return cells, self._sums[cells].T.copy()
+
+    def _unpack(self) -> None:
+        cells = np.flatnonzero(self._packed[:, 0])
+        first, squares = self._packed[cells].T
+        self._sums[cells] += np.stack([first >> _COUNT_SHIFT, first & ((1 << _COUNT_SHIFT) - 1), squares], axis=1)
+        self._packed[cells] = 0
+        self._n_packed = 0
+
+
+@kernel
+def _pack(values: NDArray[np.float64], center: float, inverse_scale: float, packed: NDArray[np.int64]) -> None:
+    """Add finite values to their cells in `packed`, (CELLS, 2): number and offsets in one, squares in the other."""
+    numbers = np.empty(_BLOCK)
+    cells, offsets = np.empty(_BLOCK, dtype=np.uint32), np.empty(_BLOCK, dtype=np.uint32)
+    for start in range(0, values.size, _BLOCK):
+        block = values[start : start + _BLOCK]
+        n = block.size
+        find_places(block, center, inverse_scale, numbers[:n], cells[:n], offsets[:n])
+        for i in range(n):
+            offset = np.int64(offsets[i])
+            packed[cells[i], 0] += (1 << _COUNT_SHIFT) + offset
+            packed[cells[i], 1] += offset * offset
