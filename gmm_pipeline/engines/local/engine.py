@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.encoded import ColumnCodec
     from gmm_pipeline.core.sketch import Tally
 
+_TASKS_PER_THREAD = 8
+"""Pieces that each thread counts of a large column."""
+
 Item = TypeVar("Item")
 T = TypeVar("T")
 
@@ -62,9 +65,10 @@ class LocalEngine(CountingEngine):
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""
-        tasks = [piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)]
-
         cut = self._cut(column)
+        # Row groups across a border are read twice, so there are no more borders than it takes to share the work.
+        size = max(ROWS_PER_TASK, sum(map(len, ranges)) // (_TASKS_PER_THREAD * cut.threads))
+        tasks = [piece for rows in ranges for piece in pieces(rows, size)]
         batched = replace(column, batch_rows=cut.batch_rows) if isinstance(column, ParquetColumn) else column
 
         def count_tasks(thread: int) -> Tally:
