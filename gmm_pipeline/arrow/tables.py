@@ -132,7 +132,9 @@ def _encoded(batch: pa.RecordBatch, column: str, codec: ColumnCodec) -> Encoded:
         rank = _numbers(batch, rank_name(column), column)
     else:
         rank = _one_hot_ranks(batch, column, codec.rows.n_modes)
-    known = (rank >= 0) & (rank < codec.rows.n_modes) & (rank == np.floor(rank))
+    known = rank < codec.rows.n_modes
+    if rank.dtype.kind != "u":
+        known &= (rank >= 0) & (rank == np.floor(rank))
     if not known.all():
         raise ColumnDataError(
             f"has ranks that are none of its {codec.rows.n_modes} modes'",

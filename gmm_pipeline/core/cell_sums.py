@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,9 +23,15 @@ class CellSums:
     Parameters
     ----------
     grid : Grid
+
+    Attributes
+    ----------
+    minimum, maximum : float
+        The extreme values so far; +inf and −inf before there are any.
     """
 
     def __init__(self, grid: Grid) -> None:
+        self.minimum, self.maximum = math.inf, -math.inf
         self._grid = grid
         self._packed = np.zeros((CELLS, 2), dtype=np.int64)
         self._n_packed = 0
@@ -31,6 +39,7 @@ class CellSums:
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Add finite values of shape (n,), a row each."""
+        self._widen(values)
         for start in range(0, values.size, _MOST_PACKED):
             piece = values[start : start + _MOST_PACKED]
             if self._n_packed + piece.size > _MOST_PACKED:
@@ -40,21 +49,35 @@ class CellSums:
 
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
         """Add finite values, each as many rows as is given; both of shape (n,)."""
+        self._widen(values)
         cells, offsets = self._grid.places(values)
         np.add.at(self._sums, cells, (counts * np.stack([np.ones_like(offsets), offsets, offsets**2])).T)
 
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the cells that hold rows, (n,) in increasing order, and their sums, (3, n)."""
         self._unpack()
-        cells = np.flatnonzero(self._sums[:, 0])
+        cells = self._in_use(self._sums)
         return cells, self._sums[cells].T.copy()
 
+    def _widen(self, values: NDArray[np.float64]) -> None:
+        if values.size:
+            self.minimum = min(self.minimum, float(values.min()) + 0.0)
+            self.maximum = max(self.maximum, float(values.max()) + 0.0)
+
     def _unpack(self) -> None:
-        cells = np.flatnonzero(self._packed[:, 0])
+        cells = self._in_use(self._packed)
         first, squares = self._packed[cells].T
         self._sums[cells] += np.stack([first >> _COUNT_SHIFT, first & ((1 << _COUNT_SHIFT) - 1), squares], axis=1)
         self._packed[cells] = 0
         self._n_packed = 0
+
+    def _in_use(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the cells that hold rows; those beyond the extremes are not looked at, and so never allocated."""
+        if self.minimum > self.maximum:
+            return np.empty(0, dtype=np.int64)
+        (first, last), _ = self._grid.places(np.array([self.minimum, self.maximum]))
+        cells: NDArray[np.int64] = first + np.flatnonzero(sums[first : last + 1, 0])
+        return cells
 
 
 @kernel

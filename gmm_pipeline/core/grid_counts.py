@@ -158,7 +158,6 @@ class GridCounter:
         self._apart = apart
         self._apart_counts = np.zeros(apart.size, dtype=np.int64)
         self._sums = CellSums(grid)
-        self._minimum, self._maximum = np.inf, -np.inf
 
     def add(self, numbers: Numbers) -> None:
         """Count finite numbers of shape (n,).
@@ -172,9 +171,7 @@ class GridCounter:
             others = np.empty_like(numbers)
             numbers = others[: set_apart(numbers, self._apart, self._apart_counts, others)]
         if numbers.size:
-            values = self._coordinate.forward(numbers)
-            self._sums.add(values)
-            self._widen(values)
+            self._sums.add(self._coordinate.forward(numbers))
 
     def add_counts(self, counted: ValueCounts) -> None:
         """Count rows by the finite numbers that they hold.
@@ -187,13 +184,7 @@ class GridCounter:
         apart = np.isin(counted.values, self._apart)
         self._apart_counts[np.searchsorted(self._apart, counted.values[apart])] += counted.counts[apart]
         if not apart.all():
-            values = self._coordinate.forward(counted.values[~apart])
-            self._sums.add_counts(values, counted.counts[~apart])
-            self._widen(values)
-
-    def _widen(self, values: NDArray[np.float64]) -> None:
-        self._minimum = min(self._minimum, float(values.min()) + 0.0)
-        self._maximum = max(self._maximum, float(values.max()) + 0.0)
+            self._sums.add_counts(self._coordinate.forward(counted.values[~apart]), counted.counts[~apart])
 
     def counts(self) -> GridCounts:
         """Return what was counted so far."""
@@ -204,7 +195,7 @@ class GridCounter:
             counts,
             offset_sums,
             square_sums,
-            self._minimum,
-            self._maximum,
+            self._sums.minimum,
+            self._sums.maximum,
             ValueCounts(self._apart, self._apart_counts),
         )
