@@ -26,7 +26,7 @@ def running_cluster(folder: pathlib.Path) -> Iterator[cluster.Cluster]:
 
 def commands() -> dict[int, str]:
     """Return the command line of each process of the machine."""
-    listed = subprocess.run(["ps", "-eo", "pid=,command="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,command="], capture_output=True, text=True, check=True).stdout
     return {int(number): command for number, command in (line.split(maxsplit=1) for line in listed.splitlines())}
 
 

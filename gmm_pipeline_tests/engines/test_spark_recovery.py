@@ -1,24 +1,50 @@
 """What becomes of a run on a real cluster when a part of it is killed, and what a run leaves behind."""
 
-import contextlib
 import os
 import pathlib
 import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import pytest
 from clusters import commands, family, running_cluster
-from workplace import Workplace, results
+from workplace import Finished, Workplace, results
 
 from gmm_pipeline.engines.spark.cluster import Cluster, resources
 from gmm_pipeline.storage.column_folder import ColumnFolder
 
-# Parts (2**22 rows each) enough that a worker can be killed between the first and the last.
-ROWS = 22_000_000
+# Four parts (2**21 rows each), two for each worker: when the first is being written, others are still to come.
+ROWS = 7_000_000
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """A fit whose driver was killed while rows were encoded, and a worker while the next run encoded them.
+
+    Parameters
+    ----------
+    visible : list of str
+        The stages that had results when the driver had been killed.
+    drafts : list of Path
+        What was not published at that time.
+    finished : Finished
+        The next run.
+    encoding : bool
+        Whether that run was encoding when the worker was killed.
+    name : str
+        Of the application that it was.
+    """
+
+    store: pathlib.Path
+    visible: list[str]
+    drafts: list[pathlib.Path]
+    finished: Finished
+    encoding: bool
+    name: str
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +56,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("source") / "t.parquet"
-    pl.DataFrame({"x": np.random.default_rng(0).standard_t(3, ROWS).astype(np.float32)}).write_parquet(path)
+    pl.DataFrame({"x": np.random.default_rng(0).normal(size=ROWS).astype(np.float32)}).write_parquet(path)
     return path
 
 
@@ -43,15 +69,50 @@ def undisturbed(new_workplace: Callable[[], Workplace], source: pathlib.Path) ->
     return results(workplace.store / "t")
 
 
-def on(cluster: Cluster, name: str) -> list[str]:
-    settings = {"spark.master": cluster.master, "spark.app.name": name}
-    return ["--engine", "spark", *(f"--spark-config={key}={value}" for key, value in settings.items())]
+@pytest.fixture(scope="module")
+def disturbed(new_workplace: Callable[[], Workplace], cluster: Cluster, source: pathlib.Path) -> Disturbed:
+    workplace, names = new_workplace(), [f"disturbed-{uuid.uuid4().hex}" for _ in range(2)]
+    folder = ColumnFolder(workplace.store / "t" / "x")
+    workers = cluster.processes[1:]
+
+    def run(name: str) -> tuple[object, ...]:
+        settings = {"spark.master": cluster.master, "spark.app.name": name}
+        config = [f"--spark-config={key}={value}" for key, value in settings.items()]
+        return ("gmm-pipeline", "run", source, "--fit", "t", "--engine", "spark", *config)
+
+    with workplace.start(*run(names[0])) as driver:
+        stop_when_encoding(workplace.store, workers)
+        driver.send_signal(signal.SIGKILL)
+        driver.communicate()
+    tell(workers, signal.SIGCONT)
+    wait_until(lambda: not any(names[0] in command for command in commands().values()), "the end of the driver's JVM")
+    visible = [stage for stage in ("raw", "sketch", "model", "feature_rank", "transformed") if folder.result(stage)]
+    drafts = list(folder.path.glob(".drafts/*"))
+
+    with workplace.start(*run(names[1])) as driver:
+        stop_when_encoding(workplace.store, workers)
+        encoding = not (folder.path / "transformed").exists()
+        tell(workers[:1], signal.SIGKILL)
+        tell(workers[1:], signal.SIGCONT)
+        out, err = driver.communicate()
+    return Disturbed(workplace.store, visible, drafts, Finished(driver.returncode, out, err), encoding, names[1])
 
 
-def kill(processes: list[int]) -> None:
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+def stop_when_encoding(store: pathlib.Path, workers: tuple[int, ...]) -> None:
+    """Wait until a task writes encoded rows, and stop the workers and all that they have started."""
+    written: set[pathlib.Path] = set(store.glob(ATTEMPTS))
+    wait_until(lambda: bool(set(store.glob(ATTEMPTS)) - written), "encoding")
+    tell(workers, signal.SIGSTOP)
+
+
+ATTEMPTS = "t/x/.drafts/.transformed-*-attempts-*/*.parquet"
+"""Parts that tasks are writing or have written, of a draft that is not published."""
+
+
+def tell(workers: tuple[int, ...], what: signal.Signals) -> None:
+    """Send a signal to workers and all that they have started."""
+    for process in [member for worker in workers for member in family(worker)]:
+        os.kill(process, what)
 
 
 def wait_until(reached: Callable[[], bool], what: str) -> None:
@@ -61,58 +122,24 @@ def wait_until(reached: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def attempts(store: pathlib.Path, stage: str) -> list[pathlib.Path]:
-    """Return the parts that tasks are writing or have written, of a draft that is not published."""
-    return list(store.glob(f"t/x/.drafts/.{stage}-*-attempts-*/*.parquet"))
+def test_a_killed_driver_leaves_nothing_half_visible(disturbed: Disturbed) -> None:
+    assert disturbed.visible == ["raw", "sketch", "model", "feature_rank"]
+    assert disturbed.drafts
 
 
-def completed(cluster: Cluster) -> list[str]:
-    """Return the names of the applications that have run on a cluster."""
-    return [app["name"] for app in resources(cluster.web)["completedapps"]]
-
-
-def test_a_killed_driver_leaves_nothing_half_visible_and_a_rerun_completes(
-    cluster: Cluster, workplace: Workplace, source: pathlib.Path, undisturbed: dict[str, str]
+def test_the_next_run_completes_with_the_same_output_though_a_worker_is_killed_while_it_encodes(
+    disturbed: Disturbed, undisturbed: dict[str, str]
 ) -> None:
-    name = f"killed-{uuid.uuid4().hex}"
-    with workplace.start("gmm-pipeline", "run", source, "--fit", "t", *on(cluster, name)) as process:
-        wait_until(lambda: bool(attempts(workplace.store, "transformed")), "encoding")
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-
-    folder = ColumnFolder(workplace.store / "t" / "x")
-    assert folder.result("transformed") is None
-    assert not (folder.path / "transformed").exists()
-    wait_until(lambda: not any(name in command for command in commands().values()), "the end of the driver's JVM")
-    finished = workplace.finish("gmm-pipeline", "run", source, "--fit", "t", *on(cluster, name))
-    assert finished.status == 0, finished.err
-    assert results(workplace.store / "t") == undisturbed
-    assert not list(folder.path.glob(".drafts"))
+    assert disturbed.encoding
+    assert disturbed.finished.status == 0, disturbed.finished.err
+    assert results(disturbed.store / "t") == undisturbed
+    assert not list((disturbed.store / "t" / "x").glob(".drafts"))
 
 
-def test_a_run_leaves_no_jvm_and_no_executor_behind(cluster: Cluster, workplace: Workplace) -> None:
-    pl.DataFrame({"x": np.arange(1000) % 7}).write_parquet(workplace.path / "small.parquet")
-    name = f"quiet-{uuid.uuid4().hex}"
+def test_a_run_leaves_no_jvm_and_no_executor_behind(cluster: Cluster, disturbed: Disturbed) -> None:
+    def state() -> list[str]:
+        return [app["state"] for app in resources(cluster.web)["completedapps"] if app["name"] == disturbed.name]
 
-    finished = workplace.finish("gmm-pipeline", "run", "small.parquet", *on(cluster, name))
-
-    assert finished.status == 0, finished.err
-    assert not any(name in command for command in commands().values())
-    wait_until(lambda: not resources(cluster.web)["activeapps"], "the end of the application")
-    assert [app["state"] for app in resources(cluster.web)["completedapps"] if app["name"] == name] == ["FINISHED"]
-
-
-def test_a_worker_that_is_killed_during_encoding_changes_nothing(
-    cluster: Cluster, workplace: Workplace, source: pathlib.Path, undisturbed: dict[str, str]
-) -> None:
-    with workplace.start("gmm-pipeline", "run", source, "--fit", "t", *on(cluster, "survivor")) as process:
-        wait_until(lambda: bool(attempts(workplace.store, "transformed")), "encoding")
-        kill(family(cluster.processes[1]))
-        still_encoding = not (workplace.store / "t" / "x" / "transformed").exists()
-        _, err = process.communicate()
-
-    assert still_encoding
-    assert process.returncode == 0, err
-    # The application of a driver that was killed may be listed later than this one.
-    wait_until(lambda: "survivor" in completed(cluster), "the end of the application")
-    assert results(workplace.store / "t") == undisturbed
+    assert not any(disturbed.name in command for command in commands().values())
+    wait_until(lambda: not resources(cluster.web)["activeapps"], "the end of the applications")
+    wait_until(lambda: state() == ["FINISHED"], "the end of the application to be listed")

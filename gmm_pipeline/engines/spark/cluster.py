@@ -173,7 +173,7 @@ def _wait_for(reached: Callable[[], bool], seconds: float, otherwise: str) -> No
 
 def _is_spark(process: int) -> bool:
     """Whether a process is a part of a Spark cluster; another may have been given the number since."""
-    command = ["ps", "-o", "stat=,command=", "-p", str(process)]
+    command = ["ps", "-ww", "-o", "stat=,command=", "-p", str(process)]  # whole, wherever output goes
     told = subprocess.run(  # noqa: S603
         command, capture_output=True, text=True, check=False
     ).stdout.strip()
