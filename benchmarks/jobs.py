@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.execution import DagsterRunner
@@ -45,7 +46,7 @@ def through_dagster(spec: FitSpec, store: Path, on_stage: Callable[[Stage], None
     return make
 
 
-def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: LocalEngine, *, anew: bool = False) -> None:
+def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, anew: bool = False) -> None:
     """Make all results of a column; the last ones are continued if files were added, unless it is to be made anew."""
     ledger = take_stock(spec.source, folder, accept=lambda _: True)
     source = spec.open(ledger, folder.staging).column(name)
@@ -60,6 +61,6 @@ def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: LocalEngine
 
     raw = made(recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW)))
     sketch = made(recipes.sketch(raw, settings, engine, last(SKETCH)))
-    model = made(recipes.model(raw, sketch, settings, last(MODEL)))
+    model = made(recipes.model(raw, sketch, settings, last(MODEL), engine.rows_fitter(source)))
     ranking = made(recipes.feature_rank(model, settings, last(FEATURE_RANK)))
     made(recipes.transformed(raw, model, ranking, settings, engine, last(TRANSFORMED)))

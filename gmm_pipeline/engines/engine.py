@@ -15,9 +15,12 @@ from gmm_pipeline.arrow.counters import RowCounter
 from gmm_pipeline.arrow.encoded import ColumnCodec
 from gmm_pipeline.arrow.extending import extend_sketch
 from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
+from gmm_pipeline.core.fitting import MixtureFit
+from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.core.sketch import Sketch, Tally
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+from gmm_pipeline.errors import SettingsError
 
 
 class ColumnRows(Protocol):
@@ -48,6 +51,19 @@ class Written:
 
 NOTHING = Written()
 
+FitRows = Callable[..., MixtureFit]
+"""Fits a mixture to the rows of a column, given the `points` that they come down to, and by name `coordinate`, the
+numbers that are left out (`without`), `n_components` and `seed`."""
+
+
+def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
+    """Raise SettingsError: only Spark fits rows."""
+    del points, how
+    raise SettingsError(
+        "method = spark_ml_full is fitted to the rows themselves, by Spark",
+        remedy="Use the engine spark (--engine spark), or method = spark_ml, which is fitted to the sketch",
+    )
+
 
 class Engine(Protocol):
     """Passes over columns. Whatever the engine, the same rows give the same sketch, and files of the same bytes."""
@@ -68,6 +84,10 @@ class Engine(Protocol):
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         ...
 
+    def rows_fitter(self, column: ColumnRows) -> FitRows:
+        """Return what fits a mixture to all rows of a column; it raises SettingsError if the engine has no way to."""
+        ...
+
 
 class CountingEngine(ABC):
     """How engines sketch: by passes that count rows, which each makes in its own way."""
@@ -81,6 +101,11 @@ class CountingEngine(ABC):
         new = range(sketch.rows, column.rows)
         extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
         return self.sketch(column, request) if extended is None else extended
+
+    def rows_fitter(self, column: ColumnRows) -> FitRows:
+        """Return what refuses to fit a mixture to all rows."""
+        del column
+        return refuse_rows
 
     @abstractmethod
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:

@@ -227,7 +227,7 @@ class TableEncoder:
         column = table.column(name)
         with in_column(name):
             sketch = self._engine.sketch(column, sketch_request(settings))
-            model = fit_modes(sketch, column.field, settings)
+            model = fit_modes(sketch, column.field, settings, self._engine.rows_fitter(column))
         return ColumnFit(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
 
 

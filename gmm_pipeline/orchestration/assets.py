@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,16 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
         )
 
     @_stage_asset(dataset, MODEL, "The column's modes: Gaussian components, tails and atoms.")
-    def gmm_model(context: dg.AssetExecutionContext, gmm_store: StoreResource, raw: Result, sketch: Result) -> Made:
+    def gmm_model(
+        context: dg.AssetExecutionContext,
+        gmm_store: StoreResource,
+        gmm_engine: EngineResource,
+        raw: Result,
+        sketch: Result,
+    ) -> Made:
+        settings, fit_rows = settings_of(raw), partial(gmm_engine.fit_rows, dataset.spec(), raw)
         yield from _made(
-            dataset, context, gmm_store, MODEL, lambda last: recipes.model(raw, sketch, settings_of(raw), last)
+            dataset, context, gmm_store, MODEL, lambda last: recipes.model(raw, sketch, settings, last, fit_rows)
         )
 
     @_stage_asset(dataset, FEATURE_RANK, "The modes in the order of their expected frequency.")

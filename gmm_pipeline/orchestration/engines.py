@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
+from gmm_pipeline.core.fitting import MixtureFit
+from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import SparkSettings, spark_session
 from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.instance import memory_of_a_run
+from gmm_pipeline.orchestration.recipes import stored_column
+from gmm_pipeline.storage.result import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,6 +46,10 @@ class EngineResource(dg.ConfigurableResource[None]):
         if spec.engine == "local":
             return LocalEngine(self.threads or None, self.memory or memory_of_a_run())
         return SparkEngine(self._run.enter_context(spark_session(spec.spark_config, _built_by_dagster)))
+
+    def fit_rows(self, spec: FitSpec, raw: Result, points: WeightedPoints, **how: Any) -> MixtureFit:
+        """Fit a mixture to all rows of a column's copy, by the engine of its fit; see `FitRows`."""
+        return self.engine(spec).rows_fitter(stored_column(raw))(points, **how)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """End the run's Spark session."""

@@ -31,6 +31,7 @@ from gmm_pipeline.core.point_masses import AtomChoice, choose_atoms
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.core.precision import with_narrowest_dtype
 from gmm_pipeline.core.sketch import Label, Sketch
+from gmm_pipeline.engines.engine import FitRows, refuse_rows
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.orchestration.settings import ColumnSettings
 
@@ -45,8 +46,10 @@ def sketch_request(settings: ColumnSettings) -> SketchRequest:
     )
 
 
-def fit_modes(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> ColumnModel:
-    """Fit a column's modes to its sketch as its settings say."""
+def fit_modes(
+    sketched: Sketch, field: pa.Field, settings: ColumnSettings, fit_rows: FitRows = refuse_rows
+) -> ColumnModel:
+    """Fit a column's modes to its sketch as its settings say; by `fit_rows` where they ask for a fit to all rows."""
     rules = EncodingRules(
         seed=settings.seed,
         mode_choice=settings.mode_choice,
@@ -61,7 +64,7 @@ def fit_modes(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> Co
         sketched,
         field.name,
         choice,
-        _continuous_part(sketched, field.name, choice, settings),
+        _continuous_part(sketched, field.name, choice, settings, fit_rows),
         rules,
         max_categories=settings.max_categories,
         stand_in=_stand_in(sketched, field, settings),
@@ -84,7 +87,9 @@ def atom_choice(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> 
     return replace(choice, reason=f"{choice.reason}: {', '.join(map(str, values))}")
 
 
-def _continuous_part(sketched: Sketch, column: str, choice: AtomChoice, settings: ColumnSettings) -> ContinuousPart:
+def _continuous_part(
+    sketched: Sketch, column: str, choice: AtomChoice, settings: ColumnSettings, fit_rows: FitRows
+) -> ContinuousPart:
     if choice.kind == "categorical":
         return ContinuousPart()
     if settings.kind == "general":
@@ -93,13 +98,13 @@ def _continuous_part(sketched: Sketch, column: str, choice: AtomChoice, settings
         sketched,
         column,
         choice,
-        _fitter(settings, sketched.coordinate),
+        _fitter(settings, sketched.coordinate, partial(fit_rows, without=choice.values)),
         keep=_keep(settings),
         tails=settings.extremes == "keep",
     )
 
 
-def _fitter(settings: ColumnSettings, coordinate: Coordinate | None) -> Fitter:
+def _fitter(settings: ColumnSettings, coordinate: Coordinate | None, fit_rows: FitRows) -> Fitter:
     if settings.components is not None and coordinate is not None:
         return partial(adopted_fit, components=settings.components, coordinate=coordinate)
     if settings.method == "em":
@@ -113,6 +118,8 @@ def _fitter(settings: ColumnSettings, coordinate: Coordinate | None) -> Fitter:
     n_components = settings.n_components or settings.max_modes
     if settings.method == "dpgmm":
         return partial(fit_dpgmm, n_components=n_components)
+    if settings.method == "spark_ml_full":
+        return partial(fit_rows, coordinate=coordinate, n_components=n_components, seed=settings.seed)
     return partial(_fit_in_spark, n_components=n_components, seed=settings.seed)
 
 

@@ -16,7 +16,7 @@ from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.ranks import Ranking, rank_modes
 from gmm_pipeline.core.sketch import Sketch
-from gmm_pipeline.engines.engine import NOTHING, Engine, Written
+from gmm_pipeline.engines.engine import NOTHING, Engine, FitRows, Written, refuse_rows
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 from gmm_pipeline.errors import StoreError, in_column
 from gmm_pipeline.orchestration import illustrations
@@ -114,8 +114,17 @@ def sketch(raw: Result, settings: ColumnSettings, engine: Engine, last: Result |
     )
 
 
-def model(raw: Result, sketch: Result, settings: ColumnSettings, last: Result | None = None) -> Product:
-    """Return the recipe of a column's model: the last one where rows were added that it suits, otherwise a new fit."""
+def model(
+    raw: Result,
+    sketch: Result,
+    settings: ColumnSettings,
+    last: Result | None = None,
+    fit_rows: FitRows = refuse_rows,
+) -> Product:
+    """Return the recipe of a column's model: the last one where rows were added that it suits, otherwise a new fit.
+
+    Methods that are fitted to all rows, not to the sketch, are fitted by `fit_rows`.
+    """
     name = raw.manifest.column
     origin = MODEL.origin({TYPE: str(raw.manifest.summary["type"]), SKETCH.name: sketch.manifest.content}, settings)
     decision = decide(last, sketch, origin, settings)
@@ -126,7 +135,7 @@ def model(raw: Result, sketch: Result, settings: ColumnSettings, last: Result | 
             return {**kept.manifest.summary, **decision.summary(settings)}
         with in_column(name):
             field = _original_field(raw)
-            fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), field, settings)
+            fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), field, settings, fit_rows)
         write_model(folder, StoredModel(fitted, field))
         shutil.copyfile(sketch.file(SKETCH_FILE), folder / FITTED_SKETCH_FILE)
         return {**model_summary(fitted), **decision.summary(settings)}

@@ -49,9 +49,10 @@ class ColumnSettings(BaseModel):
     min_weight: float = Field(
         0.005, ge=0, lt=1, description="Gaussian modes of a smaller weight are dropped; em keeps those that it needs"
     )
-    method: Literal["em", "dpgmm", "spark_ml"] = Field(
+    method: Literal["em", "dpgmm", "spark_ml", "spark_ml_full"] = Field(
         "em",
-        description="how the mixture is fitted: expectation-maximisation, variational Dirichlet process, or Spark ML",
+        description="how the mixture is fitted: expectation-maximisation, variational Dirichlet process, Spark ML, or "
+        "for comparison Spark ML on all rows instead of their sketch, which needs the engine spark",
     )
     components: tuple[tuple[float, float, float], ...] | None = Field(
         None,
@@ -59,7 +60,7 @@ class ColumnSettings(BaseModel):
         description="weight, mean and std of the Gaussian modes, in units of the column, instead of a fit; see `adopt`",
     )
     drop_never_likeliest: bool = Field(
-        False, description="with dpgmm and spark_ml: drop Gaussian modes that are nowhere the likeliest"
+        False, description="with other methods than em: drop Gaussian modes that are nowhere the likeliest"
     )
     transform: Literal["none", "log"] = Field("none", description="log: fit the logarithms, for long tails")
     mode_choice: ModeChoice = Field(

@@ -9,14 +9,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from gmm_pipeline import TableEncoder
 from gmm_pipeline.core.fitting import MixtureFit, fit_mixture
 from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml
 from gmm_pipeline.engines.spark.session import local_session
-from gmm_pipeline.errors import ColumnDataError
+from gmm_pipeline.errors import ColumnDataError, SettingsError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -104,6 +107,29 @@ def test_values_too_far_out_for_spark_ml_are_an_error(spark: SparkSession) -> No
     points = WeightedPoints.of(np.array([0.0, 1.0, 2.0, 3.0, 1e300]), np.full(5, 1e9))
     with pytest.raises(ColumnDataError, match=r"not finite.* Fit the column with another method"):
         fit_spark_ml(points, 2, seed=0, session=spark)
+
+
+def test_a_fit_to_all_rows_is_that_of_the_sketch_and_leaves_atoms_and_nulls_out(spark: SparkSession) -> None:
+    rng, rows = np.random.default_rng(1), two_components(600_000)
+    rows[rng.random(rows.size) < 0.2] = 0.5
+    table = pl.DataFrame({"x": pl.Series(rows).set(pl.Series(rng.random(rows.size) < 0.1), None)})
+    how = {"kind": "mixed", "atoms": [0.5], "n_components": 2, "seed": 3}
+    by_sketch = TableEncoder(engine=SparkEngine(spark, 2), method="spark_ml", **how).fit(table).model("x")
+    by_rows = TableEncoder(engine=SparkEngine(spark, 2), method="spark_ml_full", **how).fit(table).model("x")
+    for name in ("weights", "means", "stds"):
+        np.testing.assert_allclose(getattr(by_rows.mixture(), name), getattr(by_sketch.mixture(), name), rtol=0.01)
+    assert by_rows.fit is not None
+    assert by_sketch.fit is not None
+    assert by_rows.fit.mean_log_likelihood == pytest.approx(by_sketch.fit.mean_log_likelihood, abs=1e-4)
+    assert by_rows.fit.n_points == table.filter(pl.col("x") != 0.5).height
+
+
+def test_only_spark_fits_all_rows(tmp_path: pathlib.Path) -> None:
+    pl.DataFrame({"x": two_components(300)}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(
+        SettingsError, match=r"'x'.* by Spark.* Use the engine spark \(--engine spark\), or method = spark_ml"
+    ):
+        TableEncoder(method="spark_ml_full", find_atoms=False).fit(tmp_path / "t.parquet")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_another_start(spark: SparkSession) -> None:

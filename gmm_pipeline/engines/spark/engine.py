@@ -12,11 +12,14 @@ from functools import partial, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.core.sketch import Tally
-from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, Written
+from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, FitRows, Written
 from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, parts_after, pieces
 from gmm_pipeline.engines.spark.attempts import Attempts
+from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
+from gmm_pipeline.engines.spark.rows import NumberRows
 from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.counters import RowCounter
     from gmm_pipeline.arrow.encoded import ColumnCodec
+    from gmm_pipeline.core.coordinate import Coordinate, Numbers
+    from gmm_pipeline.core.fitting import MixtureFit
+    from gmm_pipeline.core.points import WeightedPoints
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
 T = TypeVar("T")
@@ -54,6 +60,24 @@ class SparkEngine(CountingEngine):
     def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         return reduce(RoundTrip.merge, self._write(column.rows, folder, after, partial(encode_part, column, codec)))
+
+    def rows_fitter(self, column: ColumnRows) -> FitRows:
+        """Return what fits Spark ML's mixture to all rows of a column."""
+        return partial(self._fit_rows, column)
+
+    def _fit_rows(
+        self,
+        column: ColumnRows,
+        points: WeightedPoints,
+        *,
+        coordinate: Coordinate,
+        without: Numbers,
+        n_components: int,
+        seed: int,
+    ) -> MixtureFit:
+        shares = self._shared_out(pieces(range(column.rows), ROWS_PER_GROUP))
+        rows = partial(NumberRows(column, coordinate, without, shares).frame, self._session)
+        return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         shares = self._shared_out([piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)])

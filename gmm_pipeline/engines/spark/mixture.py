@@ -1,9 +1,9 @@
-"""Spark ML's Gaussian mixture, fitted to weighted points."""
+"""Spark ML's Gaussian mixture, fitted to weighted points or to rows."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,18 @@ import pyarrow as pa
 from gmm_pipeline.core.fitting import REFINEMENT_POINTS, VARIANCE_FLOOR, MixtureFit
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.engines.spark.tasks import unless_given_up
 from gmm_pipeline.errors import ColumnDataError
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from collections.abc import Callable
 
-_POSITION, _WEIGHT, _FEATURES = "position", "weight", "features"
+    from pyspark.sql import DataFrame, SparkSession
+
+POSITION = "position"
+TOL, MAX_ITER = 1e-9, 100
+"""Of fits to points and to rows alike."""
+_WEIGHT, _FEATURES = "weight", "features"
 
 
 def fit_spark_ml(
@@ -25,8 +31,8 @@ def fit_spark_ml(
     *,
     seed: int,
     session: SparkSession,
-    tol: float = 1e-9,
-    max_iter: int = 100,
+    tol: float = TOL,
+    max_iter: int = MAX_ITER,
 ) -> MixtureFit:
     """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start.
 
@@ -72,7 +78,11 @@ def fit_spark_ml(
     if n_components == 1:
         mixture, log_likelihood, converged = _single(coarse)
     else:
-        mixture, log_likelihood, converged = _several(coarse, n_components, seed, session, tol, max_iter)
+        # One partition: the start and the order of every sum are then the same, however many cores there are.
+        rows = session.createDataFrame(_rows(coarse)).coalesce(1)
+        mixture, log_likelihood, converged = _several(
+            rows, coarse.total_weight, n_components, seed, tol, max_iter, weightCol=_WEIGHT
+        )
     mean_log_likelihood = mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
         mixture=mixture.rescaled(center, exponent).sorted(),
@@ -80,6 +90,58 @@ def fit_spark_ml(
         history=np.array([log_likelihood - exponent * math.log(2)]),
         converged=converged,
         n_points=coarse.size,
+    )
+
+
+def fit_spark_ml_full(
+    points: WeightedPoints,
+    n_components: int,
+    *,
+    seed: int,
+    rows: Callable[[float, int], DataFrame],
+    tol: float = TOL,
+    max_iter: int = MAX_ITER,
+) -> MixtureFit:
+    """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start on all rows.
+
+    Parameters
+    ----------
+    points : WeightedPoints
+        What the rows come down to: the fit is standardised as `fit_spark_ml` does it, and judged by them.
+    n_components : int
+        At least 2 of them are fitted, which Spark asks for, and no more than there are points.
+    seed : int
+        Of the start, which depends on the partitions of the rows besides.
+    rows : callable
+        Gives the rows as (x − center) / 2**exponent, for those two, in a column `POSITION`.
+    tol : float
+    max_iter : int
+
+    Returns
+    -------
+    MixtureFit
+        As `fit_spark_ml` returns it.
+
+    Raises
+    ------
+    ColumnDataError
+        If Spark's parameters are not finite.
+    SparkJobError
+        If Spark gives up.
+    """
+    standardised, center, exponent = points.standardised()
+    total, size = standardised.total_weight, min(n_components, points.size)
+    if size == 1:
+        mixture, log_likelihood, converged = _single(standardised)
+    else:
+        mixture, log_likelihood, converged = _several(rows(center, exponent), total, size, seed, tol, max_iter)
+    mean_log_likelihood = mixture.mean_log_likelihood(standardised.positions, standardised.weights)
+    return MixtureFit(
+        mixture=mixture.rescaled(center, exponent).sorted(),
+        mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
+        history=np.array([log_likelihood - exponent * math.log(2)]),
+        converged=converged,
+        n_points=round(total),
     )
 
 
@@ -94,23 +156,18 @@ def _single(points: WeightedPoints) -> tuple[Mixture, float, bool]:
 
 
 def _several(
-    points: WeightedPoints, n_components: int, seed: int, session: SparkSession, tol: float, max_iter: int
+    rows: DataFrame, total_weight: float, n_components: int, seed: int, tol: float, max_iter: int, **columns: Any
 ) -> tuple[Mixture, float, bool]:
     """Return Spark's mixture of two components or more, its mean log-likelihood, and whether it converged."""
     from pyspark.ml.clustering import GaussianMixture
     from pyspark.ml.feature import VectorAssembler
 
-    # One partition: the start and the order of every sum are then the same, however many cores there are.
-    rows = session.createDataFrame(_rows(points)).coalesce(1)
-    features = VectorAssembler(inputCols=[_POSITION], outputCol=_FEATURES).transform(rows)
-    model = GaussianMixture(
-        featuresCol=_FEATURES,
-        weightCol=_WEIGHT,
-        k=n_components,
-        seed=seed,
-        tol=tol * points.total_weight,
-        maxIter=max_iter,
-    ).fit(features)
+    features = VectorAssembler(inputCols=[POSITION], outputCol=_FEATURES).transform(rows)
+    estimator = GaussianMixture(
+        featuresCol=_FEATURES, k=n_components, seed=seed, tol=tol * total_weight, maxIter=max_iter, **columns
+    )
+    with unless_given_up():
+        model = estimator.fit(features)
     weights = np.array(model.weights)
     means = np.array([gaussian.mean.toArray()[0] for gaussian in model.gaussians])
     variances = np.array([gaussian.cov.toArray()[0, 0] for gaussian in model.gaussians])
@@ -121,11 +178,11 @@ def _several(
         )
     mixture = Mixture(weights, means, np.sqrt(np.maximum(variances, VARIANCE_FLOOR)))
     summary = model.summary
-    return mixture, summary.logLikelihood / points.total_weight, summary.numIter < max_iter
+    return mixture, summary.logLikelihood / total_weight, summary.numIter < max_iter
 
 
 def _rows(points: WeightedPoints) -> pa.Table:
     """Return two rows a point; no two are the same, so that no component is left without variance."""
     stds = np.sqrt(np.maximum(points.spreads, VARIANCE_FLOOR))
     positions = np.concatenate([points.positions - stds, points.positions + stds])
-    return pa.table({_POSITION: positions, _WEIGHT: np.tile(points.weights / 2, 2)})
+    return pa.table({POSITION: positions, _WEIGHT: np.tile(points.weights / 2, 2)})

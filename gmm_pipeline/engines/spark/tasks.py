@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,22 @@ _COLUMNS = f"{_TASK} bigint, {_OUTCOME} binary"
 
 class SparkJobError(PipelineError):
     """Spark gave up on a job."""
+
+
+@contextmanager
+def unless_given_up() -> Iterator[None]:
+    """Raise SparkJobError where Spark gives up on a job."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise SparkJobError(
+            f"Spark gave up on a job: {lines[-1] if lines else type(error).__name__}",
+            remedy="The logs of the executors say more; docs/spark.md lists what they need",
+        ) from error
 
 
 def outcomes(session: SparkSession, work: Callable[[int], T], n_tasks: int) -> list[T]:
@@ -121,16 +138,8 @@ def _unpacked(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[int, Any]]:
 
 
 def _collected(frame: DataFrame) -> Iterator[tuple[int, Any]]:
-    from pyspark.errors import PySparkException
-
-    try:
+    with unless_given_up():
         table = frame.toArrow()
-    except PySparkException as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise SparkJobError(
-            f"Spark gave up on a job: {lines[-1] if lines else type(error).__name__}",
-            remedy="The logs of the executors say more; docs/spark.md lists what they need",
-        ) from error
     return _unpacked(table)
 
 

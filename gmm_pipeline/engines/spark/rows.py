@@ -1,0 +1,57 @@
+"""The numbers of a column as rows of Spark: for methods that are fitted to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.engines.spark.mixture import POSITION
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from gmm_pipeline.core.coordinate import Coordinate, Numbers
+    from gmm_pipeline.engines.engine import ColumnRows
+
+
+@dataclass(frozen=True)
+class NumberRows:
+    """The finite numbers of a column but for some, read by tasks.
+
+    Parameters
+    ----------
+    column : ColumnRows
+    coordinate : Coordinate
+    without : array
+        Numbers that are left out.
+    shares : sequence of sequence of range
+        The rows that each task reads.
+    """
+
+    column: ColumnRows
+    coordinate: Coordinate
+    without: Numbers
+    shares: Sequence[Sequence[range]]
+
+    def frame(self, session: SparkSession, center: float, exponent: int) -> DataFrame:
+        """Return their coordinates as (x − center) / 2**exponent, a row each, in a partition for each task."""
+        tasks = len(self.shares)
+
+        def positions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for task in batch.column(0).to_pylist():
+                    yield from self._positions(task, center, exponent)
+
+        return session.range(0, tasks, 1, tasks).mapInArrow(positions, f"{POSITION} double")
+
+    def _positions(self, task: int, center: float, exponent: int) -> Iterator[pa.RecordBatch]:
+        for rows in self.shares[task]:
+            for array in self.column.arrays(rows):
+                numbers, _ = NumberBatch.of(array).split()
+                x = self.coordinate.forward(numbers[~np.isin(numbers, self.without)])
+                yield pa.RecordBatch.from_arrays([pa.array(np.ldexp(x - center, -exponent))], names=[POSITION])
