@@ -7,6 +7,7 @@ from clusters import running_cluster
 from hypothesis import HealthCheck, settings
 from workplace import Workplace
 
+from gmm_pipeline.engines.spark.cluster import Cluster
 from gmm_pipeline.engines.spark.session import spark_session
 
 if TYPE_CHECKING:
@@ -33,10 +34,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
-    """Give a session on a real cluster, a master and two workers in processes of their own; all end with the tests."""
+def cluster_folder(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[pathlib.Path]":
+    """Give the folder of a real cluster, a master and two workers in processes of their own that end with the tests."""
     folder = tmp_path_factory.mktemp("spark") / "cluster"
-    with running_cluster(folder) as cluster, spark_session({"spark.master": cluster.master}) as session:
+    with running_cluster(folder):
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def spark(cluster_folder: pathlib.Path) -> "Iterator[SparkSession]":
+    """Give a session on that cluster."""
+    with spark_session({"spark.master": Cluster.recorded(cluster_folder).master}) as session:
         yield session
 
 

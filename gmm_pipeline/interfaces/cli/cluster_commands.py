@@ -10,12 +10,14 @@ import click
 from gmm_pipeline.engines.spark import cluster as standalone
 from gmm_pipeline.interfaces.cli.display import stderr
 
+DEFAULT_FOLDER, FOLDER_VARIABLE = Path("gmm_cluster"), "GMM_PIPELINE_CLUSTER"
+
 folder_option = click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("gmm_cluster"),
+    default=DEFAULT_FOLDER,
     show_default=True,
-    envvar="GMM_PIPELINE_CLUSTER",
+    envvar=FOLDER_VARIABLE,
     show_envvar=True,
     help="Where the cluster keeps its record and its logs.",
 )

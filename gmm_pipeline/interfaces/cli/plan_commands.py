@@ -25,7 +25,8 @@ from gmm_pipeline.interfaces.cli.options import (
     threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import counted
-from gmm_pipeline.interfaces.cli.specs import given_spec
+from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
+from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec
 from gmm_pipeline.orchestration.instance import memory_of_a_run
 from gmm_pipeline.orchestration.planning import ColumnStatus, State, present_statuses, statuses_of
@@ -65,17 +66,19 @@ def plan(
     Examples:
       gmm-pipeline plan sales.parquet
       gmm-pipeline plan sales.parquet --set amount.max_modes=5
+      gmm-pipeline plan sales.parquet --engine spark --spark-config spark.master=spark://HOST:7077
     """
-    del engine, spark_config
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     with TemporaryDirectory() as temporary:
         ledger = present_ledger(source, folder, accept=lambda _: True)
         table = open_batches(source, ledger.source_files, Path(temporary), csv_nulls=csv_nulls)
-        spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
+        spec = on_engine(
+            given_spec(name, source, table, patterns, csv_nulls, config, assignments), engine, spark_config
+        )
         statuses = statuses_of(spec, folder, ledger)
         entries = [_plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")]
-        passes = _passes(table, entries, threads, memory)
+        passes = _passes(spec, table, entries, threads, memory)
     if as_json:
         print_json({"fit": name, "rows": table.rows, "columns": entries, "engine": passes})
         return
@@ -83,7 +86,7 @@ def plan(
     print_table(
         ["column", "type", "kind", "because", "to do", "why"], [_plan_row(entry) for entry in entries], title=title
     )
-    _print_passes(passes)
+    (print_spark_passes if spec.engine == "spark" else _print_passes)(passes)
 
 
 @click.command()
@@ -165,11 +168,18 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
     }
 
 
-def _passes(table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int) -> dict[str, Any]:
-    """Return how the local engine passes over the columns that there is something to do for, by their footers."""
+def _passes(
+    spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int
+) -> dict[str, Any]:
+    """Return how the engine passes over the columns that there is something to do for, by their footers."""
+    kinds = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"] and entry["kind"]}
+    return spark_passes(spec, table, list(kinds)) if spec.engine == "spark" else _here(table, kinds, threads, memory)
+
+
+def _here(table: LocalTable, kinds: dict[str, str], threads: int, memory: int) -> dict[str, Any]:
+    """Return how the local engine passes over columns, by their footers and kinds."""
     limit = memory or memory_of_a_run()
     cores = threads or os.cpu_count() or 1
-    kinds = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"] and entry["kind"]}
     found = footprints(table, list(kinds))
     passes = [
         partition(column.row_bytes, table.rows, cores, limit, chunk_bytes=column.chunk_bytes)
