@@ -82,6 +82,7 @@ def disturbed(new_workplace: Callable[[], Workplace], cluster: Cluster, source: 
 
     with workplace.start(*run(names[0])) as driver:
         stop_when_encoding(workplace.store, workers)
+        assert any(names[0] in command for command in commands().values())
         driver.send_signal(signal.SIGKILL)
         driver.communicate()
     tell(workers, signal.SIGCONT)

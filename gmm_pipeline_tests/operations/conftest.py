@@ -1,5 +1,6 @@
 import pathlib
 import re
+import uuid
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from running_dagster import RunningDagster, started
 
 from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
+from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec
 from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
 from gmm_pipeline.storage.store import Store
 
@@ -34,11 +35,13 @@ def running_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
         ),
         "named": pl.DataFrame({name: rng.integers(0, 50, ROWS) for name in HOSTILE_NAMES}),
         "heavy": pl.DataFrame({name: rng.standard_t(2, HEAVY_ROWS) for name in ("killed", "contested")}),
+        "sparked": pl.DataFrame({"one": rng.normal(size=ROWS), "two": ["a", "b", "c"] * (ROWS // 3)}),
     }
     for name, table in tables.items():
         table.write_parquet(folder / f"{name}.parquet")
         spec = FitSpec(name=name, source=str(folder / f"{name}.parquet"), columns=tuple(table.columns))
         save_spec(spec, Store(store).fit(name))
+    _process_in_spark("sparked", store, folder / "sessions")
     demo_spec(store)
     config = folder / "datasets.yaml"
     config.write_text("datasets: {incoming: {source: incoming, watch_seconds: 3}}")
@@ -51,6 +54,20 @@ def running_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
 def hostile_names() -> tuple[str, ...]:
     """The columns of fit `named`: with all that the web UI, commands and folders give a meaning to."""
     return HOSTILE_NAMES
+
+
+def _process_in_spark(name: str, store: pathlib.Path, log: pathlib.Path) -> None:
+    """Let Spark process a fit, and write a file for each session into a folder, .inprogress till it ends."""
+    log.mkdir()
+    config = {
+        "spark.master": "local[1]",
+        "spark.app.name": f"{name}-{uuid.uuid4().hex}",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.dir": log.as_uri(),
+    }
+    folder = Store(store).fit(name)
+    save_spec(load_spec(folder).model_copy(update={"engine": "spark", "spark_config": config}), folder)
 
 
 def _bound_runs(store: pathlib.Path) -> None:

@@ -11,11 +11,13 @@ import polars as pl
 import pytest
 import yaml
 from browser import Browser
+from clusters import commands
 from playwright.sync_api import expect
 from running_dagster import MODULE, Run, RunningDagster, wait_for
 from workplace import results, states
 
 from gmm_pipeline.orchestration.assets import job_name
+from gmm_pipeline.orchestration.fit_spec import load_spec
 from gmm_pipeline.storage.names import encode_name
 from gmm_pipeline.storage.store import Store
 
@@ -130,6 +132,31 @@ def test_a_column_of_any_name_is_materialised_from_the_ui(
 
     assert run.status == "SUCCESS", running_dagster.told(run.run_id)
     assert run.partition == encode_name(hostile_names[-1])
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+@pytest.mark.usefixtures("backfilled")
+def test_each_run_of_a_backfill_on_spark_has_one_session_which_ends_with_it_and_so_does_its_jvm(
+    running_dagster: RunningDagster,
+) -> None:
+    name = str(load_spec(Store(running_dagster.store).fit("sparked")).spark_config["spark.app.name"])
+
+    def jvms() -> list[str]:
+        return [command for command in commands().values() if name in command and "java" in command]
+
+    backfill = running_dagster.backfill("sparked", ["one", "two"])
+    wait_for(lambda: bool(jvms()), "a JVM to start")
+
+    def runs() -> list[Run]:
+        return running_dagster.runs_of(backfill=backfill)
+
+    wait_for(lambda: len(runs()) == 2 and all(run.is_ended for run in runs()), "the runs to end")
+    assert {run.partition: run.status for run in runs()} == {"one": "SUCCESS", "two": "SUCCESS"}
+    assert all(made(running_dagster, "sparked", column) == FOLDERS for column in ("one", "two"))
+    wait_for(lambda: not jvms(), "the JVMs to end")
+    sessions = [path.name for path in (running_dagster.folder / "sessions").iterdir() if path.name.startswith("local-")]
+    assert len(sessions) == len(runs())
+    assert not [session for session in sessions if session.endswith(".inprogress")]
 
 
 def test_a_worker_process_that_is_killed_is_told_of_and_its_column_can_be_run_again(
