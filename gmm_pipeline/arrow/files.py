@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +18,25 @@ from gmm_pipeline.arrow.parquet import write_rows
 from gmm_pipeline.errors import SourceError
 
 TABLES = (".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """The bytes of a file that is on the disk, and their SHA-256."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def flushed(cls, path: Path) -> WrittenFile:
+        """Bring a file's content to the disk, before its name appears elsewhere, and say what it is."""
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            return cls(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+WrittenFiles = Mapping[str, WrittenFile]
+"""By their names."""
 
 
 def check_target(path: Path, inputs: Iterable[Path], endings: tuple[str, ...] = TABLES) -> None:

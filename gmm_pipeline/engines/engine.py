@@ -14,6 +14,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.counters import RowCounter
 from gmm_pipeline.arrow.encoded import ColumnCodec
 from gmm_pipeline.arrow.extending import extend_sketch
+from gmm_pipeline.arrow.files import WrittenFiles
 from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
 from gmm_pipeline.core.fitting import MixtureFit
 from gmm_pipeline.core.points import WeightedPoints
@@ -68,8 +69,11 @@ def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
 class Engine(Protocol):
     """Passes over columns. Whatever the engine, the same rows give the same sketch, and files of the same bytes."""
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
+    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
+        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone.
+
+        Those files are returned that were brought to the disk where they were written.
+        """
         ...
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
@@ -80,7 +84,9 @@ class Engine(Protocol):
         """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
         ...
 
-    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
+    def encode(
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+    ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         ...
 

@@ -33,7 +33,7 @@ from gmm_pipeline.orchestration.summaries import (
 from gmm_pipeline.storage.manifest import Origin
 from gmm_pipeline.storage.model_files import MODEL_FILE, StoredModel, read_model, write_model
 from gmm_pipeline.storage.ranking_files import RANKING_FILE, read_ranking, write_ranking
-from gmm_pipeline.storage.result import Product, Result
+from gmm_pipeline.storage.result import Made, Product, Result
 from gmm_pipeline.storage.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, read_sketch, write_sketch
 
 if TYPE_CHECKING:
@@ -71,9 +71,8 @@ def raw(
     reading_of(column.field, settings.kind)
     kept = last if last is not None and _continued(last, column, source_digests) else None
 
-    def write(folder: Path) -> dict[str, JsonValue]:
-        engine.copy(column, folder, _written(kept))
-        return {"type": str(column.field.type)}
+    def write(folder: Path) -> Made:
+        return Made({"type": str(column.field.type)}, engine.copy(column, folder, _written(kept)))
 
     return Product(
         column=column.field.name,
@@ -201,10 +200,11 @@ def transformed(
     }
     kept = last if last is not None and _extends(TRANSFORMED, last, raw, contents, settings) else None
 
-    def write(folder: Path) -> dict[str, JsonValue]:
+    def write(folder: Path) -> Made:
         with in_column(column.field.name):
-            summary = round_trip_summary(engine.encode(column, codec, folder, _written(kept)), codec)
-        return summary if kept is None else joined_round_trips(kept.manifest.summary, summary)
+            outcome, files = engine.encode(column, codec, folder, _written(kept))
+            summary = round_trip_summary(outcome, codec)
+        return Made(summary if kept is None else joined_round_trips(kept.manifest.summary, summary), files)
 
     return Product(
         column=column.field.name,

@@ -21,10 +21,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gmm_pipeline.arrow.files import WrittenFile, WrittenFiles
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.earlier import keep_earlier
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, versions
-from gmm_pipeline.storage.result import Product, Result, content_id_of, link_files, with_id
+from gmm_pipeline.storage.result import Made, Product, Result, content_id_of, link_files, with_id
 from gmm_pipeline.storage.swap import put_in_place
 
 EARLIER = "earlier"
@@ -184,11 +185,9 @@ class ColumnFolder:
 
     def _write(self, product: Product, draft: Path) -> Manifest:
         started = time.perf_counter()
-        summary = product.write(draft)
-        written = sorted(path for path in draft.rglob("*") if path.is_file())
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            facts = list(pool.map(_flushed, written))
-        files = {file.relative_to(draft).as_posix(): of_file for file, of_file in zip(written, facts, strict=True)}
+        made = product.write(draft)
+        made = made if isinstance(made, Made) else Made(made, {})
+        files = _facts(draft, made.files)
         manifest = Manifest(
             column=product.column,
             stage=product.stage,
@@ -200,7 +199,7 @@ class ColumnFolder:
             versions=versions(),
             created=datetime.now(UTC),
             seconds=time.perf_counter() - started,
-            summary=summary,
+            summary=made.summary,
         )
         present = self.result(product.stage)
         if present is None or present.manifest.content != manifest.content:
@@ -233,10 +232,14 @@ def _write_atomically(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _flushed(path: Path) -> FileFacts:
-    """Bring a file's content to the disk and return its facts."""
-    _flush(path)
-    return FileFacts.of(path)
+def _facts(draft: Path, known: WrittenFiles) -> dict[str, FileFacts]:
+    """Bring the files of a draft to the disk, except those that are known, and return the facts of all."""
+    names = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
+    others = [name for name in names if name not in known]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        flushed = pool.map(WrittenFile.flushed, (draft / name for name in others))
+        written = {**known, **dict(zip(others, flushed, strict=True))}
+    return {name: FileFacts.told(written[name]) for name in names}
 
 
 def _flush(path: Path) -> None:

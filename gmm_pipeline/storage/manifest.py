@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from gmm_pipeline.arrow.files import WrittenFile
+
 _ID_DIGITS = 12
 _RECORDED = ("gmm-pipeline", "numpy", "numba", "pyarrow", "polars")
 
@@ -53,6 +55,11 @@ class FileFacts(BaseModel):
         """Read them off a file."""
         with path.open("rb") as file:
             return cls(size=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+
+    @classmethod
+    def told(cls, file: WrittenFile) -> FileFacts:
+        """Take them from who wrote the file."""
+        return cls(size=file.size, sha256=file.sha256)
 
 
 class Manifest(BaseModel):

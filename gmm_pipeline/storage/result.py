@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from gmm_pipeline.arrow.files import WrittenFiles
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin
 
 _NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
@@ -28,6 +29,14 @@ def nothing(_: Result) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
+class Made:
+    """What writing a product returns: numbers worth showing, and the files that are on the disk and known already."""
+
+    summary: dict[str, JsonValue]
+    files: WrittenFiles
+
+
+@dataclass(frozen=True)
 class Product:
     """A result that is yet to be written.
 
@@ -39,7 +48,7 @@ class Product:
     rows : int
         Rows of the column that it stands for.
     write : callable
-        Writes its files into an empty folder and returns numbers worth showing.
+        Writes its files into an empty folder and returns numbers worth showing, or `Made`.
     columns : dict of str to str
         The types of its table's columns by name; empty if it is no table.
     keeps : Result or None
@@ -54,7 +63,7 @@ class Product:
     stage: str
     origin: Origin
     rows: int
-    write: Callable[[Path], dict[str, JsonValue]]
+    write: Callable[[Path], dict[str, JsonValue] | Made]
     columns: dict[str, str]
     keeps: Result | None = None
     continues: tuple[str, ...] = ()

@@ -182,7 +182,7 @@ def test_added_rows_are_counted_and_written_beside_the_others(make_engine: MakeE
     extended = engine.extend_sketch(engine.sketch(first, request), both, request)
     for name in ("added", "whole"):
         (tmp_path / name).mkdir()
-    outcome = engine.encode(both, codec, tmp_path / "added", Written(40_000, 1))
+    outcome, _ = engine.encode(both, codec, tmp_path / "added", Written(40_000, 1))
     LocalEngine(1).encode(both, codec, tmp_path / "whole")
 
     assert extended.rows == 60_000

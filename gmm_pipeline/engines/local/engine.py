@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.counters import RowCounter
     from gmm_pipeline.arrow.encoded import ColumnCodec
+    from gmm_pipeline.arrow.files import WrittenFiles
     from gmm_pipeline.core.sketch import Tally
 
 _TASKS_PER_THREAD = 8
@@ -45,7 +46,7 @@ class LocalEngine(CountingEngine):
         self.threads = threads or os.cpu_count() or 1
         self._memory = memory
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
+    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
         cut = self._cut(column)
 
@@ -53,15 +54,18 @@ class LocalEngine(CountingEngine):
             copy_part(column, part[1], part_path(folder, part[0]), cut.batch_rows)
 
         _in_threads(cut.threads, copy, parts_after(after, column.rows))
+        return {}
 
-    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
+    def encode(
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+    ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
         cut = self._cut(column)
 
         def encode(part: tuple[int, range]) -> RoundTrip:
             return encode_part(column, codec, part[1], part_path(folder, part[0]), cut.batch_rows)
 
-        return reduce(RoundTrip.merge, _in_threads(cut.threads, encode, parts_after(after, column.rows)))
+        return reduce(RoundTrip.merge, _in_threads(cut.threads, encode, parts_after(after, column.rows))), {}
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""

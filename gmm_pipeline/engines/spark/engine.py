@@ -12,11 +12,12 @@ from functools import partial, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
+from gmm_pipeline.arrow.files import WrittenFile
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.core.sketch import Tally
 from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, FitRows, Written
-from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, parts_after, pieces
+from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
 from gmm_pipeline.engines.spark.rows import NumberRows
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.counters import RowCounter
     from gmm_pipeline.arrow.encoded import ColumnCodec
+    from gmm_pipeline.arrow.files import WrittenFiles
     from gmm_pipeline.core.coordinate import Coordinate, Numbers
     from gmm_pipeline.core.fitting import MixtureFit
     from gmm_pipeline.core.points import WeightedPoints
@@ -53,13 +55,16 @@ class SparkEngine(CountingEngine):
         self._session = session
         self._tasks = tasks or int(session.conf.get("spark.default.parallelism", None) or MOST_TASKS)
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
+    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
-        self._write(column.rows, folder, after, partial(copy_part, column))
+        return self._write(column.rows, folder, after, partial(copy_part, column))[1]
 
-    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
+    def encode(
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+    ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
-        return reduce(RoundTrip.merge, self._write(column.rows, folder, after, partial(encode_part, column, codec)))
+        outcomes, files = self._write(column.rows, folder, after, partial(encode_part, column, codec))
+        return reduce(RoundTrip.merge, outcomes), files
 
     def rows_fitter(self, column: ColumnRows) -> FitRows:
         """Return what fits Spark ML's mixture to all rows of a column."""
@@ -83,15 +88,19 @@ class SparkEngine(CountingEngine):
         shares = self._shared_out([piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)])
         return merged(self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge)
 
-    def _write(self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]) -> list[T]:
-        """Let tasks write the parts of a column; return what writing each of them returned."""
+    def _write(
+        self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]
+    ) -> tuple[list[T], dict[str, WrittenFile]]:
+        """Let tasks write the parts of a column; return what writing each of them returned, and the files."""
         shares = self._shared_out(parts_after(after, rows))
         with Attempts.beside(folder) as attempts:
             written = outcomes(self._session, partial(_write_parts, shares, attempts, write), len(shares))
             for share, (attempt, _) in zip(shares, written, strict=True):
                 for number, _ in share:
                     attempts.keep(number, attempt)
-        return [result for _, results in written for result in results]
+        parts = [part for _, parts in written for part in parts]
+        names = [part_path(folder, number).name for share in shares for number, _ in share]
+        return [result for result, _ in parts], {name: file for name, (_, file) in zip(names, parts, strict=True)}
 
     def _shared_out(self, items: Sequence[T]) -> list[Sequence[T]]:
         """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
@@ -112,7 +121,13 @@ def _count_rows(
 
 def _write_parts(
     shares: Sequence[Sequence[tuple[int, range]]], attempts: Attempts, write: Callable[[range, Path], T], task: int
-) -> tuple[str, list[T]]:
-    """Write the parts of a task under names of this attempt; return its id, and what writing them returned."""
-    attempt = uuid.uuid4().hex
-    return attempt, [write(rows, attempts.path(number, attempt)) for number, rows in shares[task]]
+) -> tuple[str, list[tuple[T, WrittenFile]]]:
+    """Write the parts of a task under names of this attempt; return its id, and what each part is.
+
+    They are brought to the disk and hashed where they were written: the driver reads no part back.
+    """
+    attempt, written = uuid.uuid4().hex, []
+    for number, rows in shares[task]:
+        path = attempts.path(number, attempt)
+        written.append((write(rows, path), WrittenFile.flushed(path)))
+    return attempt, written
