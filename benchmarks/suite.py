@@ -13,7 +13,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-PARTS = ("limits", "agreement", "peers", "scale", "overhead", "growing", "quality")
+PARTS = (
+    "limits",
+    "agreement",
+    "peers",
+    "scale",
+    "overhead",
+    "growing",
+    "quality",
+    "engines_agree",
+    "spark",
+    "trillion",
+)
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 

@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import spark
 from agreement import differences
 from measuring import Figures, exponent, in_turns, median_ratio
-from readme import README, START, written
+from readme import PAGES, START, written
 from suite import PARTS, RESULTS
 
 from gmm_pipeline.arrow.encoded import Encoded
@@ -125,6 +127,35 @@ def test_scale_tells_stages_of_rows_and_both_ways_of_columns(quick: Quick) -> No
     assert "| 3,000 |" in printed
 
 
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+def test_what_a_trillion_rows_would_take_is_calculated_from_a_run_on_a_real_cluster(quick: Quick) -> None:
+    results, printed = quick("trillion")
+
+    costs, lines = results["costs"], {line["what"]: line for line in results["lines"]}
+    assert lines["pass: sketch"]["seconds"] == pytest.approx(costs["rows"]["sketch"] * 10**12 / 400)
+    assert lines["scheduling"]["amount"] == "30,000 tasks"
+    assert all(line["seconds"] is None or line["seconds"] > 0 for line in lines.values())
+    assert "1,000,000M rows on 100 executors of 4 cores" in printed
+    assert "The bottleneck is " in printed
+
+
+def test_passes_on_spark_are_compared_by_workers_and_by_rows() -> None:
+    def run(rows: int, workers: int, seconds: float, jvm: int) -> dict[str, Any]:
+        stages = dict.fromkeys(["raw", "sketch", "model", "feature_rank", "transformed"], seconds)
+        whole = {"python": 1 << 30, "jvm": jvm, "results": 10**6, "shuffled": 0, "tasks": 7, "sizes": {}}
+        return {"rows": rows, "workers": workers, "stages": stages, **whole}
+
+    runs = [run(2 * 10**7, 2, 1.0, 1 << 30), run(2 * 10**8, 1, 18.0, 1 << 30), run(2 * 10**8, 2, 10.0, 3 << 29)]
+    fit = {"seconds": 50.0, "mean_log_likelihood": -1.5}
+    fits = {"rows": 10**6, "sketch": 0.5, "spark_ml": {**fit, "seconds": 4.0}, "spark_ml_full": fit}
+
+    told = spark.report(Figures({}, {"passes": runs, "fits": fits}, {}))
+
+    assert "Encoding 200M rows, 2 workers are 1.80 times as fast as one." in told
+    assert "From 20M to 200M rows, the driver's memory changes by +25 %." in told
+    assert "`spark_ml` is 12 times as fast" in told
+
+
 def test_ways_take_turns_and_the_first_round_does_not_count(tmp_path: pathlib.Path) -> None:
     taken: list[str] = []
     ways = {name: lambda folder, name=name: taken.append(f"{name}{len(list(folder.iterdir()))}") for name in "ab"}
@@ -142,12 +173,13 @@ def test_ratios_are_of_the_same_round_and_growth_is_a_power() -> None:
     assert exponent([10, 1000], [1.0, 10.0]) == pytest.approx(0.5)
 
 
-def test_the_readme_shows_the_figures_that_are_kept() -> None:
+def test_readme_and_guide_show_the_figures_that_are_kept() -> None:
     kept = sorted(RESULTS.glob("*.json"))
+    pages = [page.read_text() for page in PAGES]
 
     assert {file.stem for file in kept} <= set(PARTS)
-    assert written(README.read_text(), kept) == README.read_text()
-    assert any(START.format(part=file.stem) in README.read_text() for file in kept)
+    assert [written(page, kept) for page in pages] == pages
+    assert all(any(START.format(part=file.stem) in page for page in pages) for file in kept)
 
 
 def test_figures_are_written_between_the_marks_of_their_part(tmp_path: pathlib.Path) -> None:

@@ -1,0 +1,240 @@
+"""The engine of Spark: what more workers gain, what the driver holds, what travels; and Spark ML on sketch and rows.
+
+    uv run --group test python benchmarks/spark.py
+
+Passes: all five stages of a heavy-tailed column on standalone clusters of one and of two workers, each a process of one
+core on this machine, with the driver beside them. Each run is a driver of its own, which passes over a few rows first.
+Its memory is the most that its Python and its JVM held, together. Fits: `spark_ml` on the sketch and `spark_ml_full`
+on the rows, once each, in a session of all cores that has fitted few rows by both before. It needs Java 17.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from columns import COLUMNS, write_table
+from jobs import make_column
+from measuring import Figures, conclude, in_new_process, markdown, parser_of, rows_in_words
+
+from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory
+from gmm_pipeline.engines.local.source import open_table
+from gmm_pipeline.engines.spark import cluster as standalone
+from gmm_pipeline.engines.spark.engine import SparkEngine
+from gmm_pipeline.engines.spark.session import spark_session
+from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
+from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
+from gmm_pipeline.orchestration.settings import ColumnSettings
+from gmm_pipeline.orchestration.stages import STAGES
+from gmm_pipeline.storage.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import SparkSession
+
+COLUMN = "heavy-tailed"
+_ROWS, _ROWS_OF_FITS = (20_000_000, 200_000_000), 1_000_000
+_WORKERS = (1, 2)
+_FEW_ROWS = 40_000
+_QUICK_ROWS = 60_000
+_NAME = "spark"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all stages of a column took on a cluster.
+
+    Parameters
+    ----------
+    workers, rows : int
+    stages : dict of str to float
+        Seconds of each stage.
+    python, jvm : int
+        The most bytes that the driver's two processes held; 0 where the system does not tell.
+    results, shuffled : int
+        Bytes that came back to the driver, and that went from task to task.
+    tasks : int
+    sizes : dict of str to int
+        Bytes of the files of each stage's result.
+    """
+
+    workers: int
+    rows: int
+    stages: dict[str, float]
+    python: int
+    jvm: int
+    results: int
+    shuffled: int
+    tasks: int
+    sizes: dict[str, int]
+
+
+def run(workers: int, rows: int, source: Path, folder: Path, settings: dict[str, str]) -> Run:
+    """Make a column on a cluster, in this process."""
+    _write(folder / "few", _FEW_ROWS)
+    with spark_session(settings) as session:
+        engine = SparkEngine(session)
+        _make(folder / "few", folder / "few_store", engine)
+        before = _traffic(session)
+        manifests = _make(source, folder / "store", engine)
+        results, shuffled, tasks = (now - then for now, then in zip(_traffic(session), before, strict=True))
+        jvm = _peak_of_jvm(session)
+    return Run(
+        workers,
+        rows,
+        {name: manifest.seconds for name, manifest in manifests.items()},
+        peak_memory() or 0,
+        jvm,
+        results,
+        shuffled,
+        tasks,
+        {name: sum(facts.size for facts in manifest.files.values()) for name, manifest in manifests.items()},
+    )
+
+
+def _write(source: Path, rows: int) -> None:
+    write_table(source, {COLUMN: COLUMNS[COLUMN]}, rows)
+
+
+def _make(source: Path, store: Path, engine: SparkEngine) -> dict[str, Any]:
+    spec, folder = FitSpec(name=_NAME, source=str(source), columns=(COLUMN,)), Store(store).fit(_NAME)
+    save_spec(spec, folder)
+    make_column(spec, folder, COLUMN, engine)
+    return {stage.name: folder.column(COLUMN).require(stage.name).manifest for stage in STAGES}
+
+
+def _traffic(session: SparkSession) -> tuple[int, int, int]:
+    """Return the bytes of results and of shuffles so far, and the tasks."""
+    context = session.sparkContext
+    jvm: Any = context._jvm  # noqa: SLF001
+    nothing = context._gateway.new_array(jvm.double, 0)  # noqa: SLF001
+    store = context._jsc.sc().statusStore()  # noqa: SLF001
+    stages = store.stageList(jvm.java.util.ArrayList(), False, False, nothing, jvm.java.util.ArrayList())
+    found = [stages.apply(number) for number in range(stages.size())]
+    return (
+        sum(stage.resultSize() for stage in found),
+        sum(stage.shuffleWriteBytes() for stage in found),
+        sum(stage.numCompleteTasks() for stage in found),
+    )
+
+
+def _peak_of_jvm(session: SparkSession) -> int:
+    status = Path(f"/proc/{session.sparkContext._gateway.proc.pid}/status")  # noqa: SLF001
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def measure_passes(sizes: Sequence[int], workers: Sequence[int], folder: Path) -> list[Run]:
+    """Run the largest table on each number of workers, and the others on the most."""
+    runs = []
+    for rows in sizes:
+        source = folder / f"table-{rows}"
+        in_new_process(_write, source, rows)
+        for number in workers if rows == max(sizes) else workers[-1:]:
+            with tempfile.TemporaryDirectory(dir=folder) as emptied:
+                place = Path(emptied)
+                started = standalone.start(place / "cluster", workers=number, cores=1, memory="1g")
+                try:
+                    settings = {"spark.master": started.master}
+                    runs.append(in_new_process(run, number, rows, source, place, settings))
+                finally:
+                    standalone.stop(place / "cluster")
+    return runs
+
+
+def measure_fits(rows: int, folder: Path) -> dict[str, Any]:
+    """Fit a column by Spark ML on its sketch and on its rows."""
+    for name, size in {"few": _FEW_ROWS, "table": rows}.items():
+        _write(folder / name, size)
+    with spark_session({"spark.master": f"local[{os.cpu_count()}]", "spark.driver.memory": "2g"}) as session:
+        engine = SparkEngine(session)
+        _fits(folder / "few", engine)
+        return {"rows": rows, **_fits(folder / "table", engine)}
+
+
+def _fits(source: Path, engine: SparkEngine) -> dict[str, Any]:
+    column = open_table(str(source), source).column(COLUMN)
+    started = time.perf_counter()
+    sketch = engine.sketch(column, sketch_request(ColumnSettings()))
+    found: dict[str, Any] = {"sketch": time.perf_counter() - started}
+    for method in ("spark_ml", "spark_ml_full"):
+        started = time.perf_counter()
+        model = fit_modes(sketch, column.field, ColumnSettings(method=method), engine.rows_fitter(column))
+        assert model.fit is not None  # noqa: S101 - the column is continuous
+        seconds, likelihood = time.perf_counter() - started, model.fit.mean_log_likelihood
+        found[method] = {"seconds": seconds, "mean_log_likelihood": likelihood}
+    return found
+
+
+def report(figures: Figures) -> str:
+    """Return the figures as Markdown."""
+    runs, fits = figures.results["passes"], figures.results["fits"]
+    names = [stage.name for stage in STAGES]
+    rows = [
+        [
+            f"{rows_in_words(each['rows'])}",
+            f"{each['workers']}",
+            *(f"{each['stages'][name]:.1f}" for name in names),
+            *(f"{each[process] / GIGABYTE:.2f} GB" for process in ("python", "jvm")),
+            f"{each['results'] / 1e6:.1f} MB",
+            f"{each['shuffled'] / 1e6:.1f} MB",
+            f"{each['tasks']:,}",
+        ]
+        for each in runs
+    ]
+    headings = ["rows", "workers of 1 core", *(f"{name}, s" for name in names)]
+    headings += ["driver's Python", "driver's JVM", "results", "shuffled", "tasks"]
+    lines = [markdown(headings, rows), "", *_comparisons(runs)] if runs else []
+    return "\n".join(lines + ([] if fits is None else ["", *_report_of_fits(fits)]))
+
+
+def _report_of_fits(fits: dict[str, Any]) -> list[str]:
+    table = [
+        [method, f"{fits[method]['seconds']:.1f}", f"{fits[method]['mean_log_likelihood']:.4f}"]
+        for method in ("spark_ml", "spark_ml_full")
+    ]
+    ratio = fits["spark_ml_full"]["seconds"] / fits["spark_ml"]["seconds"]
+    words = f"`spark_ml` is {ratio:.0f} times as fast; the sketch took {fits['sketch']:.1f} s."
+    return [markdown([f"fit of {rows_in_words(fits['rows'])} rows", "s", "mean log-likelihood"], table), "", words]
+
+
+def _comparisons(runs: Sequence[dict[str, Any]]) -> list[str]:
+    most = max(each["rows"] for each in runs)
+    of_most = sorted((each for each in runs if each["rows"] == most), key=lambda each: each["workers"])
+    if len(of_most) == 1 or len(runs) == len(of_most):
+        return []
+    one, more = of_most[0], of_most[-1]
+    gain = one["stages"]["transformed"] / more["stages"]["transformed"]
+    workers = f"Encoding {rows_in_words(most)} rows, {more['workers']} workers are {gain:.2f} times as fast as one."
+    least = min((each for each in runs if each["workers"] == more["workers"]), key=lambda each: each["rows"])
+    growth = (more["python"] + more["jvm"]) / max(least["python"] + least["jvm"], 1) - 1
+    sizes = f"{rows_in_words(least['rows'])} to {rows_in_words(most)} rows"
+    return [workers, f"From {sizes}, the driver's memory changes by {100 * growth:+.0f} %."]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = parser_of(__doc__, repetitions=1)
+    parser.add_argument("--rows", type=int, nargs="+", default=list(_ROWS))
+    parser.add_argument("--rows-of-fits", type=int, default=_ROWS_OF_FITS)
+    parser.add_argument("--only", choices=("passes", "fits"), help="leave the others out")
+    options = parser.parse_args(arguments)
+    workers: tuple[int, ...] = _WORKERS
+    if options.quick:
+        options.rows, options.rows_of_fits, workers = [_QUICK_ROWS], _QUICK_ROWS, (1,)
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        wanted = {options.only} if options.only else {"passes", "fits"}
+        sizes = options.rows if "passes" in wanted else []
+        passes = [asdict(each) for each in measure_passes(sizes, workers, folder)]
+        fits = in_new_process(measure_fits, options.rows_of_fits, folder) if "fits" in wanted else None
+    conclude(Figures.here(options, {"passes": passes, "fits": fits}, ["pyspark"]), report, options.json)
+
+
+if __name__ == "__main__":
+    main()
