@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 POSITION = "position"
+ROWS_PER_POINT = 4
+"""How many rows a point is to Spark, on average."""
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""
 _WEIGHT, _FEATURES = "weight", "features"
@@ -36,8 +38,8 @@ def fit_spark_ml(
 ) -> MixtureFit:
     """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start.
 
-    Spark is given standardised points, at most about `REFINEMENT_POINTS` of them, each as two rows one standard
-    deviation to either side, which have the mean and the variance of the rows that the point stands for.
+    Spark is given standardised points, at most about `REFINEMENT_POINTS` of them, the heavier each as several rows that
+    have the mean and the variance of those that the point stands for.
 
     Parameters
     ----------
@@ -182,7 +184,16 @@ def _several(
 
 
 def _rows(points: WeightedPoints) -> pa.Table:
-    """Return two rows a point; no two are the same, so that no component is left without variance."""
+    """Return rows of about the same weight where points are heavy, one for each light point; no two are the same.
+
+    Spark starts from rows that it draws whatever their weight: heavy points are more of them, as in the column itself.
+    Those of a point have its mean and variance.
+    """
+    shares = points.weights / points.weights.mean()
+    counts = np.maximum(np.rint(ROWS_PER_POINT * shares), 1).astype(np.int64)
+    owners = np.repeat(np.arange(points.size), counts)
+    steps = np.arange(owners.size) - np.repeat(np.cumsum(counts) - counts, counts) - (counts[owners] - 1) / 2
     stds = np.sqrt(np.maximum(points.spreads, VARIANCE_FLOOR))
-    positions = np.concatenate([points.positions - stds, points.positions + stds])
-    return pa.table({POSITION: positions, _WEIGHT: np.tile(points.weights / 2, 2)})
+    unit = np.sqrt(np.maximum(np.square(counts) - 1, 1) / 12)
+    positions = points.positions[owners] + steps * (stds / unit)[owners]
+    return pa.table({POSITION: positions, _WEIGHT: (points.weights / counts)[owners]})
