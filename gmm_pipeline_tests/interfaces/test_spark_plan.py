@@ -95,6 +95,22 @@ def test_the_plan_is_told_in_words_as_well_and_columns_of_wide_rows_call_for_mor
 
 
 @pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("spark.executor.cores=many", "spark.executor.cores = 'many' is no whole number above 0"),
+        ("spark.default.parallelism=0", "spark.default.parallelism = '0' is no whole number above 0"),
+        ("spark.executor.memory=2 gig", "spark.executor.memory = '2 gig' is no size. Write it as 512m or 2g"),
+    ],
+)
+def test_settings_that_are_no_numbers_are_errors(workplace: Workplace, setting: str, message: str) -> None:
+    options = ["--engine", "spark", "--spark-config", "spark.master=yarn", "--spark-config", setting]
+    finished = workplace.call("plan", "t.parquet", *options)
+    assert finished.status == 2
+    assert message in finished.err
+
+
+@pytest.mark.usefixtures("source")
 def test_a_master_that_does_not_answer_is_an_error_with_its_page(workplace: Workplace) -> None:
     finished = workplace.call(
         "plan", "t.parquet", "--engine", "spark", "--spark-config", "spark.master=spark://127.0.0.1:9"

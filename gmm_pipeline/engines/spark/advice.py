@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from dataclasses import dataclass
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART
 from gmm_pipeline.engines.local.partitioning import Footprint, partition
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
-from gmm_pipeline.engines.spark.machines import Machines
+from gmm_pipeline.engines.spark.machines import Machines, count_of
 from gmm_pipeline.engines.spark.session import SparkSettings
 from gmm_pipeline.engines.spark.tasks import MERGED_AT_ONCE, MOST_TASKS
+from gmm_pipeline.errors import SettingsError
 
 NANOSECONDS = 220.0
 """Of one core, for a row of a column in all stages: a billion rows of two columns took two cores 217 s."""
@@ -22,6 +24,8 @@ TALLY_BYTES = 250_000
 _JVM = 1 << 30
 """Spark's default, and about what Dagster's process holds besides."""
 _STEP = 1 << 28
+_SIZE = re.compile(r"(?P<number>\d+)(?P<unit>[kmgt]?)b?")
+_SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,9 @@ def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, 
     given : mapping
         Settings of Spark, which take precedence.
     """
-    parallelism = int(given.get("spark.default.parallelism", MOST_TASKS))
+    parallelism = count_of(given, "spark.default.parallelism", MOST_TASKS)
     writing, counting = (min(-(-rows // size), parallelism) for size in (ROWS_PER_PART, ROWS_PER_TASK))
-    cores = int(given.get("spark.executor.cores", machines.cores))
+    cores = count_of(given, "spark.executor.cores", machines.cores)
     executors = machines.number * max(machines.cores // cores, 1)
     busy = max(1, min(executors * cores, writing))
     name, of_task = _widest(rows, columns)
@@ -204,6 +208,7 @@ def _room(machines: Machines, megabytes: int) -> str:
 
 def _bytes(size: str) -> int:
     """Return the bytes of a size as Spark writes it; a number alone stands for mebibytes."""
-    units = {"k": 10, "m": 20, "g": 30, "t": 40}
-    text = size.lower().removesuffix("b")
-    return int(text[:-1]) << units[text[-1]] if text[-1] in units else int(text) << 20
+    found = _SIZE.fullmatch(size.strip().lower())
+    if found is None:
+        raise SettingsError(f"spark.executor.memory = {size!r} is no size", remedy="Write it as 512m or 2g")
+    return int(found["number"]) << _SHIFTS[found["unit"] or "m"]

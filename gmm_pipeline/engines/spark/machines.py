@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from gmm_pipeline.engines.local.machine import memory
 from gmm_pipeline.engines.spark.cluster import Cluster, ClusterError, resources
 from gmm_pipeline.engines.spark.session import SparkSettings
+from gmm_pipeline.errors import SettingsError
 
 _LOCAL = re.compile(r"local(?:\[(\d+|\*)(?:,\d+)?\])?")
 _WEB_PORT = 8080
@@ -54,6 +55,8 @@ def machines_of(settings: SparkSettings, clusters: Iterable[Path] = ()) -> Machi
 
     Raises
     ------
+    SettingsError
+        If one that should be is no number.
     ClusterError
         If a standalone master does not tell.
     """
@@ -63,9 +66,17 @@ def machines_of(settings: SparkSettings, clusters: Iterable[Path] = ()) -> Machi
         return Machines(1, cores, memory(), "spark.master", here=True)
     if master.startswith("spark://"):
         return _standalone(master, clusters)
-    number = int(settings.get("spark.executor.instances", _INSTANCES))
-    cores = int(settings.get("spark.executor.cores", _CORES))
+    number = count_of(settings, "spark.executor.instances", _INSTANCES)
+    cores = count_of(settings, "spark.executor.cores", _CORES)
     return Machines(number, cores, None, "spark.executor.instances and spark.executor.cores, or Spark's defaults")
+
+
+def count_of(settings: SparkSettings, name: str, otherwise: int) -> int:
+    """Return a setting that is a whole number above 0; raise SettingsError if it is another."""
+    value = settings.get(name, otherwise)
+    if not str(value).isdecimal() or not int(value):
+        raise SettingsError(f"{name} = {value!r} is no whole number above 0", remedy="Correct it, or leave it out")
+    return int(value)
 
 
 def _standalone(master: str, clusters: Iterable[Path]) -> Machines:
