@@ -5,7 +5,7 @@
 Passes: all five stages of a heavy-tailed column on standalone clusters of one and of two workers, each a process of one
 core on this machine, with the driver beside them. Each run is a driver of its own, which passes over a few rows first.
 Its memory is the most that its Python and its JVM held, together. Fits: `spark_ml` on the sketch and `spark_ml_full`
-on the rows, once each, in a session of all cores that has fitted few rows by both before. It needs Java 17.
+on the rows, from several random starts, in a session of all cores that has fitted few rows before. It needs Java 17.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from columns import COLUMNS, write_table
 from jobs import make_column
-from measuring import Figures, conclude, in_new_process, markdown, parser_of, rows_in_words
+from measuring import Figures, conclude, in_new_process, markdown, median_ratio, parser_of, rows_in_words
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory
 from gmm_pipeline.engines.local.source import open_table
@@ -147,27 +149,29 @@ def measure_passes(sizes: Sequence[int], workers: Sequence[int], folder: Path) -
     return runs
 
 
-def measure_fits(rows: int, folder: Path) -> dict[str, Any]:
-    """Fit a column by Spark ML on its sketch and on its rows."""
+def measure_fits(rows: int, repetitions: int, folder: Path) -> dict[str, Any]:
+    """Fit a column by Spark ML on its sketch and on its rows, from as many random starts."""
     for name, size in {"few": _FEW_ROWS, "table": rows}.items():
         _write(folder / name, size)
     with spark_session({"spark.master": f"local[{os.cpu_count()}]", "spark.driver.memory": "2g"}) as session:
         engine = SparkEngine(session)
-        _fits(folder / "few", engine)
-        return {"rows": rows, **_fits(folder / "table", engine)}
+        _fits(folder / "few", engine, 1)
+        return {"rows": rows, **_fits(folder / "table", engine, repetitions)}
 
 
-def _fits(source: Path, engine: SparkEngine) -> dict[str, Any]:
+def _fits(source: Path, engine: SparkEngine, repetitions: int) -> dict[str, Any]:
     column = open_table(str(source), source).column(COLUMN)
     started = time.perf_counter()
     sketch = engine.sketch(column, sketch_request(ColumnSettings()))
     found: dict[str, Any] = {"sketch": time.perf_counter() - started}
-    for method in ("spark_ml", "spark_ml_full"):
+    for method, seed in product(("spark_ml", "spark_ml_full"), range(repetitions)):
+        settings = ColumnSettings(method=method, seed=seed)
         started = time.perf_counter()
-        model = fit_modes(sketch, column.field, ColumnSettings(method=method), engine.rows_fitter(column))
+        model = fit_modes(sketch, column.field, settings, engine.rows_fitter(column))
         assert model.fit is not None  # noqa: S101 - the column is continuous
-        seconds, likelihood = time.perf_counter() - started, model.fit.mean_log_likelihood
-        found[method] = {"seconds": seconds, "mean_log_likelihood": likelihood}
+        each = found.setdefault(method, {"seconds": [], "mean_log_likelihood": []})
+        each["seconds"].append(time.perf_counter() - started)
+        each["mean_log_likelihood"].append(model.fit.mean_log_likelihood)
     return found
 
 
@@ -194,13 +198,24 @@ def report(figures: Figures) -> str:
 
 
 def _report_of_fits(fits: dict[str, Any]) -> list[str]:
-    table = [
-        [method, f"{fits[method]['seconds']:.1f}", f"{fits[method]['mean_log_likelihood']:.4f}"]
-        for method in ("spark_ml", "spark_ml_full")
+    methods = ("spark_ml", "spark_ml_full")
+    seconds, likelihoods = ({name: fits[name][what] for name in methods} for what in ("seconds", "mean_log_likelihood"))
+    rows = [
+        [
+            name,
+            f"{median(seconds[name]):.1f}",
+            f"{median(likelihoods[name]):.4f}",
+            ", ".join(f"{each:.4f}" for each in likelihoods[name]),
+        ]
+        for name in methods
     ]
-    ratio = fits["spark_ml_full"]["seconds"] / fits["spark_ml"]["seconds"]
-    words = f"`spark_ml` is {ratio:.0f} times as fast; the sketch took {fits['sketch']:.1f} s."
-    return [markdown([f"fit of {rows_in_words(fits['rows'])} rows", "s", "mean log-likelihood"], table), "", words]
+    headings = [f"fit of {rows_in_words(fits['rows'])} rows", "s", "mean log-likelihood", "of each start"]
+    ratio = median_ratio(seconds["spark_ml_full"], seconds["spark_ml"])
+    return [
+        markdown(headings, rows),
+        "",
+        f"`spark_ml` is {ratio:.0f} times as fast; the sketch took {fits['sketch']:.1f} s.",
+    ]
 
 
 def _comparisons(runs: Sequence[dict[str, Any]]) -> list[str]:
@@ -219,20 +234,24 @@ def _comparisons(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
-    parser = parser_of(__doc__, repetitions=1)
+    parser = parser_of(__doc__, repetitions=3)
     parser.add_argument("--rows", type=int, nargs="+", default=list(_ROWS))
     parser.add_argument("--rows-of-fits", type=int, default=_ROWS_OF_FITS)
     parser.add_argument("--only", choices=("passes", "fits"), help="leave the others out")
     options = parser.parse_args(arguments)
     workers: tuple[int, ...] = _WORKERS
     if options.quick:
-        options.rows, options.rows_of_fits, workers = [_QUICK_ROWS], _QUICK_ROWS, (1,)
+        options.rows, options.rows_of_fits, options.repetitions, workers = [_QUICK_ROWS], _QUICK_ROWS, 1, (1,)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         wanted = {options.only} if options.only else {"passes", "fits"}
         sizes = options.rows if "passes" in wanted else []
         passes = [asdict(each) for each in measure_passes(sizes, workers, folder)]
-        fits = in_new_process(measure_fits, options.rows_of_fits, folder) if "fits" in wanted else None
+        fits = (
+            in_new_process(measure_fits, options.rows_of_fits, options.repetitions, folder)
+            if "fits" in wanted
+            else None
+        )
     conclude(Figures.here(options, {"passes": passes, "fits": fits}, ["pyspark"]), report, options.json)
 
 

@@ -11,77 +11,23 @@ that all are busy alike, and that the storage keeps up, which another line puts 
 from __future__ import annotations
 
 import math
-import pickle
 import tempfile
-import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from columns import COLUMNS, write_table
-from measuring import Figures, conclude, markdown, parser_of, rows_in_words, seconds
-from spark import COLUMN, measure_passes
-from stages import FittedColumn
+from costs import PASSES, Costs, costs_of
+from measuring import Figures, conclude, markdown, parser_of, rows_in_words
+from spark import measure_passes
 from suite import RESULTS
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_PART, read_footer
-from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-from gmm_pipeline.engines.spark.session import spark_session
-from gmm_pipeline.engines.spark.tasks import MERGED_AT_ONCE, MOST_TASKS, outcomes
-from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from gmm_pipeline.arrow.parquet import ROWS_PER_PART
+from gmm_pipeline.engines.spark.tasks import MERGED_AT_ONCE, MOST_TASKS
 
 _ROWS, _EXECUTORS, _CORES = 10**12, 100, 4
 _FILES, _QUICK_FILES = 5_000, 50
 _MEASURED_ROWS, _QUICK_ROWS = 4_000_000, 60_000
-_TASKS = 1000
 _KEPT = RESULTS / "spark.json"
-_HASHED = 1 << 26
-_PASSES = ("raw", "sketch", "transformed")
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What was measured.
-
-    Parameters
-    ----------
-    rows : dict of str to float
-        Seconds of one core for a row, by stage.
-    fit : float
-        Seconds of the driver for the model of a column.
-    sizes : dict of str to float
-        Bytes of a row, by stage.
-    task : float
-        Seconds of the driver for a task.
-    tally_bytes, merge : float
-        Bytes of a sketch, and seconds to add one to another.
-    footer, rename, described, listed, hashed : float
-        Seconds: to read a footer, to move a file, to send a file's place to a task and take it in there, to list a file
-        in a manifest and to read it back, and to take the checksum of a byte.
-    listed_bytes : float
-        Of a file in a manifest.
-    """
-
-    rows: Mapping[str, float]
-    fit: float
-    sizes: Mapping[str, float]
-    task: float
-    tally_bytes: float
-    merge: float
-    footer: float
-    rename: float
-    described: float
-    listed: float
-    hashed: float
-    listed_bytes: float
 
 
 @dataclass(frozen=True)
@@ -95,77 +41,6 @@ class Line:
     design: str
 
 
-def costs_of(passes: dict[str, Any], files: int, folder: Path) -> Costs:
-    """Measure the rest beside what passes over a table took."""
-    tally_bytes, merge = _merging(folder)
-    return Costs(
-        rows={name: passes["stages"][name] * passes["workers"] / passes["rows"] for name in _PASSES},
-        fit=passes["stages"]["model"],
-        sizes={name: size / passes["rows"] for name, size in passes["sizes"].items()},
-        task=_scheduling(_QUICK_FILES if files == _QUICK_FILES else _TASKS),
-        tally_bytes=tally_bytes,
-        merge=merge,
-        **_of_files(files, folder),
-    )
-
-
-def _scheduling(tasks: int) -> float:
-    """Return the seconds of a task that does nothing."""
-    with spark_session({"spark.master": "local[2]"}) as session:
-        outcomes(session, abs, 1)
-        return seconds(outcomes, session, abs, tasks) / tasks
-
-
-def _merging(folder: Path) -> tuple[float, float]:
-    """Return the bytes of a sketch, and the seconds of adding one to another."""
-    write_table(folder / "merged", {COLUMN: COLUMNS[COLUMN]}, _QUICK_ROWS)
-    tally = FittedColumn.of(folder / "merged", COLUMN).sketch(LocalEngine(1)).tally
-    tally.merge(tally)
-    return len(pickle.dumps(tally)), seconds(tally.merge, tally)
-
-
-def _of_files(number: int, folder: Path) -> dict[str, float]:
-    """Return what the driver takes for a file of a column, by what it does."""
-    paths = [folder / f"part-{part:05d}.parquet" for part in range(number)]
-    table = pa.table({COLUMN: np.zeros(8)})
-    for path in paths:
-        pq.write_table(table, path)
-    facts = {path.name: FileFacts(size=1, sha256="0" * 64) for path in paths}
-    described = ParquetColumn(pa.field(COLUMN, pa.float64()), tuple(paths), (8,) * number)
-    manifest = _manifest(facts)
-    text = manifest.model_dump_json(indent=2)
-    block = np.zeros(_HASHED, dtype=np.uint8)
-    whole = folder / "whole"
-    block.tofile(whole)
-
-    def of_one(work: Callable[[], object]) -> float:
-        return seconds(work) / number
-
-    return {
-        "footer": of_one(lambda: [read_footer(path) for path in paths]),
-        "described": of_one(lambda: pickle.loads(pickle.dumps(described))),  # noqa: S301 - our own
-        "rename": of_one(lambda: [path.rename(path.with_suffix(".moved")) for path in paths]),
-        "listed": of_one(lambda: Manifest.model_validate_json(_manifest(facts).model_dump_json(indent=2)).content),
-        "listed_bytes": len(text) / number,
-        "hashed": seconds(FileFacts.of, whole) / _HASHED,
-    }
-
-
-def _manifest(files: dict[str, FileFacts]) -> Manifest:
-    return Manifest(
-        column=COLUMN,
-        stage="raw",
-        rows=1,
-        columns={},
-        files=files,
-        origin=Origin(inputs={}, settings={}),
-        versions={},
-        created=datetime.now(UTC),
-        seconds=0.0,
-        summary={},
-    )
-
-
 def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]:
     """Return what has to be done for a column, in order."""
     slots = executors * cores
@@ -177,7 +52,7 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
         Line(f"pass: {name}", f"{rows_in_words(rows)} rows", f"{slots} cores", seconds_, design)
         for name, seconds_, design in (
             (name, costs.rows[name] * rows / slots * waves, "shared out; nothing of it passes through the driver")
-            for name in _PASSES
+            for name in PASSES
         )
     ]
     stored = (costs.sizes["raw"] + costs.sizes["transformed"]) * rows
@@ -286,7 +161,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--executors", type=int, default=_EXECUTORS)
     parser.add_argument("--cores", type=int, default=_CORES, help="of each executor")
     options = parser.parse_args(arguments)
-    started = time.perf_counter()
     kept = options.measured or (_KEPT if _KEPT.exists() and not options.quick else None)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
@@ -294,7 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
         costs = costs_of(passes, _QUICK_FILES if options.quick else _FILES, folder)
     lines = [asdict(line) for line in calculate(costs, options.rows, options.executors, options.cores)]
     plain = [{**line, "seconds": None if math.isnan(line["seconds"]) else line["seconds"]} for line in lines]
-    results = {"costs": asdict(costs), "lines": plain, "took": time.perf_counter() - started}
+    results = {"costs": asdict(costs), "lines": plain}
     conclude(Figures.here(options, results, ["pyspark"]), report, options.json)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 POSITION = "position"
-ROWS_PER_POINT = 4
+ROWS_PER_POINT = 3
 """How many rows a point is to Spark, on average."""
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""

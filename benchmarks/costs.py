@@ -1,0 +1,140 @@
+"""What a row, a file and a task of a column cost, measured: what the calculation of a trillion rows goes by."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from columns import COLUMNS, write_table
+from measuring import seconds
+from spark import COLUMN
+from stages import FittedColumn
+
+from gmm_pipeline.arrow.parquet import read_footer
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+from gmm_pipeline.engines.spark.session import spark_session
+from gmm_pipeline.engines.spark.tasks import outcomes
+from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+PASSES = ("raw", "sketch", "transformed")
+_MERGED_ROWS = 60_000
+_TASKS = 1000
+_HASHED = 1 << 26
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was measured.
+
+    Parameters
+    ----------
+    rows : dict of str to float
+        Seconds of one core for a row, by stage.
+    fit : float
+        Seconds of the driver for the model of a column.
+    sizes : dict of str to float
+        Bytes of a row, by stage.
+    task : float
+        Seconds of the driver for a task.
+    tally_bytes, merge : float
+        Bytes of a sketch, and seconds to add one to another.
+    footer, rename, described, listed, hashed : float
+        Seconds: to read a footer, to move a file, to send a file's place to a task and take it in there, to list a file
+        in a manifest and to read it back, and to take the checksum of a byte.
+    listed_bytes : float
+        Of a file in a manifest.
+    """
+
+    rows: Mapping[str, float]
+    fit: float
+    sizes: Mapping[str, float]
+    task: float
+    tally_bytes: float
+    merge: float
+    footer: float
+    rename: float
+    described: float
+    listed: float
+    hashed: float
+    listed_bytes: float
+
+
+def costs_of(passes: Mapping[str, Any], files: int, folder: Path) -> Costs:
+    """Measure the rest beside what passes over a table took."""
+    tally_bytes, merge = _merging(folder)
+    return Costs(
+        rows={name: passes["stages"][name] * passes["workers"] / passes["rows"] for name in PASSES},
+        fit=passes["stages"]["model"],
+        sizes={name: size / passes["rows"] for name, size in passes["sizes"].items()},
+        task=_scheduling(min(files, _TASKS)),
+        tally_bytes=tally_bytes,
+        merge=merge,
+        **_of_files(files, folder),
+    )
+
+
+def _scheduling(tasks: int) -> float:
+    """Return the seconds of a task that does nothing."""
+    with spark_session({"spark.master": "local[2]"}) as session:
+        outcomes(session, abs, 1)
+        return seconds(outcomes, session, abs, tasks) / tasks
+
+
+def _merging(folder: Path) -> tuple[float, float]:
+    """Return the bytes of a sketch, and the seconds of adding one to another."""
+    write_table(folder / "merged", {COLUMN: COLUMNS[COLUMN]}, _MERGED_ROWS)
+    tally = FittedColumn.of(folder / "merged", COLUMN).sketch(LocalEngine(1)).tally
+    tally.merge(tally)
+    return len(pickle.dumps(tally)), seconds(tally.merge, tally)
+
+
+def _of_files(number: int, folder: Path) -> dict[str, float]:
+    """Return what the driver takes for a file of a column, by what it does."""
+    paths = [folder / f"part-{part:05d}.parquet" for part in range(number)]
+    table = pa.table({COLUMN: np.zeros(8)})
+    for path in paths:
+        pq.write_table(table, path)
+    facts = {path.name: FileFacts(size=1, sha256="0" * 64) for path in paths}
+    described = ParquetColumn(pa.field(COLUMN, pa.float64()), tuple(paths), (8,) * number)
+    manifest = _manifest(facts)
+    text = manifest.model_dump_json(indent=2)
+    block = np.zeros(_HASHED, dtype=np.uint8)
+    whole = folder / "whole"
+    block.tofile(whole)
+
+    def of_one(work: Callable[[], object]) -> float:
+        return seconds(work) / number
+
+    return {
+        "footer": of_one(lambda: [read_footer(path) for path in paths]),
+        "described": of_one(lambda: pickle.loads(pickle.dumps(described))),  # noqa: S301 - our own
+        "rename": of_one(lambda: [path.rename(path.with_suffix(".moved")) for path in paths]),
+        "listed": of_one(lambda: Manifest.model_validate_json(_manifest(facts).model_dump_json(indent=2)).content),
+        "listed_bytes": len(text) / number,
+        "hashed": seconds(FileFacts.of, whole) / _HASHED,
+    }
+
+
+def _manifest(files: dict[str, FileFacts]) -> Manifest:
+    return Manifest(
+        column=COLUMN,
+        stage="raw",
+        rows=1,
+        columns={},
+        files=files,
+        origin=Origin(inputs={}, settings={}),
+        versions={},
+        created=datetime.now(UTC),
+        seconds=0.0,
+        summary={},
+    )
