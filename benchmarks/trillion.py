@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from costs import PASSES, Costs, costs_of
-from measuring import Figures, conclude, markdown, parser_of, rows_in_words
+from measuring import Figures, conclude, markdown, parser_of
 from spark import measure_passes
 from suite import RESULTS
 
@@ -49,7 +49,7 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
     levels = math.ceil(math.log(tasks, MERGED_AT_ONCE))
     waves = math.ceil(tasks / slots) / (tasks / slots)
     lines = [
-        Line(f"pass: {name}", f"{rows_in_words(rows)} rows", f"{slots} cores", seconds_, design)
+        Line(f"pass: {name}", f"{rows:,} rows", f"{slots} cores", seconds_, design)
         for name, seconds_, design in (
             (name, costs.rows[name] * rows / slots * waves, "shared out; nothing of it passes through the driver")
             for name in PASSES
@@ -136,7 +136,7 @@ def report(figures: Figures) -> str:
     total = sum(each["seconds"] for each in timed)
     most = max(timed, key=lambda each: each["seconds"])
     alone = sum(each["seconds"] for each in timed if each["by"] == "driver")
-    title = f"{rows_in_words(options['rows'])} rows on {options['executors']} executors of {options['cores']} cores"
+    title = f"{options['rows']:,} rows on {options['executors']} executors of {options['cores']} cores"
     ending = (
         f"{title}: {total / 60:,.0f} minutes for a column, of which the driver alone {alone / 60:,.0f}. "
         f"The bottleneck is {most['what']}, with {100 * most['seconds'] / total:.0f} % of the time."

@@ -135,7 +135,7 @@ def test_what_a_trillion_rows_would_take_is_calculated_from_a_run_on_a_real_clus
     assert lines["pass: sketch"]["seconds"] == pytest.approx(costs["rows"]["sketch"] * 10**12 / 400)
     assert lines["scheduling"]["amount"] == "30,000 tasks"
     assert all(line["seconds"] is None or line["seconds"] > 0 for line in lines.values())
-    assert "1,000,000M rows on 100 executors of 4 cores" in printed
+    assert "1,000,000,000,000 rows on 100 executors of 4 cores" in printed
     assert "The bottleneck is " in printed
 
 

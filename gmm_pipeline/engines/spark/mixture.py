@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.core.fitting import REFINEMENT_POINTS, VARIANCE_FLOOR, MixtureFit
+from gmm_pipeline.core.fitting import VARIANCE_FLOOR, MixtureFit
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.engines.spark.tasks import unless_given_up
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 POSITION = "position"
-ROWS_PER_POINT = 3
-"""How many rows a point is to Spark, on average."""
+POINTS, ROWS_PER_POINT = 1000, 4
+"""About how many points Spark is given at most, and how many rows each is to it, on average.
+
+More of either take longer, and gain less than one random start differs from another.
+"""
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""
 _WEIGHT, _FEATURES = "weight", "features"
@@ -38,7 +41,7 @@ def fit_spark_ml(
 ) -> MixtureFit:
     """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start.
 
-    Spark is given standardised points, at most about `REFINEMENT_POINTS` of them, the heavier each as several rows that
+    Spark is given standardised points, at most about `POINTS` of them, the heavier each as several rows that
     have the mean and the variance of those that the point stands for.
 
     Parameters
@@ -75,7 +78,7 @@ def fit_spark_ml(
     held = points.weights > 0
     points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
     standardised, center, exponent = points.standardised()
-    coarse = standardised.coarsened(REFINEMENT_POINTS)
+    coarse = standardised.coarsened(POINTS)
     n_components = min(n_components, coarse.size)
     if n_components == 1:
         mixture, log_likelihood, converged = _single(coarse)
