@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PASSES = ("raw", "sketch", "transformed")
 _MERGED_ROWS = 60_000
-_TASKS = 1000
+_TASKS, _CORES = 1000, 2
 _HASHED = 1 << 26
 
 
@@ -44,8 +44,8 @@ class Costs:
         Seconds of the driver for the model of a column.
     sizes : dict of str to float
         Bytes of a row, by stage.
-    task : float
-        Seconds of the driver for a task.
+    task, worked : float
+        Seconds of the driver for a task at most, and of a core for one that does nothing in Python.
     tally_bytes, merge : float
         Bytes of a sketch, and seconds to add one to another.
     footer, rename, described, listed, hashed : float
@@ -59,6 +59,7 @@ class Costs:
     fit: float
     sizes: Mapping[str, float]
     task: float
+    worked: float
     tally_bytes: float
     merge: float
     footer: float
@@ -76,18 +77,20 @@ def costs_of(passes: Mapping[str, Any], files: int, folder: Path) -> Costs:
         rows={name: passes["stages"][name] * passes["workers"] / passes["rows"] for name in PASSES},
         fit=passes["stages"]["model"],
         sizes={name: size / passes["rows"] for name, size in passes["sizes"].items()},
-        task=_scheduling(min(files, _TASKS)),
+        **_scheduling(min(files, _TASKS)),
         tally_bytes=tally_bytes,
         merge=merge,
         **_of_files(files, folder),
     )
 
 
-def _scheduling(tasks: int) -> float:
-    """Return the seconds of a task that does nothing."""
-    with spark_session({"spark.master": "local[2]"}) as session:
+def _scheduling(tasks: int) -> dict[str, float]:
+    """Return what tasks take that do nothing: without Python, which is the driver's share at most, and with it."""
+    with spark_session({"spark.master": f"local[{_CORES}]"}) as session:
+        bare = session.range(0, tasks, 1, tasks).write.format("noop").mode("overwrite")
         outcomes(session, abs, 1)
-        return seconds(outcomes, session, abs, tasks) / tasks
+        without, worked = seconds(bare.save) / tasks, seconds(outcomes, session, abs, tasks) / tasks
+    return {"task": without, "worked": _CORES * worked}
 
 
 def _merging(folder: Path) -> tuple[float, float]:

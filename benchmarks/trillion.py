@@ -87,6 +87,13 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             f"{MOST_TASKS:,} tasks a pass at most, each of {math.ceil(parts / tasks)} parts, instead of {parts:,}",
         ),
         Line(
+            "start of tasks",
+            f"{3 * tasks:,} tasks",
+            f"{slots} cores",
+            3 * tasks * costs.worked / slots,
+            "Spark hands each to a Python process that goes on running",
+        ),
+        Line(
             "places of files sent to tasks",
             f"{parts:,} files to {2 * tasks:,} tasks",
             f"{slots} cores",
@@ -139,7 +146,8 @@ def report(figures: Figures) -> str:
     title = f"{options['rows']:,} rows on {options['executors']} executors of {options['cores']} cores"
     ending = (
         f"{title}: {total / 60:,.0f} minutes for a column, of which the driver alone {alone / 60:,.0f}. "
-        f"The bottleneck is {most['what']}, with {100 * most['seconds'] / total:.0f} % of the time."
+        f"The bottleneck is {most['what']}, with {100 * most['seconds'] / total:.0f} % of the time, while the storage "
+        "keeps up."
     )
     return f"{markdown(['what', 'how much', 'by', 's', 'what the design does about it'], rows, left=3)}\n\n{ending}"
 

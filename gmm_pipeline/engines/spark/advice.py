@@ -104,7 +104,7 @@ def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, 
         reasons={
             "seconds": f"{START_SECONDS:.0f} s to start, and for each of {len(columns)} columns {COLUMN_SECONDS:.0f} s "
             f"and {NANOSECONDS:.0f} ns a row of one core, on {busy} of {executors * cores} cores",
-            "executor_memory": f"{cores} Python processes" + ("" if machines.here else " and its JVM"),
+            "executor_memory": "a Python process for each core" + ("" if machines.here else ", and its JVM"),
             "driver_memory": "Dagster and a JVM; they hold sketches and counts, which do not grow with the rows",
             "shuffled": f"{counting:,} sketches of at most {TALLY_BYTES // 1000} kB, for a column"
             if shuffled
@@ -120,8 +120,8 @@ def _advised(
     writing, counting = tasks
     name, of_task = widest
     overhead = -(-cores * of_task // _STEP) * _STEP >> 20
-    idle = machines.number * machines.cores - writing
-    waiting = f"; {idle:,} cores more than that have nothing to do" if idle > 0 else ""
+    there = machines.number * machines.cores
+    waiting = f"; the others of the {there:,} cores have nothing to do" if there > writing else ""
     room = _room(machines, (_JVM >> 20) + overhead)
     return [
         (
