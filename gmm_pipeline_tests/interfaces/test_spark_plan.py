@@ -17,9 +17,9 @@ ROWS = 5_000_000
 def source(workplace: Workplace) -> pathlib.Path:
     path = workplace.path / "t.parquet"
     numbers = np.random.default_rng(0).normal(size=ROWS).astype(np.float32)
-    pl.DataFrame(
-        {"x": numbers, "text": pl.Series(["a" * 1000, "b"]).sample(ROWS, with_replacement=True)}
-    ).write_parquet(path)
+    pl.DataFrame({"x": numbers, "text": pl.Series(["a" * 100, "b"]).sample(ROWS, with_replacement=True)}).write_parquet(
+        path
+    )
     return path
 
 
