@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.counters import RowCounter
     from gmm_pipeline.arrow.encoded import ColumnCodec
+    from gmm_pipeline.arrow.files import WrittenFiles
     from gmm_pipeline.core.sketch import Tally
     from gmm_pipeline.engines.engine import ColumnRows, Written
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
@@ -45,19 +46,22 @@ class SampleEngine(LocalEngine):
         self._batch_rows = batch_rows
         self.counts: list[float] = []
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> None:
+    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
         """Write a column, an equal share by each thread."""
         del after
         self._shared_out(column.rows, lambda rows, path: copy_part(column, rows, path, self._batch_rows), folder)
+        return {}
 
-    def encode(self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING) -> RoundTrip:
+    def encode(
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+    ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, an equal share by each thread."""
         del after
 
         def encode(rows: range, path: Path) -> RoundTrip:
             return encode_part(column, codec, rows, path, self._batch_rows)
 
-        return reduce(RoundTrip.merge, self._shared_out(column.rows, encode, folder))
+        return reduce(RoundTrip.merge, self._shared_out(column.rows, encode, folder)), {}
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         started = time.perf_counter()

@@ -208,7 +208,7 @@ class _Measured:
         """Make the results of the first rows, encoded by the model of others if they are given; and time its counts."""
         column = replace(self.column, file_rows=(rows,))
         folder = ColumnFolder(self.folder / str(rows))
-        counts = self.engine.counts if isinstance(self.engine, SampleEngine) else []
+        counts: list[float] = self.engine.counts if isinstance(self.engine, SampleEngine) else []
         counts.clear()
 
         def made(product: Product) -> Result:
@@ -218,11 +218,14 @@ class _Measured:
         raw = made(recipes.raw(column, [""], self.settings, self.engine))
         sketch = made(recipes.sketch(raw, self.settings, self.engine))
         counts = counts[:] or [sketch.manifest.seconds]
-        model = of["model"] if of else made(recipes.model(raw, sketch, self.settings))
+        model = of["model"] if of else made(self._model(raw, sketch))
         ranking = of["feature_rank"] if of else made(recipes.feature_rank(model, self.settings))
         encoded = made(recipes.transformed(raw, model, ranking, self.settings, self.engine))
         stages = (raw, sketch, model, ranking, encoded)
         return {stage.name: result for stage, result in zip(STAGES, stages, strict=True)}, counts
+
+    def _model(self, raw: Result, sketch: Result) -> Product:
+        return recipes.model(raw, sketch, self.settings, fit_rows=self.engine.rows_fitter(recipes.stored_column(raw)))
 
 
 def _of_dagster(spec: FitSpec, store: Path) -> tuple[float, float]:
