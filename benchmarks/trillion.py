@@ -98,7 +98,8 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             f"{parts:,} files to {2 * tasks:,} tasks",
             f"{slots} cores",
             2 * parts * costs.described * tasks / slots,
-            "sent once to each executor, taken in by each task",
+            "sent once to each executor, but taken in by each task as a whole; a spark.default.parallelism of "
+            f"{4 * slots:,} makes it {min(4 * slots / tasks, 1):.0%} of that",
         ),
         Line("footers read", f"{2 * parts:,}", "driver", 2 * parts * costs.footer, "one after the other"),
         Line("files moved into place", f"{2 * parts:,}", "driver", 2 * parts * costs.rename, "one after the other"),
