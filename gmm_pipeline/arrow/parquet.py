@@ -86,6 +86,8 @@ def _repeats(column: pa.ChunkedArray) -> bool:
     numeric = pat.is_integer(column.type) or pat.is_float32(column.type) or pat.is_float64(column.type)
     if not (numeric or pat.is_temporal(column.type)):
         return True
+    if len(column) < _TRIED_ROWS:
+        return False
     counts = pc.value_counts(column.slice(0, _TRIED_ROWS)).field("counts").to_numpy()
     # The share of numbers that occur once is that of new ones among the rows to come (Good, 1953, after Turing).
     return bool(np.count_nonzero(counts == 1) <= _MOST_NEW * counts.sum())

@@ -64,7 +64,8 @@ class ColumnFolder:
             if not folder.is_dir():
                 return None
             # Another process may put a new content in place between any two look-ups; then all of them start again.
-            time.sleep(_PAUSE * attempt)
+            if attempt:
+                time.sleep(_PAUSE * attempt)
             content_id = content_id_of(folder)
             if content_id is None:
                 continue
