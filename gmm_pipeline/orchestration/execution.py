@@ -15,7 +15,7 @@ from gmm_pipeline.orchestration.assets import asset_key, job_name, partitions_of
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
 from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.instance import open_instance
+from gmm_pipeline.orchestration.instance import open_own_instance
 from gmm_pipeline.orchestration.stages import STAGES, Stage
 from gmm_pipeline.storage.names import encode_name
 
@@ -47,7 +47,7 @@ class DagsterRunner:
 
     def __init__(self, spec: FitSpec, store: Path, threads: int = 0, memory: int = 0) -> None:
         self._spec = spec
-        self._instance = open_instance(store)
+        self._instance = open_own_instance(store)
         self._instance.add_dynamic_partitions(
             str(partitions_of(spec.name).name), [encode_name(column) for column in spec.columns]
         )

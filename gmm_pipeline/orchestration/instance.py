@@ -84,6 +84,21 @@ def open_instance(store: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
+def open_own_instance(store: Path) -> dg.DagsterInstance:
+    """Return the same for runs in this process: what they print goes where this process prints.
+
+    To keep it, Dagster starts processes for each step that pass it on, a tenth of a second for each column.
+    """
+    import dagster as dg
+    from dagster._serdes import ConfigurableClassData
+
+    kept = open_instance(store).get_ref()
+    printed = ConfigurableClassData(
+        "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", config_yaml="{}"
+    )
+    return dg.DagsterInstance.from_ref(kept._replace(compute_logs_data=printed))
+
+
 @contextmanager
 def instances_in_stores() -> Iterator[None]:
     """Let instances be those of stores while this lasts, whatever `DAGSTER_HOME` is set to."""

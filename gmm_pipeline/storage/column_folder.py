@@ -110,14 +110,15 @@ class ColumnFolder:
             If another run is writing to this column, or has put another result in place of what is to be kept.
         """
         with self._locked():
-            self._check_kept(product)
+            present = self.result(product.stage)
+            self._check_kept(product, present)
             self._clear_drafts()
             if product.keeps and product.keeps.manifest.origin == product.origin:
                 return product.keeps.manifest
             draft = self.path / ".drafts" / f"{product.stage}-{uuid.uuid4().hex}"
             draft.mkdir(parents=True)
             try:
-                manifest = self._write(product, draft)
+                manifest = self._write(product, draft, present)
                 self._put_in_place(manifest, draft, product.keeps)
             finally:
                 shutil.rmtree(draft.parent, ignore_errors=True)
@@ -179,12 +180,11 @@ class ColumnFolder:
         """Remove what a run that was killed left behind; the lock keeps those of living runs out."""
         shutil.rmtree(self.path / ".drafts", ignore_errors=True)
 
-    def _check_kept(self, product: Product) -> None:
-        present = self.result(product.stage) if product.keeps else None
+    def _check_kept(self, product: Product, present: Result | None) -> None:
         if product.keeps and (present is None or present.manifest.content != product.keeps.manifest.content):
             raise self._taken()
 
-    def _write(self, product: Product, draft: Path) -> Manifest:
+    def _write(self, product: Product, draft: Path, present: Result | None) -> Manifest:
         started = time.perf_counter()
         made = product.write(draft)
         made = made if isinstance(made, Made) else Made(made, {})
@@ -202,7 +202,6 @@ class ColumnFolder:
             seconds=time.perf_counter() - started,
             summary=made.summary,
         )
-        present = self.result(product.stage)
         if present is None or present.manifest.content != manifest.content:
             return manifest
         # Made once more, it is as old as it was: earlier fits are named by when their parts were made.
