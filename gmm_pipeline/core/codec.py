@@ -49,10 +49,12 @@ def _encode_sampled(
         n = end - start
         for i in range(n):
             places[i] = x[start + i] if atoms[start + i] < 0 else draws.center
-        fill_uniforms(first_key, second_key, first_row + np.uint64(start), block_draws[:n])
-        left_open = look_up(places[:n], block_draws[:n], draws, numbers[:n], modes[:n], rows[:n])
-        for i in rows[:left_open]:
-            modes[i] = sampled(places[i], block_draws[i], table, probabilities)
+        if table.n_gaussians + table.lows.size > 0:
+            fill_uniforms(first_key, second_key, first_row + np.uint64(start), block_draws[:n])
+            left_open = look_up(places[:n], block_draws[:n], draws, numbers[:n], modes[:n], rows[:n])
+            for i in rows[:left_open]:
+                if atoms[start + i] < 0:
+                    modes[i] = sampled(places[i], block_draws[i], table, probabilities)
         _write(places[:n], atoms[start:end], modes[:n], table, rank_of_mode, bound, value[start:end], rank[start:end])
 
 
