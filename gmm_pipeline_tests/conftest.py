@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from workplace import Workplace
 
 from gmm_pipeline.engines.spark.cluster import Cluster
+from gmm_pipeline.engines.spark.java import JavaMissingError, java_variables
 from gmm_pipeline.engines.spark.session import spark_session
 
 if TYPE_CHECKING:
@@ -31,6 +32,15 @@ FIRST = ("operations/", "engines/test_spark_recovery", "engines/test_engine_cont
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
+
+
+@pytest.fixture
+def java(tmp_path: pathlib.Path) -> None:
+    """Skip a test where Spark finds no Java, neither the machine's nor a bundled one, with what to install."""
+    try:
+        java_variables(tmp_path)
+    except JavaMissingError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import math
 import pathlib
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,7 +126,7 @@ def test_scale_tells_stages_of_rows_and_both_ways_of_columns(quick: Quick) -> No
     assert "| 3,000 |" in printed
 
 
-@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+@pytest.mark.usefixtures("java")
 def test_what_a_trillion_rows_would_take_is_calculated_from_what_was_measured(quick: Quick) -> None:
     results, printed = quick("trillion", "--measured", str(RESULTS / "spark.json"))
 

@@ -28,15 +28,26 @@ class WrittenFile:
     sha256: str
 
     @classmethod
-    def flushed(cls, path: Path) -> WrittenFile:
-        """Bring a file's content to the disk, before its name appears elsewhere, and say what it is."""
+    def of(cls, path: Path) -> WrittenFile:
+        """Read them off a file."""
         with path.open("rb") as file:
-            os.fsync(file.fileno())
             return cls(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+    @classmethod
+    def flushed(cls, path: Path) -> WrittenFile:
+        """Bring a file's content to the disk, and say what it is."""
+        flush(path)
+        return cls.of(path)
 
 
 WrittenFiles = Mapping[str, WrittenFile]
 """By their names."""
+
+
+def flush(path: Path) -> None:
+    """Bring a file's content to the disk before its name appears elsewhere."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def check_target(path: Path, inputs: Iterable[Path], endings: tuple[str, ...] = TABLES) -> None:

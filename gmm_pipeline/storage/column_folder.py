@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gmm_pipeline.arrow.files import WrittenFile, WrittenFiles
+from gmm_pipeline.arrow.files import WrittenFile, WrittenFiles, flush
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.earlier import keep_earlier
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, versions
@@ -228,7 +228,7 @@ class ColumnFolder:
 def _write_atomically(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     partial.write_text(text)
-    _flush(partial)
+    flush(partial)
     partial.replace(path)
 
 
@@ -240,9 +240,3 @@ def _facts(draft: Path, known: WrittenFiles) -> dict[str, FileFacts]:
         flushed = pool.map(WrittenFile.flushed, (draft / name for name in others))
         written = {**known, **dict(zip(others, flushed, strict=True))}
     return {name: FileFacts.told(written[name]) for name in names}
-
-
-def _flush(path: Path) -> None:
-    """Bring a file's content to the disk before its name appears."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -53,8 +53,7 @@ class FileFacts(BaseModel):
     @classmethod
     def of(cls, path: Path) -> FileFacts:
         """Read them off a file."""
-        with path.open("rb") as file:
-            return cls(size=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+        return cls.told(WrittenFile.of(path))
 
     @classmethod
     def told(cls, file: WrittenFile) -> FileFacts:
