@@ -81,21 +81,12 @@ def fit_spark_ml(
     coarse = standardised.coarsened(POINTS)
     n_components = min(n_components, coarse.size)
     if n_components == 1:
-        mixture, log_likelihood, converged = _single(coarse)
+        found = _single(coarse)
     else:
         # One partition: the start and the order of every sum are then the same, however many cores there are.
         rows = session.createDataFrame(_rows(coarse)).coalesce(1)
-        mixture, log_likelihood, converged = _several(
-            rows, coarse.total_weight, n_components, seed, tol, max_iter, weightCol=_WEIGHT
-        )
-    mean_log_likelihood = mixture.mean_log_likelihood(standardised.positions, standardised.weights)
-    return MixtureFit(
-        mixture=mixture.rescaled(center, exponent).sorted(),
-        mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
-        history=np.array([log_likelihood - exponent * math.log(2)]),
-        converged=converged,
-        n_points=coarse.size,
-    )
+        found = _several(rows, coarse.total_weight, n_components, seed, tol, max_iter, weightCol=_WEIGHT)
+    return _judged(found, standardised, center, exponent, coarse.size)
 
 
 def fit_spark_ml_full(
@@ -136,17 +127,22 @@ def fit_spark_ml_full(
     """
     standardised, center, exponent = points.standardised()
     total, size = standardised.total_weight, min(n_components, points.size)
-    if size == 1:
-        mixture, log_likelihood, converged = _single(standardised)
-    else:
-        mixture, log_likelihood, converged = _several(rows(center, exponent), total, size, seed, tol, max_iter)
+    found = _single(standardised) if size == 1 else _several(rows(center, exponent), total, size, seed, tol, max_iter)
+    return _judged(found, standardised, center, exponent, round(total))
+
+
+def _judged(
+    found: tuple[Mixture, float, bool], standardised: WeightedPoints, center: float, exponent: int, n_points: int
+) -> MixtureFit:
+    """Return the fit of standardised points in the column's own units, judged by all of them."""
+    mixture, log_likelihood, converged = found
     mean_log_likelihood = mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
         mixture=mixture.rescaled(center, exponent).sorted(),
         mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
         history=np.array([log_likelihood - exponent * math.log(2)]),
         converged=converged,
-        n_points=round(total),
+        n_points=n_points,
     )
 
 
