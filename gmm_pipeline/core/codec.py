@@ -92,8 +92,9 @@ def _write(
     for i in range(x.size):
         modes[i] = modes[i] if atoms[i] < 0 else n_continuous + atoms[i]
         rank[i] = rank_of_mode[modes[i]]
-        value[i] = 0.0
-    if n_gaussians > 0:
+    if n_gaussians == 0:
+        value[:] = 0.0
+    else:
         for i in range(x.size):
             mode = min(modes[i], n_gaussians - 1)
             in_gaussian = (x[i] - table.means[mode]) / table.half_widths[mode]
