@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    from pydantic import JsonValue
 
     from gmm_pipeline.orchestration.settings import ColumnSettings
 
@@ -92,7 +91,7 @@ def sketch(raw: Result, settings: ColumnSettings, engine: Engine, last: Result |
     contents = {RAW.name: raw.manifest.content}
     known = last if last is not None and _extends(SKETCH, last, raw, contents, settings) else None
 
-    def write(folder: Path) -> dict[str, JsonValue]:
+    def write(folder: Path) -> Made:
         request = sketch_request(settings)
         with in_column(column.field.name):
             if known is None:
@@ -100,7 +99,7 @@ def sketch(raw: Result, settings: ColumnSettings, engine: Engine, last: Result |
             else:
                 sketched = engine.extend_sketch(read_sketch(known.file(SKETCH_FILE)), column, request)
         write_sketch(folder / SKETCH_FILE, sketched)
-        return sketch_summary(sketched)
+        return Made(sketch_summary(sketched))
 
     return Product(
         column=column.field.name,
@@ -129,15 +128,15 @@ def model(
     decision = decide(last, sketch, origin, settings)
     kept = None if decision.fit else last
 
-    def write(folder: Path) -> dict[str, JsonValue]:
+    def write(folder: Path) -> Made:
         if kept is not None:
-            return {**kept.manifest.summary, **decision.summary(settings)}
+            return Made({**kept.manifest.summary, **decision.summary(settings)})
         with in_column(name):
             field = _original_field(raw)
             fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), field, settings, fit_rows)
         write_model(folder, StoredModel(fitted, field))
         shutil.copyfile(sketch.file(SKETCH_FILE), folder / FITTED_SKETCH_FILE)
-        return {**model_summary(fitted), **decision.summary(settings)}
+        return Made({**model_summary(fitted), **decision.summary(settings)})
 
     return Product(
         column=name,
@@ -156,9 +155,9 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
     origin = FEATURE_RANK.origin({MODEL.name: model.manifest.content}, settings)
     kept = last if last is not None and last.manifest.origin == origin else None
 
-    def write(folder: Path) -> dict[str, JsonValue]:
+    def write(folder: Path) -> Made:
         if kept is not None:
-            return kept.manifest.summary
+            return Made(kept.manifest.summary)
         if FITTED_SKETCH_FILE not in model.manifest.files:
             raise StoreError(
                 f"{model.folder} does not hold the sketch that it was fitted to",
@@ -168,7 +167,7 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
         stored = read_model(model.file(MODEL_FILE))
         ranking = rank_modes(stored.model, read_sketch(model.file(FITTED_SKETCH_FILE)))
         write_ranking(folder, stored, ranking)
-        return ranking_summary(ranking)
+        return Made(ranking_summary(ranking))
 
     return Product(
         column=model.manifest.column,
@@ -226,21 +225,21 @@ def products_without_rows(
     origin = Origin(inputs={}, settings=settings.model_dump(mode="json"))
     model = stored.model
 
-    def write_stored_sketch(folder: Path) -> dict[str, JsonValue]:
+    def write_stored_sketch(folder: Path) -> Made:
         if sketched is None:
             raise ValueError("there is no sketch to write")
         write_sketch(folder / SKETCH_FILE, sketched)
-        return sketch_summary(sketched)
+        return Made(sketch_summary(sketched))
 
-    def write_stored_model(folder: Path) -> dict[str, JsonValue]:
+    def write_stored_model(folder: Path) -> Made:
         write_model(folder, stored)
         if sketched is not None:
             write_sketch(folder / FITTED_SKETCH_FILE, sketched)
-        return model_summary(model)
+        return Made(model_summary(model))
 
-    def write_stored_ranking(folder: Path) -> dict[str, JsonValue]:
+    def write_stored_ranking(folder: Path) -> Made:
         write_ranking(folder, stored, ranking)
-        return ranking_summary(ranking)
+        return Made(ranking_summary(ranking))
 
     writers = {SKETCH: write_stored_sketch, MODEL: write_stored_model, FEATURE_RANK: write_stored_ranking}
     return [

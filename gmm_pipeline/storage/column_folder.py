@@ -25,7 +25,7 @@ from gmm_pipeline.arrow.files import WrittenFile, WrittenFiles, flush
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.earlier import keep_earlier
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, versions
-from gmm_pipeline.storage.result import Made, Product, Result, content_id_of, link_files, with_id
+from gmm_pipeline.storage.result import Product, Result, content_id_of, link_files, with_id
 from gmm_pipeline.storage.swap import put_in_place
 
 EARLIER = "earlier"
@@ -187,7 +187,6 @@ class ColumnFolder:
     def _write(self, product: Product, draft: Path, present: Result | None) -> Manifest:
         started = time.perf_counter()
         made = product.write(draft)
-        made = made if isinstance(made, Made) else Made(made, {})
         files = _facts(draft, made.files)
         manifest = Manifest(
             column=product.column,

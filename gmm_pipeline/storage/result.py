@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -33,7 +33,7 @@ class Made:
     """What writing a product returns: numbers worth showing, and the files that are on the disk and known already."""
 
     summary: dict[str, JsonValue]
-    files: WrittenFiles
+    files: WrittenFiles = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Product:
     rows : int
         Rows of the column that it stands for.
     write : callable
-        Writes its files into an empty folder and returns numbers worth showing, or `Made`.
+        Writes its files into an empty folder and returns what came of it.
     columns : dict of str to str
         The types of its table's columns by name; empty if it is no table.
     keeps : Result or None
@@ -63,7 +63,7 @@ class Product:
     stage: str
     origin: Origin
     rows: int
-    write: Callable[[Path], dict[str, JsonValue] | Made]
+    write: Callable[[Path], Made]
     columns: dict[str, str]
     keeps: Result | None = None
     continues: tuple[str, ...] = ()

@@ -7,14 +7,13 @@ from typing import Self
 import polars as pl
 import pyarrow as pa
 import pytest
-from pydantic import JsonValue
 from workplace import states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.manifest import FileFacts, Origin
-from gmm_pipeline.storage.result import Product
+from gmm_pipeline.storage.result import Made, Product
 
 PARTS, ROWS = 3, 500
 
@@ -22,11 +21,11 @@ PARTS, ROWS = 3, 500
 def product(content: int, stage: str = "raw", *, before: Callable[[], None] = lambda: None) -> Product:
     """A table of several parts whose rows all hold the same number."""
 
-    def write(folder: pathlib.Path) -> dict[str, JsonValue]:
+    def write(folder: pathlib.Path) -> Made:
         for part in range(PARTS):
             write_table(folder / f"part-{part:05d}.parquet", pa.table({"x": [content] * ROWS}))
         before()
-        return {"content": content}
+        return Made({"content": content})
 
     origin = Origin(inputs={"source": str(content)}, settings={})
     return Product(column="x", stage=stage, origin=origin, rows=PARTS * ROWS, write=write, columns={"x": "int64"})

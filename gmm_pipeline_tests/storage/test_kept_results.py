@@ -8,7 +8,6 @@ from itertools import pairwise
 import polars as pl
 import pyarrow as pa
 import pytest
-from pydantic import JsonValue
 from workplace import contents, states
 
 from gmm_pipeline import TableEncoder
@@ -16,7 +15,7 @@ from gmm_pipeline.arrow.parquet import write_table
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin
-from gmm_pipeline.storage.result import Product, Result
+from gmm_pipeline.storage.result import Made, Product, Result
 from gmm_pipeline.storage.store import FitFolder, Store
 
 ROWS = 50
@@ -30,9 +29,9 @@ def folder(tmp_path: pathlib.Path) -> ColumnFolder:
 def part(number: int, keeps: Result | None = None) -> Product:
     """One more part of rows that hold a number, beside those of the result that is kept."""
 
-    def write(folder: pathlib.Path) -> dict[str, JsonValue]:
+    def write(folder: pathlib.Path) -> Made:
         write_table(folder / f"part-{number:05d}.parquet", pa.table({"x": [number] * ROWS}))
-        return {}
+        return Made({})
 
     return Product(
         column="x",
@@ -146,11 +145,11 @@ def test_a_result_that_keeps_all_and_adds_nothing_stays_as_it_is(folder: ColumnF
 
 
 def text(stage: str, content: str, inputs: dict[str, str] | None = None) -> Product:
-    def write(folder: pathlib.Path) -> dict[str, JsonValue]:
+    def write(folder: pathlib.Path) -> Made:
         (folder / f"{stage}.json").write_text(content)
         (folder / "data").mkdir()
         (folder / "data" / "part-0.txt").write_text(content)
-        return {}
+        return Made({})
 
     return Product("x", stage, Origin(inputs=inputs or {}, settings={}), 1, write, {})
 
