@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.draw_bounds import DRAWS, UNDECIDED, decide
+from gmm_pipeline.core.grid import scale
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mode_table import ModeTable
 from gmm_pipeline.core.modes import HALF_WIDTH_STDS
@@ -95,10 +96,7 @@ def _find_cells(
     x: NDArray[np.float64], table: DrawTable, numbers: NDArray[np.float64], cells: NDArray[np.int64]
 ) -> None:
     """Write the numbers 1 + |y|, and the outermost cells, by which `table.cells` begins."""
-    for i in range(x.size):
-        y = (x[i] - table.center) * table.inverse_scale
-        numbers[i] = 1.0 + abs(y)
-        cells[i] = y < 0.0
+    scale(x, table.center, table.inverse_scale, numbers, cells)
     patterns = numbers.view(np.int64)
     for i in range(x.size):
         from_center = (patterns[i] >> _TOP_SHIFT) - _ONE

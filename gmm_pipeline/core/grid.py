@@ -63,6 +63,21 @@ class Grid:
 
 
 @kernel
+def scale(
+    values: NDArray[np.float64],
+    center: float,
+    inverse_scale: float,
+    numbers: NDArray[np.float64],
+    negative: NDArray[np.integer],
+) -> None:
+    """Write 1 + |y| of each value, by whose bits cells are numbered, and whether y is negative; all of shape (n,)."""
+    for i in range(values.size):
+        y = (values[i] - center) * inverse_scale
+        numbers[i] = 1.0 + abs(y)
+        negative[i] = y < 0.0
+
+
+@kernel
 def find_places(
     values: NDArray[np.float64],
     center: float,
@@ -75,10 +90,7 @@ def find_places(
 
     All arrays have shape (n,); `numbers` is room to work in.
     """
-    for i in range(values.size):
-        y = (values[i] - center) * inverse_scale
-        numbers[i] = 1.0 + abs(y)
-        cells[i] = y < 0.0
+    scale(values, center, inverse_scale, numbers, cells)
     patterns = numbers.view(np.int64)
     for i in range(values.size):
         from_center = min((patterns[i] >> _CELL_SHIFT) - _ONE, _SIDE - 1)

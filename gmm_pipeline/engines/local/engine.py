@@ -53,7 +53,7 @@ class LocalEngine(CountingEngine):
         def copy(part: tuple[int, range]) -> None:
             copy_part(column, part[1], part_path(folder, part[0]), cut.batch_rows)
 
-        _in_threads(cut.threads, copy, parts_after(after, column.rows))
+        _in_threads(cut.threads, copy, self._parts(after, column.rows))
         return {}
 
     def encode(
@@ -65,7 +65,7 @@ class LocalEngine(CountingEngine):
         def encode(part: tuple[int, range]) -> RoundTrip:
             return encode_part(column, codec, part[1], part_path(folder, part[0]), cut.batch_rows)
 
-        return reduce(RoundTrip.merge, _in_threads(cut.threads, encode, parts_after(after, column.rows))), {}
+        return reduce(RoundTrip.merge, _in_threads(cut.threads, encode, self._parts(after, column.rows))), {}
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""
@@ -84,6 +84,10 @@ class LocalEngine(CountingEngine):
 
         threads = range(min(cut.threads, max(len(tasks), 1)))
         return reduce(lambda left, right: left.merge(right), _in_threads(cut.threads, count_tasks, threads))
+
+    def _parts(self, after: Written, rows: int) -> list[tuple[int, range]]:
+        """Return the number and the rows of each part of a column that is still to be written."""
+        return parts_after(after, rows)
 
     def _cut(self, column: ColumnRows) -> Partitioning:
         """Return how a pass over a column is cut up; only what lies in files has to fit into the memory."""
