@@ -128,7 +128,7 @@ def test_a_result_that_keeps_all_and_adds_nothing_stays_as_it_is(folder: ColumnF
     made = grown(folder, 2)[-1]
     before = states(folder.path / "raw")
     kept = folder.require("raw")
-    again = Product("x", "raw", Origin(inputs={"source": "b"}, settings={}), 2 * ROWS, lambda _: {}, {}, kept)
+    again = Product("x", "raw", Origin(inputs={"source": "b"}, settings={}), 2 * ROWS, lambda _: Made({}), {}, kept)
 
     manifest = folder.publish(again)
 
