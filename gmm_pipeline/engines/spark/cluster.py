@@ -159,7 +159,8 @@ def _all_registered(cluster: Cluster, folder: Path) -> bool:
             raise ClusterError(f"{log.stem} ended at once: {' | '.join(lines)}", remedy="Check the Java and the memory")
     try:
         return bool(resources(cluster.web)["aliveworkers"] == len(cluster.processes) - 1)
-    except OSError:
+    except (OSError, ValueError):
+        # A master that is starting does not answer at all, and then for a moment with a page for people.
         return False
 
 
