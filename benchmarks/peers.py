@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=list(_SIZES))
-    parser.add_argument("--minutes", type=float, default=10.0, help="a peer and size is repeated for so long at most")
+    parser.add_argument("--minutes", type=float, default=10.0, help="for a peer and size; once at least, if that fits")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="peers whose name contains this")
     parser.add_argument("--cache", type=Path, help="where environments are made and kept; by default they are not kept")
     parser.add_argument("--ctab-gan-plus", type=Path, metavar="FOLDER", help="a checkout of CTAB-GAN+'s repository")
@@ -188,13 +188,19 @@ def main(arguments: list[str] | None = None) -> None:
         cache = (options.cache or Path(temporary)).absolute()
         pythons = {peer: environment_of(peer, cache) for peer in present}
         versions = {peer.name: versions_in(python, peer) for peer, python in pythons.items()}
-        trials, failed = [], {}
-        for rows, (peer, python) in product(options.rows, pythons.items()):
+        trials, failed, too_long = [], {}, []
+        seconds_of_a_row: dict[Peer, float] = {}
+        for rows, (peer, python) in product(sorted(options.rows), pythons.items()):
+            named = f"{peer.name} at {rows_in_words(rows)} rows"
+            if seconds_of_a_row.get(peer, 0.0) * rows > 60 * options.minutes:
+                too_long.append(f"{named} (over {options.minutes:g} minutes by its figures for fewer)")
+                continue
             try:
                 trials.append(compare(peer, python, rows, options))
+                seconds_of_a_row[peer] = _seconds(trials[-1]["theirs"]) / rows
             except TrialError as error:
-                failed[f"{peer.name} at {rows_in_words(rows)} rows"] = str(error)
-    left_out = [*(peer.name for peer in wanted if peer not in present), *failed]
+                failed[named] = str(error)
+    left_out = [*(peer.name for peer in wanted if peer not in present), *too_long, *failed]
     conclude(
         Figures.here(options, {"trials": trials, "left_out": left_out, "versions": versions}), report, options.json
     )

@@ -19,11 +19,18 @@ from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
 ROWS_PER_TASK = 1 << 20
 """Rows that are counted at a time."""
+FEWEST_ROWS = 1 << 16
+"""Rows that are worth a thread of their own."""
 
 
 def parts_after(written: Written, rows: int) -> list[tuple[int, range]]:
-    """Return the number and the rows of each part of a column that is still to be written."""
-    return list(enumerate(pieces(range(written.rows, rows), ROWS_PER_PART), start=written.parts))
+    """Return the number and the rows of each part of a column that is still to be written.
+
+    Rows that are added to others are waited for, and mostly few: they are two parts, unless they are hardly any.
+    """
+    added = rows - written.rows
+    size = min(ROWS_PER_PART, max(-(-added // 2), FEWEST_ROWS)) if written.rows else ROWS_PER_PART
+    return list(enumerate(pieces(range(written.rows, rows), size), start=written.parts))
 
 
 def part_path(folder: Path, number: int) -> Path:

@@ -1,13 +1,16 @@
 """How passes over columns are cut up to fit into memory."""
 
+import itertools
 import pathlib
 
 import polars as pl
 import pytest
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
+from gmm_pipeline.engines.engine import Written
 from gmm_pipeline.engines.local.partitioning import BATCHES, footprints, partition
 from gmm_pipeline.engines.local.source import open_table
+from gmm_pipeline.engines.parts import parts_after
 
 GIGABYTE = 1 << 30
 MANY = 10**9
@@ -65,3 +68,16 @@ def test_footprints_come_from_the_footers_of_all_files(tmp_path: pathlib.Path) -
     assert found["text"].row_bytes >= 32
     assert found["x"].file_bytes == 3 * found["x"].chunk_bytes
     assert 8000 <= found["x"].chunk_bytes < 9000
+
+
+@pytest.mark.parametrize(
+    ("before", "added", "parts"),
+    [(0, 1_000_000, 1), (0, 5_000_000, 3), (20_000_000, 60_000, 1), (20_000_000, 200_000, 2), (1, 5_000_000, 3)],
+)
+def test_parts_hold_all_rows_in_order_and_those_added_are_shared_by_two(before: int, added: int, parts: int) -> None:
+    found = parts_after(Written(before, 7), before + added)
+
+    assert [number for number, _ in found] == list(range(7, 7 + parts))
+    assert found[0][1].start == before
+    assert all(rows.stop == later.start for (_, rows), (_, later) in itertools.pairwise(found))
+    assert found[-1][1].stop == before + added

@@ -13,7 +13,15 @@ from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, Written
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 from gmm_pipeline.engines.local.partitioning import Partitioning, partition_column
-from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces
+from gmm_pipeline.engines.parts import (
+    FEWEST_ROWS,
+    ROWS_PER_TASK,
+    copy_part,
+    encode_part,
+    part_path,
+    parts_after,
+    pieces,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,14 +79,16 @@ class LocalEngine(CountingEngine):
         """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""
         cut = self._cut(column)
         # Row groups across a border are read twice, so there are no more borders than it takes to share the work.
-        size = max(ROWS_PER_TASK, sum(map(len, ranges)) // (_TASKS_PER_THREAD * cut.threads))
-        tasks = [piece for rows in ranges for piece in pieces(rows, size)]
+        rows = sum(map(len, ranges))
+        share = max(-(-rows // cut.threads), FEWEST_ROWS)
+        size = max(min(ROWS_PER_TASK, share), rows // (_TASKS_PER_THREAD * cut.threads))
+        tasks = [piece for each in ranges for piece in pieces(each, size)]
         batched = replace(column, batch_rows=cut.batch_rows) if isinstance(column, ParquetColumn) else column
 
         def count_tasks(thread: int) -> Tally:
             counter = make()
-            for rows in tasks[thread :: cut.threads]:
-                for array in batched.arrays(rows):
+            for task in tasks[thread :: cut.threads]:
+                for array in batched.arrays(task):
                     counter.add(array)
             return counter.tally()
 
