@@ -112,3 +112,10 @@ def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def flip_a_byte(path: pathlib.Path) -> None:
+    """Damage a file in a way that its size does not tell."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)

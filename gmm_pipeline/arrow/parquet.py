@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -112,26 +113,29 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path) -> pa.Table:
-    """Read a small table."""
-    with open_reader(path) as reader:
+    """Read a small table; raise SourceError if the file is damaged."""
+    with _reading(path), open_reader(path) as reader:
         return reader.read(use_threads=False)
 
 
 def batches(paths: Iterable[Path]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of consecutive files, by row groups."""
+    """Yield the rows of consecutive files, by row groups; raise SourceError if one is damaged."""
     for path in paths:
-        with _opened(path) as reader:
+        with _reading(path), open_reader(path) as reader:
             yield from reader.iter_batches(ROWS_PER_GROUP, use_threads=False)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read which one it is, and what helps."""
     try:
-        return open_reader(path)
+        yield
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
-            f"file {path} cannot be read as Parquet: {error}", remedy="Write the file again, or leave it out"
+            f"file {path} cannot be read as Parquet: {error}",
+            remedy="Write the file again, or leave it out; those of a fit are made again by `gmm-pipeline run --refit`",
         ) from error
 
 

@@ -54,7 +54,7 @@ def observed_frequencies(rows: int, counted: Sequence[int], ranking: Ranking, mo
 
 
 def _model_illustrations(sketch: Result, result: Result) -> Mapping[str, str]:
-    stored = read_model(result.file(MODEL_FILE))
+    stored = read_model(result.checked_file(MODEL_FILE))
     ranking = rank_modes(stored.model, read_sketch(result.file(FITTED_SKETCH_FILE)))
     name = stored.model.column
     drawn = column_picture(stored.model, read_sketch(sketch.file(SKETCH_FILE)), ranking, stored.field)
@@ -70,7 +70,7 @@ def _model_illustrations(sketch: Result, result: Result) -> Mapping[str, str]:
 
 def _transformed_illustrations(model: Result, feature_rank: Result, result: Result) -> Mapping[str, str]:
     ranking = read_ranking(feature_rank.file(RANKING_FILE))
-    modes = ranking_table(read_model(model.file(MODEL_FILE)), ranking)
+    modes = ranking_table(read_model(model.checked_file(MODEL_FILE)), ranking)
     counted = result.manifest.summary["frequencies"]
     if not isinstance(counted, list):
         return {}

@@ -164,7 +164,7 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
                 column=model.manifest.column,
                 remedy="Fit it again with `gmm-pipeline run --refit`",
             )
-        stored = read_model(model.file(MODEL_FILE))
+        stored = read_model(model.checked_file(MODEL_FILE))
         ranking = rank_modes(stored.model, read_sketch(model.file(FITTED_SKETCH_FILE)))
         write_ranking(folder, stored, ranking)
         return Made(ranking_summary(ranking))
@@ -190,7 +190,7 @@ def transformed(
 ) -> Product:
     """Return the recipe of a column's encoded rows, compared on the way with what they decode to."""
     column = stored_column(raw)
-    stored = read_model(model.file(MODEL_FILE))
+    stored = read_model(model.checked_file(MODEL_FILE))
     codec = column_codec(stored.model, read_ranking(feature_rank.file(RANKING_FILE)), column.field)
     contents = {
         RAW.name: raw.manifest.content,

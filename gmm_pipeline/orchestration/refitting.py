@@ -73,7 +73,7 @@ def _by_rows(now: Sketch, last: Result, settings: ColumnSettings) -> Decision:
     moved = drift(read_sketch(last.file(FITTED_SKETCH_FILE)), now)
     if settings.refit != "drift":
         return Decision(fit=False, reason=f"kept: refit = {settings.refit}; drift {moved:.2g}", drift=moved)
-    unheld = unheld_rows(read_model(last.file(MODEL_FILE)).model, now)
+    unheld = unheld_rows(read_model(last.checked_file(MODEL_FILE)).model, now)
     if unheld:
         return Decision(fit=True, reason=f"fitted: the last model could not hold up to {unheld:,} of the rows")
     if moved > settings.drift_threshold:

@@ -72,12 +72,11 @@ class ColumnFolder:
             try:
                 text = self._manifest_path(stage, content_id).read_text()
                 result = Result(Manifest.model_validate_json(text), folder)
-            except FileNotFoundError:
+                return result if result.is_whole() else None
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             except ValidationError:
                 return None
-            if all(result.file(name).exists() for name in result.manifest.files):
-                return result
         return None
 
     def last_manifest(self, stage: str) -> Manifest | None:
@@ -213,15 +212,22 @@ class ColumnFolder:
         _write_atomically(path, manifest.model_dump_json(indent=2))
         for file in [entry for entry in draft.iterdir() if entry.is_file()]:
             file.rename(draft / with_id(Path(file.name), manifest.content_id))
-        if content_id_of(self.path / stage) != manifest.content_id or self.result(stage) is None:
+        if not self._is_in_place(manifest, kept):
             if kept:
                 link_files(kept, draft)
-            if stage == FITTED[0]:
+            if stage == FITTED[0] and content_id_of(self.path / stage) != manifest.content_id:
                 self._keep_fit()
             put_in_place(draft, self.path / stage)
         for other in path.parent.glob(f"{stage}-*.json"):
             if other != path:
                 other.unlink(missing_ok=True)
+
+    def _is_in_place(self, manifest: Manifest, kept: Result | None) -> bool:
+        """Whether a stage holds a content already, so that its files can stay: undamaged, unless they were to stay."""
+        present = self.result(manifest.stage)
+        if present is None or present.manifest.content != manifest.content:
+            return False
+        return kept is not None or present.is_sound()
 
 
 def _write_atomically(path: Path, text: str) -> None:

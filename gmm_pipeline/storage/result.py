@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from gmm_pipeline.arrow.files import WrittenFiles
+from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin
 
 _NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
@@ -80,6 +81,27 @@ class Result:
     def file(self, name: str) -> Path:
         """Return the path of a file."""
         return self.folder / with_id(Path(name), self.manifest.files[name].id or self.manifest.content_id)
+
+    def is_whole(self) -> bool:
+        """Whether all files have the size that they were written in; raise FileNotFoundError if one is gone."""
+        return all(self.file(name).stat().st_size == facts.size for name, facts in self.manifest.files.items())
+
+    def is_sound(self) -> bool:
+        """Whether each byte is as it was written; reads all files."""
+        return all(map(self._is_as_written, self.manifest.files))
+
+    def checked_file(self, name: str) -> Path:
+        """Return the path of a file whose format has no checksums; raise StoreError if it is damaged."""
+        if not self._is_as_written(name):
+            raise StoreError(
+                f"file {self.file(name)} is not as it was written",
+                column=self.manifest.column,
+                remedy="Make it again with `gmm-pipeline run --refit`",
+            )
+        return self.file(name)
+
+    def _is_as_written(self, name: str) -> bool:
+        return FileFacts.of(self.file(name)).sha256 == self.manifest.files[name].sha256
 
     def kept_files(self) -> dict[str, FileFacts]:
         """Return the facts of all files as another content has them that keeps them."""

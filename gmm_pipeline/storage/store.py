@@ -91,7 +91,7 @@ class FitFolder:
             return None
         model = column.require("model")
         return ColumnFit(
-            read_model(model.file(MODEL_FILE)),
+            read_model(model.checked_file(MODEL_FILE)),
             read_ranking(column.require("feature_rank").file(RANKING_FILE)),
             model.file(FITTED_SKETCH_FILE) if FITTED_SKETCH_FILE in model.manifest.files else None,
         )

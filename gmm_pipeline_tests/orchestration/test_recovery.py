@@ -1,6 +1,7 @@
 """What a run does after another: nothing, what is missing or stale, or what failed."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
-from workplace import Workplace, results, states
+from workplace import Workplace, flip_a_byte, results, states
 
 STAGES = ["raw", "sketch", "model", "feature_rank", "transformed"]
 FRAME = pl.DataFrame(
@@ -108,6 +109,34 @@ def test_refit_redoes_everything_and_gets_the_same(done: Workplace, source: path
     assert stages_changed(before, states(done.store / "t")) == {
         (column, stage) for column in FRAME.columns for stage in STAGES
     }
+    assert results(done.store) == made
+
+
+def test_refit_makes_damaged_files_whole(done: Workplace, source: pathlib.Path) -> None:
+    made = results(done.store)
+    for path in made:
+        if not path.endswith("_SUCCESS"):  # those of Spark's format are empty
+            flip_a_byte(done.store / path)
+    assert set(state_of(done).values()) == {"done"}, "what is in files is not looked at"
+    export = done.call("export", "--fit", "t", "--out", "out.parquet")
+    assert export.status != 0
+    assert "`gmm-pipeline run --refit`" in export.err
+
+    assert done.call("run", source, "--refit").status == 0
+
+    assert results(done.store) == made
+    assert not list(done.store.glob("t/*/earlier"))
+    assert done.call("export", "--fit", "t", "--out", "out.parquet").status == 0
+
+
+def test_truncated_files_are_missing_and_made_again(done: Workplace, source: pathlib.Path) -> None:
+    made = results(done.store)
+    for path in made:
+        os.truncate(done.store / path, (done.store / path).stat().st_size // 2)
+    assert set(state_of(done).values()) == {"missing"}
+
+    assert done.call("run", source).status == 0
+
     assert results(done.store) == made
 
 

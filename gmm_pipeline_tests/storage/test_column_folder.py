@@ -1,13 +1,15 @@
 import contextlib
+import os
 import pathlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Self
 
 import polars as pl
 import pyarrow as pa
 import pytest
-from workplace import states
+from workplace import flip_a_byte, states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
@@ -133,18 +135,44 @@ def test_what_a_killed_writer_left_is_cleared_by_the_next(folder: ColumnFolder) 
     assert folder.require("raw").manifest.summary == {"content": 1}
 
 
-@pytest.mark.parametrize("lost", ["part-00001", "manifest"])
-def test_a_result_that_lost_a_file_is_none(folder: ColumnFolder, lost: str) -> None:
+@pytest.mark.parametrize("lost", ["part-00001", "manifest", "the end of part-00001"])
+def test_a_result_that_lost_a_file_or_a_part_of_one_is_none(folder: ColumnFolder, lost: str) -> None:
     manifest = folder.publish(product(1))
+    part = folder.require("raw").file("part-00001.parquet")
     if lost == "manifest":
         (folder.path / "manifests" / f"raw-{manifest.content_id}.json").unlink()
+    elif lost == "part-00001":
+        part.unlink()
     else:
-        folder.require("raw").file(f"{lost}.parquet").unlink()
+        os.truncate(part, part.stat().st_size - 1)
 
     assert folder.result("raw") is None
     folder.publish(product(1))
     assert folder.require("raw").manifest.content == manifest.content
-    assert folder.require("raw").file("part-00001.parquet").exists()
+    assert folder.require("raw").is_sound()
+
+
+def test_publishing_the_same_content_again_replaces_damaged_files(folder: ColumnFolder) -> None:
+    folder.publish(product(1))
+    part = folder.require("raw").file("part-00001.parquet")
+    flip_a_byte(part)
+    assert not folder.require("raw").is_sound()
+
+    folder.publish(product(1))
+
+    assert folder.require("raw").is_sound()
+
+
+def test_a_damaged_model_that_is_made_again_is_not_kept_as_an_earlier_one(folder: ColumnFolder) -> None:
+    model = folder.publish(product(1, "model"))
+    ranking = product(2, "feature_rank")
+    folder.publish(replace(ranking, origin=Origin(inputs={"model": model.content}, settings={})))
+    flip_a_byte(folder.require("model").file("part-00000.parquet"))
+
+    folder.publish(product(1, "model"))
+
+    assert folder.require("model").is_sound()
+    assert not folder.earlier()
 
 
 class Readers:
