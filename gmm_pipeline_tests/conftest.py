@@ -6,6 +6,7 @@ from browser import Browser
 from clusters import running_cluster
 from hypothesis import HealthCheck, settings
 from workplace import Workplace
+from xdist.scheduler import LoadScopeScheduling
 
 from gmm_pipeline.engines.spark.cluster import Cluster
 from gmm_pipeline.engines.spark.java import JavaMissingError, java_variables
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyspark.sql import SparkSession
+    from xdist.remote import Producer
 
 
 # No deadline: the first call of a kernel compiles it. The same examples every time, so that a failure is a change's
@@ -26,12 +28,32 @@ settings.register_profile("searching", deadline=None, suppress_health_check=[Hea
 settings.load_profile("same examples")
 
 
+# Those with the fixture `spark`: they share a cluster and a session, which take longer to start than most to run.
+ON_SPARK = (
+    "test_engine_contract.py",
+    "test_spark_ml_mixture.py",
+    "test_spark_ml.py",
+    "test_models_in_spark.py",
+    "test_kinds.py",
+)
 # Those that take long for their number, as they wait for other processes: none of them is left for the end.
-FIRST = ("operations/", "engines/test_spark_recovery", "engines/test_engine_contract", "test_benchmarks")
+FIRST = ("operations/", *ON_SPARK, "engines/test_spark_recovery", "test_benchmarks")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
+    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+
+
+class OneSpark(LoadScopeScheduling):
+    """Gives each module to one of the workers, and all that are on Spark to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return "on Spark" if scope.endswith(ON_SPARK) else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneSpark:
+    return OneSpark(config, log)
 
 
 @pytest.fixture
