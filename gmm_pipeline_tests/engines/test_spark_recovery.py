@@ -17,8 +17,8 @@ from workplace import Finished, Workplace, results
 from gmm_pipeline.engines.spark.cluster import Cluster, resources
 from gmm_pipeline.storage.column_folder import ColumnFolder
 
-# Four parts (2**21 rows each), two for each worker: when the first is being written, others are still to come.
-ROWS = 7_000_000
+# Three parts (2**21 rows each) for two workers: when the first is being written, others are still to come.
+ROWS = 5_000_000
 
 
 @dataclass(frozen=True)
