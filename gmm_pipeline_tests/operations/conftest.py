@@ -34,7 +34,7 @@ def running_dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
             }
         ),
         "named": pl.DataFrame({name: rng.integers(0, 50, ROWS) for name in HOSTILE_NAMES}),
-        "heavy": pl.DataFrame({name: rng.standard_t(2, HEAVY_ROWS) for name in ("killed", "contested")}),
+        "heavy": pl.DataFrame({"contested": rng.standard_t(2, HEAVY_ROWS)}),
         "sparked": pl.DataFrame({"one": rng.normal(size=ROWS), "two": ["a", "b", "c"] * (ROWS // 3)}),
     }
     for name, table in tables.items():

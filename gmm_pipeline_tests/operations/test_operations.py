@@ -158,36 +158,35 @@ def test_each_run_of_a_backfill_on_spark_has_one_session_which_ends_with_it_and_
     assert not [session for session in sessions if session.endswith(".inprogress")]
 
 
-def test_a_worker_process_that_is_killed_is_told_of_and_its_column_can_be_run_again(
+def test_a_run_that_is_killed_is_told_of_and_run_again_and_meanwhile_another_of_its_column_is_turned_away(
     running_dagster: RunningDagster,
 ) -> None:
-    run_id = running_dagster.launch("heavy", "killed")
-    wait_for(lambda: bool(drafts(running_dagster, "heavy", "killed")), "a first draft")
-    os.kill(running_dagster.process_of(run_id), signal.SIGKILL)
+    left: list[pathlib.Path] = []
 
-    assert running_dagster.ended(run_id).status == "FAILURE"
-    assert made(running_dagster, "heavy", "killed") != FOLDERS
+    def process_that_drafts(run_id: str) -> int:
+        wait_for(lambda: bool(set(drafts(running_dagster, "heavy", "contested")) - set(left)), f"a draft of {run_id}")
+        return running_dagster.process_of(run_id)
 
-    again = running_dagster.ended(running_dagster.reexecute(run_id))
-    assert again.status == "SUCCESS", running_dagster.told(again.run_id)
-    assert made(running_dagster, "heavy", "killed") == FOLDERS
-    assert not drafts(running_dagster, "heavy", "killed")
+    killed = running_dagster.launch("heavy", "contested")
+    os.kill(process_that_drafts(killed), signal.SIGKILL)
 
+    assert running_dagster.ended(killed).status == "FAILURE"
+    assert made(running_dagster, "heavy", "contested") != FOLDERS
 
-def test_of_two_runs_of_a_column_at_once_one_wins_and_the_other_says_so(running_dagster: RunningDagster) -> None:
-    first = running_dagster.launch("heavy", "contested")
-    wait_for(lambda: bool(drafts(running_dagster, "heavy", "contested")), "a first draft")
-    process = running_dagster.process_of(first)
+    left += drafts(running_dagster, "heavy", "contested")
+    again = running_dagster.reexecute(killed)
+    process = process_that_drafts(again)
     os.kill(process, signal.SIGSTOP)
     try:
-        second = running_dagster.ended(running_dagster.launch("heavy", "contested"))
+        other = running_dagster.ended(running_dagster.launch("heavy", "contested"))
     finally:
         os.kill(process, signal.SIGCONT)
 
-    assert second.status == "FAILURE"
-    assert "another run is writing" in running_dagster.told(second.run_id)
-    assert running_dagster.ended(first).status == "SUCCESS", running_dagster.told(first)
+    assert other.status == "FAILURE"
+    assert "another run is writing" in running_dagster.told(other.run_id)
+    assert running_dagster.ended(again).status == "SUCCESS", running_dagster.told(again)
     assert made(running_dagster, "heavy", "contested") == FOLDERS
+    assert not drafts(running_dagster, "heavy", "contested")
 
 
 @pytest.mark.usefixtures("backfilled")
@@ -195,16 +194,15 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
     running_dagster: RunningDagster, hostile_names: tuple[str, ...]
 ) -> None:
     fit, folder = Store(running_dagster.store).fit("incoming"), running_dagster.folder / "incoming"
-    names = [*hostile_names, "plain"]
     whole = running_dagster.folder / "whole.parquet"
-    pl.DataFrame({name: [0, 1, 2] * 10 for name in names}).write_parquet(whole)
-    keys = {encode_name(name) for name in names}
+    pl.DataFrame({name: [0, 1, 2] * 10 for name in hostile_names}).write_parquet(whole)
+    keys = {encode_name(name) for name in hostile_names}
 
     def seen(what: str) -> bool:
         return any(what in (tick["skipReason"] or "") for tick in running_dagster.ticks("incoming")[:1])
 
     def rows() -> set[int]:
-        copies = [fit.column(name).result("transformed") for name in names]
+        copies = [fit.column(name).result("transformed") for name in hostile_names]
         return {0 if copy is None else copy.manifest.rows for copy in copies}
 
     wait_for(lambda: seen("does not exist"), "a look at a source that is not there")
@@ -223,11 +221,11 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
     copied = time.time()
     wait_for(lambda: running_dagster.ticks("incoming")[0]["timestamp"] > copied, "a look at the same file")
     assert seen("nothing is new")
-    assert len(running_dagster.runs(pipelineName=job_name("incoming"))) == len(runs) == len(names)
+    assert len(running_dagster.runs(pipelineName=job_name("incoming"))) == len(runs) == len(hostile_names)
 
     pl.read_parquet(whole).head(3).write_parquet(folder / "0.parquet")
     wait_for(lambda: rows() == {33}, "the added rows to be encoded")
-    for name in names:
+    for name in hostile_names:
         decisions = fit.column(name).require("model").manifest.summary["decision"]
         assert str(decisions).startswith("kept: drift")
     added = running_dagster.runs(pipelineName=job_name("incoming"))[0]
