@@ -9,9 +9,16 @@ import pathlib
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import dagster as dg
 
 PROJECT = pathlib.Path(__file__).parents[1]
 
@@ -34,13 +41,14 @@ class Workplace:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
         self.store = path / "store"
-        self.dagster_home = path / "dagster_home"
-        self.dagster_home.mkdir()
-        (self.dagster_home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        # An instance as stores have it, but outside of the store, so that results are copied and compared without it.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(HOME_VARIABLE, "")
+            self.dagster_home = prepare_home(path / "dagster_home")
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"DAGSTER_HOME": str(self.dagster_home), "GMM_PIPELINE_STORE": str(self.store)}
+        return {HOME_VARIABLE: str(self.dagster_home), "GMM_PIPELINE_STORE": str(self.store)}
 
     def call(self, *arguments: object) -> Finished:
         """Call `gmm-pipeline` in this process, from this folder."""
@@ -79,12 +87,20 @@ class Workplace:
             out, err = process.communicate()
         return Finished(process.returncode, out, err)
 
-    def runs(self) -> int:
-        """Count the runs that Dagster knows of."""
+    @contextlib.contextmanager
+    def history(self) -> "Iterator[dg.DagsterInstance]":
+        """Give the Dagster instance."""
         import dagster as dg
 
-        with dg.DagsterInstance.from_config(str(self.dagster_home)) as instance:
-            return instance.get_runs_count()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(HOME_VARIABLE, str(self.dagster_home))
+            with dg.DagsterInstance.get() as instance:
+                yield instance
+
+    def runs(self) -> int:
+        """Count the runs that Dagster knows of."""
+        with self.history() as history:
+            return history.get_runs_count()
 
 
 def contents(folder: pathlib.Path) -> dict[str, str]:

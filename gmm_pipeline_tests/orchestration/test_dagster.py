@@ -74,7 +74,7 @@ def test_materialising_one_stage_of_one_column_touches_nothing_else(
 
 
 def test_materialisations_tell_what_was_made(done: Workplace) -> None:
-    with dg.DagsterInstance.from_config(str(done.dagster_home)) as history:
+    with done.history() as history:
         events = {
             asset: history.get_latest_materialization_event(dg.AssetKey(["t", asset])).asset_materialization
             for asset in ASSETS
