@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gmm_pipeline.arrow.numbers import NumberBatch
-from gmm_pipeline.arrow.types import plain_labels
 from gmm_pipeline.core.coordinate import Coordinate, Numbers, numbers_of, refused
 from gmm_pipeline.core.grid import Grid
 from gmm_pipeline.core.grid_counts import GridCounter
 from gmm_pipeline.core.heavy import HeavyCounter
-from gmm_pipeline.core.sketch import Label, LabelCounts, NumberSample, Specials, Tally
+from gmm_pipeline.core.sketch import NumberSample, Specials, Tally
 from gmm_pipeline.core.values import ONE_EACH, ValueCounter, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
@@ -169,32 +166,3 @@ class GridNumberCounter(_NumberCounter):
     def tally(self) -> Tally:
         """Return what was counted so far."""
         return Tally(self._specials, self._cells.counts())
-
-
-class LabelCounter:
-    """Counts the categories of a column."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[Label] = Counter()
-        self._specials = Specials()
-
-    def add(self, array: pa.Array) -> None:
-        """Count the rows of an array."""
-        for entry in pc.value_counts(plain_labels(array)).to_pylist():
-            value, rows = entry["values"], entry["counts"]
-            if value is None:
-                self._specials = self._specials.merge(Specials(nulls=rows))
-            elif value != value:  # noqa: PLR0124 - only NaN differs from itself
-                self._specials = self._specials.merge(Specials(nans=rows))
-            else:
-                self._counts[value] += rows
-
-    def add_tally(self, tally: Tally) -> None:
-        """Count rows that were counted before."""
-        body = body_of(tally, LabelCounts)
-        self._specials = self._specials.merge(tally.specials)
-        self._counts.update(dict(zip(body.labels, body.counts.tolist(), strict=True)))
-
-    def tally(self) -> Tally:
-        """Return what was counted so far."""
-        return Tally(self._specials, LabelCounts.of(self._counts))

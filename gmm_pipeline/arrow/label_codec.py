@@ -49,7 +49,7 @@ class LabelCodec:
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows."""
-        found = pc.index_in(plain_labels(array), value_set=self._sought)
+        found = self._number(array)
         unseen = found.is_null().to_numpy(zero_copy_only=False) if found.null_count else None
         if unseen is not None:
             self._refuse_unseen(found.null_count)
@@ -75,6 +75,14 @@ class LabelCodec:
         """Decode rows and compare them with what they were; NaN equals NaN, and null equals null."""
         before, after = plain_labels(array), plain_labels(self.decode(encoded, first_row))
         return count_labels(_same(before, after), encoded.rank, self.rows.n_modes)
+
+    def _number(self, array: pa.Array) -> pa.Array:
+        """Return the numbers of the labels that rows hold; null for those that are not known."""
+        if not pat.is_dictionary(array.type):
+            return pc.index_in(plain_labels(array), value_set=self._sought)
+        labels = plain_labels(array.dictionary)
+        numbers = pc.index_in(pa.concat_arrays([labels, pa.nulls(1, labels.type)]), value_set=self._sought)
+        return numbers.take(array.indices.fill_null(len(labels)))
 
     def _drawn_labels(self, first_row: int, rows: int) -> NDArray[np.int64]:
         draws = uniforms(self._key, first_row, rows) * self._cumulative[-1]

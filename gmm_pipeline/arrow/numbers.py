@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.numeric_types import from_numbers, to_numbers
 from gmm_pipeline.core.coordinate import Numbers
+from gmm_pipeline.core.extremes import all_finite
 from gmm_pipeline.core.sketch import Specials
 
 
@@ -43,9 +44,8 @@ class NumberBatch:
     def finite(self) -> NDArray[np.bool_] | None:
         """Return which rows hold a finite number, shape (n,); None when all do."""
         usable = None
-        if self.numbers.dtype.kind == "f":
-            finite = np.isfinite(self.numbers)
-            usable = None if finite.all() else finite
+        if self.numbers.dtype == np.float64:
+            usable = None if all_finite(np.asarray(self.numbers, dtype=np.float64)) else np.isfinite(self.numbers)
         if self.nulls is None:
             return usable
         return ~self.nulls if usable is None else usable & ~self.nulls

@@ -95,10 +95,27 @@ def _repeats(column: pa.ChunkedArray) -> bool:
     return bool(np.count_nonzero(counts == 1) <= _MOST_NEW * len(bits))
 
 
-def open_reader(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
-    """Open a Parquet file for reading, with its footer if that is known; pages are verified by their checksums."""
+def open_reader(
+    path: Path, metadata: pq.FileMetaData | None = None, dictionaries: Sequence[str] = ()
+) -> pq.ParquetFile:
+    """Open a Parquet file for reading; pages are verified by their checksums.
+
+    Parameters
+    ----------
+    path : Path
+    metadata : pyarrow.parquet.FileMetaData, optional
+        Its footer, if that is known.
+    dictionaries : sequence of str
+        Columns of text that are to be read as dictionaries.
+    """
     # Reading ahead in threads of Arrow's own costs more than it saves where one column is read by several threads.
-    return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True, pre_buffer=False)
+    return pq.ParquetFile(
+        path,
+        metadata=metadata,
+        read_dictionary=list(dictionaries),
+        page_checksum_verification=True,
+        pre_buffer=False,
+    )
 
 
 def read_footer(path: Path) -> pq.FileMetaData:

@@ -14,13 +14,13 @@ import pyarrow as pa
 from gmm_pipeline.arrow.counters import (
     DistinctNumberCounter,
     GridNumberCounter,
-    LabelCounter,
     MinimumCounter,
     NumberSampler,
     RefusedCounter,
     RowCounter,
     body_of,
 )
+from gmm_pipeline.arrow.label_counter import LabelCounter
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
 from gmm_pipeline.arrow.types import Reading, reading_of, value_type
 from gmm_pipeline.core.coordinate import Coordinate, LogCoordinate, Numbers, PlainCoordinate, numbers_of

@@ -27,6 +27,11 @@ def value_type(arrow_type: pa.DataType) -> pa.DataType:
     return arrow_type.value_type if pat.is_dictionary(arrow_type) else arrow_type
 
 
+def is_text(arrow_type: pa.DataType) -> bool:
+    """Whether a type is one of strings."""
+    return bool(pat.is_string(arrow_type) or pat.is_large_string(arrow_type) or pat.is_string_view(arrow_type))
+
+
 def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
     """Return how a column is read, by its type and the setting `kind`.
 
@@ -37,8 +42,7 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
     """
     plain = value_type(field.type)
     numeric = numeric_type(plain) is not None
-    textual = pat.is_string(plain) or pat.is_large_string(plain) or pat.is_string_view(plain)
-    if not (numeric or textual or pat.is_boolean(plain) or pat.is_null(plain)):
+    if not (numeric or is_text(plain) or pat.is_boolean(plain) or pat.is_null(plain)):
         raise UnsupportedTypeError(
             f"type {field.type} cannot be encoded",
             column=field.name,
@@ -53,6 +57,18 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
             )
         return Reading.LABELS
     return Reading.NUMBERS
+
+
+def dictionary_of(text_type: pa.DataType) -> pa.DataType:
+    """Return the type of dictionaries of strings of a type; of views, which Arrow cannot look up, as plain strings."""
+    return pa.dictionary(pa.int32(), pa.string() if pat.is_string_view(text_type) else text_type)
+
+
+def with_dictionary(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Return text, plain or as a dictionary, as a dictionary of a type."""
+    encoded = array if pat.is_dictionary(array.type) else array.dictionary_encode()
+    values = encoded.dictionary.cast(wanted.value_type)
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(wanted.index_type), values, ordered=wanted.ordered)
 
 
 def plain_labels(array: pa.Array) -> pa.Array:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.extremes import extremes
 from gmm_pipeline.core.grid import CELLS, Grid, find_places
 from gmm_pipeline.core.kernel import kernel
 
@@ -39,17 +40,16 @@ class CellSums:
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Add finite values of shape (n,), a row each."""
-        self._widen(values)
         for start in range(0, values.size, _MOST_PACKED):
             piece = values[start : start + _MOST_PACKED]
             if self._n_packed + piece.size > _MOST_PACKED:
                 self._unpack()
-            _pack(piece, self._grid.center, 2.0**-self._grid.exponent, self._packed)
+            self._widen(*_pack(piece, self._grid.center, 2.0**-self._grid.exponent, self._packed))
             self._n_packed += piece.size
 
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
         """Add finite values, each as many rows as is given; both of shape (n,)."""
-        self._widen(values)
+        self._widen(*extremes(values))
         cells, offsets = self._grid.places(values)
         np.add.at(self._sums, cells, (counts * np.stack([np.ones_like(offsets), offsets, offsets**2])).T)
 
@@ -59,10 +59,8 @@ class CellSums:
         cells = self._in_use(self._sums)
         return cells, self._sums[cells].T.copy()
 
-    def _widen(self, values: NDArray[np.float64]) -> None:
-        if values.size:
-            self.minimum = min(self.minimum, float(values.min()) + 0.0)
-            self.maximum = max(self.maximum, float(values.max()) + 0.0)
+    def _widen(self, least: float, most: float) -> None:
+        self.minimum, self.maximum = min(self.minimum, least + 0.0), max(self.maximum, most + 0.0)
 
     def _unpack(self) -> None:
         cells = self._in_use(self._packed)
@@ -81,15 +79,24 @@ class CellSums:
 
 
 @kernel
-def _pack(values: NDArray[np.float64], center: float, inverse_scale: float, packed: NDArray[np.int64]) -> None:
-    """Add finite values to their cells in `packed`, (CELLS, 2): number and offsets in one, squares in the other."""
+def _pack(
+    values: NDArray[np.float64], center: float, inverse_scale: float, packed: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Add finite values to their cells in `packed`, (CELLS, 2): number and offsets in one, squares in the other.
+
+    Return the least and the most of them.
+    """
+    minimum, maximum = np.inf, -np.inf
     numbers = np.empty(_BLOCK)
     cells, offsets = np.empty(_BLOCK, dtype=np.uint32), np.empty(_BLOCK, dtype=np.uint32)
     for start in range(0, values.size, _BLOCK):
         block = values[start : start + _BLOCK]
         n = block.size
+        least, most = extremes(block)
+        minimum, maximum = min(minimum, least), max(maximum, most)
         find_places(block, center, inverse_scale, numbers[:n], cells[:n], offsets[:n])
         for i in range(n):
             offset = np.int64(offsets[i])
             packed[cells[i], 0] += (1 << _COUNT_SHIFT) + offset
             packed[cells[i], 1] += offset * offset
+    return minimum, maximum

@@ -52,6 +52,12 @@ class Written:
 
 NOTHING = Written()
 
+
+def read_quickly(column: ColumnRows) -> ColumnRows:
+    """Return the same rows; text as dictionaries where it lies in Parquet files, which mostly hold it so."""
+    return column.with_dictionaries() if isinstance(column, ParquetColumn) else column
+
+
 FitRows = Callable[..., MixtureFit]
 """Fits a mixture to the rows of a column, given the `points` that they come down to, and by name `coordinate`, the
 numbers that are left out (`without`), `n_components` and `seed`."""
@@ -100,12 +106,12 @@ class CountingEngine(ABC):
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
-        return sketch_column(column.field, column.rows, request, partial(self._count, column))
+        return sketch_column(column.field, column.rows, request, partial(self._count, read_quickly(column)))
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
         new = range(sketch.rows, column.rows)
-        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, column))
+        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, read_quickly(column)))
         return self.sketch(column, request) if extended is None else extended
 
     def rows_fitter(self, column: ColumnRows) -> FitRows:

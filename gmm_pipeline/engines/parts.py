@@ -14,7 +14,7 @@ from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, rechunked, write_rows
 from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.engines.engine import ColumnRows, Written
+from gmm_pipeline.engines.engine import ColumnRows, Written, read_quickly
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
 ROWS_PER_TASK = 1 << 20
@@ -60,7 +60,7 @@ def encode_part(
 
     def encoded_batches() -> Iterator[pa.RecordBatch]:
         row = rows.start
-        for array in rechunked(column.arrays(rows), batch_rows):
+        for array in rechunked(read_quickly(column).arrays(rows), batch_rows):
             encoded = codec.encode(array, row)
             outcomes.append(codec.compare(array, encoded, row))
             yield encoded.batch(schema)

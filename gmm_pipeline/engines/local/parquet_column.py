@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow.types as pat
 
 from gmm_pipeline.arrow.parquet import open_reader, read_footer
+from gmm_pipeline.arrow.types import dictionary_of, is_text, value_type, with_dictionary
 
 BATCH_ROWS = 1 << 18
+_MOST_BYTES_OF_INDEX = 4
+"""Plain text takes more bytes a row."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,12 @@ class ParquetColumn:
                 yield from self._file_arrays(self.files[number], position - start, stop - start)
                 position = stop
 
+    def with_dictionaries(self) -> ParquetColumn:
+        """Return the same rows, text as dictionaries: what many rows hold is looked at once."""
+        if not is_text(self.field.type):
+            return self
+        return replace(self, field=self.field.with_type(dictionary_of(self.field.type)))
+
     def metadata(self, path: Path) -> pq.FileMetaData:
         """Return what one of the files says of itself."""
         return self._footer(path).metadata
@@ -78,7 +88,8 @@ class ParquetColumn:
     def _file_arrays(self, path: Path, start: int, stop: int) -> Iterator[pa.Array]:
         footer = self._footer(path)
         groups, skip = footer.row_groups(start, stop)
-        with open_reader(path, footer.metadata) as reader:
+        numbered = self._is_text_by_dictionary and footer.numbers_text(self.field.name, groups)
+        with open_reader(path, footer.metadata, [self.field.name] if numbered else []) as reader:
             remaining = stop - start
             for batch in reader.iter_batches(
                 self.batch_rows, row_groups=groups, columns=[self.field.name], use_threads=False
@@ -87,7 +98,18 @@ class ParquetColumn:
                 skip = max(skip - batch.num_rows, 0)
                 remaining -= len(array)
                 if len(array):
-                    yield array if array.type == self.field.type else array.cast(self.field.type)
+                    yield self._in_type(array)
+
+    @property
+    def _is_text_by_dictionary(self) -> bool:
+        return pat.is_dictionary(self.field.type) and is_text(value_type(self.field.type))
+
+    def _in_type(self, array: pa.Array) -> pa.Array:
+        if array.type == self.field.type:
+            return array
+        if self._is_text_by_dictionary:
+            return with_dictionary(array, self.field.type)
+        return array.cast(self.field.type)
 
 
 @dataclass(frozen=True)
@@ -107,3 +129,18 @@ class _Footer:
         """Return the row groups that hold a range of rows, and how many rows to skip in the first of them."""
         first = bisect_right(self.starts, start) - 1
         return range(first, bisect_left(self.starts, stop)), start - self.starts[first]
+
+    def numbers_text(self, column: str, groups: range) -> bool:
+        """Whether row groups hold text as numbers in dictionaries, as far as their sizes tell.
+
+        Of plain text, Arrow's dictionary grows with each batch of a row group, and comes whole with each of them.
+        """
+        paths = (self.metadata.schema.column(position).path for position in range(self.metadata.num_columns))
+        position = next((position for position, path in enumerate(paths) if path == column), None)
+        if position is None:
+            return False
+        chunks = [self.metadata.row_group(number).column(position) for number in groups]
+        return all(
+            chunk.has_dictionary_page and chunk.total_uncompressed_size <= _MOST_BYTES_OF_INDEX * chunk.num_values
+            for chunk in chunks
+        )
