@@ -26,6 +26,9 @@ _SHIFT = np.uint64(33)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _WORD = 64
+_MOST_STEPS = 1 << 12
+_LANES = 1 << 2
+"""Tables that take turns, so that a row need not wait for the count of the one before it."""
 ONE_EACH = np.ones(1, dtype=np.int64)
 """The weights of rows that are counted one by one: a single weight holds for all."""
 
@@ -134,6 +137,27 @@ def _count(
     return size, level
 
 
+@kernel
+def _count_steps(values: Numbers, least: int, counts: NDArray[np.int64]) -> None:
+    """Count whole numbers by their distance from the least, in the tables of `counts`, (_LANES, distances)."""
+    for i in range(values.size):
+        counts[i & (_LANES - 1), values[i] - least] += 1
+
+
+def _counts_of_near(values: Numbers) -> ValueCounts | None:
+    """Return the counts of whole numbers that are many and near each other, without a hash table; else None."""
+    if values.dtype != np.int64 or not values.size:
+        return None
+    least, most = int(values.min()), int(values.max())
+    if most - least >= min(_MOST_STEPS, values.size):
+        return None
+    counts = np.zeros((_LANES, most - least + 1), dtype=np.int64)
+    _count_steps(values, least, counts)
+    sums = counts.sum(axis=0)
+    held = np.flatnonzero(sums)
+    return ValueCounts(held + least, sums[held])
+
+
 class ValueCounter:
     """Counts distinct values of one dtype (int64 or float64) as rows stream by."""
 
@@ -146,7 +170,11 @@ class ValueCounter:
 
     def add(self, values: Numbers) -> None:
         """Count finite values of shape (n,); −0.0 counts as 0.0."""
-        self._add(values, ONE_EACH)
+        near = _counts_of_near(values)
+        if near is None:
+            self._add(values, ONE_EACH)
+        else:
+            self._add(near.values, near.counts)
 
     def add_counts(self, other: ValueCounts) -> None:
         """Count what was counted elsewhere."""

@@ -39,6 +39,27 @@ def test_any_range_of_rows_is_read_across_files_and_row_groups(
     assert max(map(len, arrays)) <= batch_rows
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"use_dictionary": False}, {"dictionary_pagesize_limit": 100}],
+    ids=["by dictionary", "plain", "plain once the dictionary is full"],
+)
+def test_text_comes_as_dictionaries_of_no_more_than_is_read_at_a_time(
+    tmp_path: pathlib.Path, kind: pa.DataType, how: dict[str, int]
+) -> None:
+    few = [None if row % 7 == 0 else f"text {row % 40}" for row in range(1000)]
+    rows = [*few, *(f"text {row}" for row in range(1000))]
+    pq.write_table(pa.table({"x": pa.array(rows, kind)}), tmp_path / "table.parquet", row_group_size=500, **how)
+    column = open_table(str(tmp_path), tmp_path).column("x", batch_rows=64).with_dictionaries()
+
+    arrays = list(column.arrays(range(3, 1990)))
+
+    assert [value for array in arrays for value in array.to_pylist()] == rows[3:1990]
+    assert {array.type for array in arrays} == {column.field.type}
+    assert max(len(array.dictionary) for array in arrays) <= 64
+
+
 def test_rows_follow_the_files_by_name(in_pieces: LocalTable) -> None:
     assert in_pieces.rows == 1000
     assert [file.name for file in in_pieces.files] == ["0.parquet", "1.parquet", "2.parquet", "3.parquet"]
