@@ -45,14 +45,17 @@ def _count(
 @kernel
 def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     """Take the median count from all values, and drop those that have none left; return how many are held."""
-    held = np.flatnonzero(counts)
-    held_keys, held_counts = keys[held], counts[held]
-    median = held_counts.min()
-    if 2 * np.count_nonzero(held_counts == median) <= held.size:
-        median = np.partition(held_counts, held.size // 2)[held.size // 2]
+    held_keys, held_counts = np.empty(HELD + 2, dtype=np.uint64), np.empty(HELD + 2, dtype=np.int64)
+    n_held = 0
+    for slot in range(counts.size):
+        held_keys[n_held], held_counts[n_held] = keys[slot], counts[slot]
+        n_held += counts[slot] != 0
+    median = held_counts[:n_held].min()
+    if 2 * np.count_nonzero(held_counts[:n_held] == median) <= n_held:
+        median = np.partition(held_counts[:n_held], n_held // 2)[n_held // 2]
     counts[:] = 0
     size = 0
-    for i in range(held.size):
+    for i in range(n_held):
         if held_counts[i] > median:
             size += count_up(keys, counts, held_keys[i], hash_of(held_keys[i]), held_counts[i] - median)
     return size
