@@ -82,9 +82,9 @@ def _first_and_added(folder: Path, spec: FitSpec, prepare: Callable[[FitSpec, Pa
     second.unlink(missing_ok=True)
     shutil.rmtree(store, ignore_errors=True)
     make = prepare(spec, store)
-    first = {column: seconds(make, column) for column in COLUMNS}
+    first = {column: seconds(make, [column]) for column in COLUMNS}
     shutil.copy(folder / "1.parquet", second)
-    return [first, {column: seconds(make, column) for column in COLUMNS}]
+    return [first, {column: seconds(make, [column]) for column in COLUMNS}]
 
 
 def _warm_up(folder: Path) -> None:

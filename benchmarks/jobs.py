@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.engines.engine import Engine
@@ -10,6 +10,7 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.execution import DagsterRunner
 from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
+from gmm_pipeline.orchestration.run_progress import Unwatched
 from gmm_pipeline.orchestration.source_ledger import take_stock
 from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
 from gmm_pipeline.storage.store import Store
@@ -17,31 +18,37 @@ from gmm_pipeline.storage.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gmm_pipeline.orchestration.run_progress import Progress
     from gmm_pipeline.storage.result import Product, Result
     from gmm_pipeline.storage.store import FitFolder
 
-Make = Callable[[str], None]
-"""Makes all results of a column."""
+Make = Callable[[Sequence[str]], None]
+"""Makes all results of columns."""
 
 
 def bare(spec: FitSpec, store: Path) -> Make:
-    """Return what makes columns without Dagster."""
+    """Return what makes columns without Dagster, one after the other."""
     folder, engine = Store(store).fit(spec.name), LocalEngine()
     save_spec(spec, folder)
-    return lambda column: make_column(spec, folder, column, engine)
+
+    def make(columns: Sequence[str]) -> None:
+        for column in columns:
+            make_column(spec, folder, column, engine)
+
+    return make
 
 
-def through_dagster(spec: FitSpec, store: Path, on_stage: Callable[[Stage], None] = lambda _: None) -> Make:
-    """Return what makes columns through Dagster, and tells when each stage is done."""
+def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None) -> Make:
+    """Return what makes columns through Dagster, as `gmm-pipeline run` does: several at once."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
     runner = DagsterRunner(spec, store)
 
-    def make(column: str) -> None:
+    def make(columns: Sequence[str]) -> None:
         take_stock(spec.source, folder, accept=lambda _: True)
-        outcome = runner.run(column, STAGES, on_stage, {})
-        if outcome.error:
-            raise RuntimeError(outcome.error)
+        for outcome in runner.run(dict.fromkeys(columns, STAGES), progress or Unwatched(), {}):
+            if outcome.error:
+                raise RuntimeError(outcome.error)
 
     return make
 

@@ -3,9 +3,10 @@
     uv run --group test python benchmarks/scale.py
 
 Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows with the five columns of
-`columns.py` over and over, beside the same stages without Dagster. Each run is a process of its own with a store of its
-own; kernels are compiled and Dagster is started before time is taken. Data are removed at the end: a table of 1,000M
-rows and its results take about 45 GB.
+`columns.py` over and over, beside the same stages without Dagster, one column after the other. Dagster has several
+columns in work at once, as `gmm-pipeline run` has, so that the seconds of stages overlap. Each run is a process of its
+own with a store of its own; kernels are compiled and Dagster is started before time is taken. Data are removed at the
+end: a table of 1,000M rows and its results take about 45 GB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from columns import COLUMNS, write_table
@@ -35,6 +37,7 @@ from measuring import (
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, forget_peak_memory, peak_memory
 from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.orchestration.run_progress import Unwatched
 from gmm_pipeline.orchestration.stages import STAGES, TRANSFORMED, Stage
 from gmm_pipeline.storage.store import Store
 
@@ -62,7 +65,7 @@ class Run:
     seconds : float
         From the first column's start to the last one's end.
     stages : dict of str to float
-        Seconds of each stage, over all columns, with Dagster's share.
+        Seconds of each stage, over all columns, with Dagster's share; those of columns in work at once overlap.
     peaks : dict of str to int
         The most bytes of memory that the process held during each stage; none where the system does not tell.
     changed : int
@@ -81,26 +84,36 @@ class Run:
     left: int
 
 
-class StageClock:
-    """Takes the time and the peak memory between the ends of stages."""
+class StageClock(Unwatched):
+    """Takes the time of stages, and the peak memory of the process during each, whatever else is in work."""
 
     def __init__(self) -> None:
         self.seconds = {stage.name: 0.0 for stage in STAGES}
         self.peaks: dict[str, int] = {}
-        self.start()
+        self._started: dict[str, tuple[Stage, float]] = {}
+        self._lock = Lock()
 
-    def start(self) -> None:
-        """Start with a new column."""
-        forget_peak_memory()
-        self._last = time.perf_counter()
+    def start(self, column: str, stages: int) -> None:
+        """Note the start of a column's first stage."""
+        del stages
+        with self._lock:
+            self._note_peak()
+            self._started[column] = STAGES[0], time.perf_counter()
 
-    def done(self, stage: Stage) -> None:
-        """Note the end of a stage."""
-        self.seconds[stage.name] += time.perf_counter() - self._last
+    def stage(self, column: str, stage: Stage) -> None:
+        """Note the end of a stage, and the start of the next."""
+        now = time.perf_counter()
+        with self._lock:
+            self._note_peak()
+            self.seconds[stage.name] += now - self._started.pop(column)[1]
+            for following in STAGES[STAGES.index(stage) + 1 :][:1]:
+                self._started[column] = following, now
+
+    def _note_peak(self) -> None:
         peak = peak_memory()
-        if peak is not None:
-            self.peaks[stage.name] = max(peak, self.peaks.get(stage.name, 0))
-        self.start()
+        for stage, _ in self._started.values() if peak is not None else ():
+            self.peaks[stage.name] = max(peak or 0, self.peaks.get(stage.name, 0))
+        forget_peak_memory()
 
 
 def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
@@ -111,11 +124,9 @@ def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
     temporary.mkdir()
     tempfile.tempdir = str(temporary)
     spec, clock = FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), StageClock()
-    make = through_dagster(spec, store, clock.done)
+    make = through_dagster(spec, store, clock)
     started = time.perf_counter()
-    for column in columns:
-        clock.start()
-        make(column)
+    make(columns)
     seconds = time.perf_counter() - started
     fit = Store(store).fit(_NAME)
     files = [path for path in fit.path.rglob("*") if path.is_file()]
@@ -130,8 +141,7 @@ def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
     warm_up(bare, columns, folder)
     make = bare(FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), folder / "store")
     started = time.perf_counter()
-    for column in columns:
-        make(column)
+    make(columns)
     return time.perf_counter() - started
 
 
@@ -140,9 +150,7 @@ def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], fo
     kinds = columns[: len(COLUMNS)]
     write_table(folder / "few", drawn(kinds), _WARM_UP_ROWS)
     spec = FitSpec(name=_NAME, source=str(folder / "few"), columns=tuple(kinds))
-    make = prepare(spec, folder / "few_store")
-    for column in kinds:
-        make(column)
+    prepare(spec, folder / "few_store")(kinds)
     os.environ.pop("DAGSTER_HOME", None)
 
 

@@ -119,7 +119,8 @@ def test_scale_tells_stages_of_rows_and_both_ways_of_columns(quick: Quick) -> No
 
     (size,), (width,) = results["rows"], results["columns"]
     assert size["rows"] == 3000
-    assert sum(size["stages"].values()) == pytest.approx(size["seconds"], rel=0.5)
+    # Two columns are in work at once at most.
+    assert size["seconds"] / 2 < sum(size["stages"].values()) < 2 * size["seconds"]
     assert set(size["peaks"]) == set(size["stages"])
     assert (size["changed"], size["left"]) == (0, 0)
     assert width["ratio"] == pytest.approx(width["dagster"] / width["bare"])

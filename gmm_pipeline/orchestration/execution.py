@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from gmm_pipeline import errors
+from gmm_pipeline.engines.local.partitioning import share_of_memory
 from gmm_pipeline.orchestration.assets import asset_key, job_name, partitions_of
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
 from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.instance import open_own_instance
+from gmm_pipeline.orchestration.instance import columns_at_once, memory_of_a_run, open_own_instance
+from gmm_pipeline.orchestration.interruptible import call_at_once
+from gmm_pipeline.orchestration.run_progress import Outcome, Progress
 from gmm_pipeline.orchestration.stages import STAGES, Stage
 from gmm_pipeline.storage.names import encode_name
 
@@ -23,45 +26,51 @@ _OWN_ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, t
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a column's run; `error` is None if all its stages are done."""
-
-    column: str
-    seconds: float
-    error: str | None
-
-
 class DagsterRunner:
-    """Runs columns of one fit.
+    """Runs columns of one fit, several at once where that helps: while one is fitted, another is passed over.
 
     Parameters
     ----------
     spec : FitSpec
     store : Path
     threads : int
-        Of the local engine; 0 means one per core.
+        Of the local engine, for each column in work; 0 means one per core.
     memory : int
-        Bytes that a run may hold; 0 means what suits the machine.
+        Bytes that this process may hold; 0 means what suits the machine.
     """
 
     def __init__(self, spec: FitSpec, store: Path, threads: int = 0, memory: int = 0) -> None:
         self._spec = spec
+        memory = memory or memory_of_a_run()
+        self._at_once = columns_at_once(spec, threads, memory)
         self._instance = open_own_instance(store)
         self._instance.add_dynamic_partitions(
             str(partitions_of(spec.name).name), [encode_name(column) for column in spec.columns]
         )
         dataset = Dataset(spec.name, lambda: spec, lambda: spec)
-        definitions = build_definitions([dataset], store, threads=threads, memory=memory)
+        share = share_of_memory(memory, self._at_once)
+        definitions = build_definitions([dataset], store, threads=threads, memory=share)
         self._job = definitions.resolve_job_def(job_name(spec.name))
 
-    def run(
-        self, column: str, stages: Sequence[Stage], on_stage: Callable[[Stage], None], tags: Mapping[str, str]
-    ) -> Outcome:
-        """Run some of a column's stages in order; call `on_stage` as each is done."""
+    def run(self, work: Mapping[str, Sequence[Stage]], progress: Progress, tags: Mapping[str, str]) -> list[Outcome]:
+        """Run some stages of each of some columns, and return what became of them, in their order.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If this process is interrupted, once what was in work has ended.
+        """
+        runs = [partial(self._run, column, stages, progress, tags) for column, stages in work.items()]
+        if min(self._at_once, len(runs)) <= 1:
+            return [run() for run in runs]
+        return call_at_once(runs, self._at_once)
+
+    def _run(self, column: str, stages: Sequence[Stage], progress: Progress, tags: Mapping[str, str]) -> Outcome:
+        """Run some of a column's stages in order."""
+        progress.start(column, len(stages))
         started = time.perf_counter()
         run_id = str(uuid.uuid4())
-        self._instance.add_event_listener(run_id, _stage_listener(on_stage))
+        self._instance.add_event_listener(run_id, _stage_listener(partial(progress.stage, column)))
         result = self._job.execute_in_process(
             run_config=_QUIET,
             tags=dict(tags),
@@ -71,7 +80,9 @@ class DagsterRunner:
             raise_on_error=False,
             run_id=run_id,
         )
-        return Outcome(column, time.perf_counter() - started, None if result.success else _error_of(result))
+        outcome = Outcome(column, time.perf_counter() - started, None if result.success else _error_of(result))
+        progress.finish(outcome)
+        return outcome
 
 
 def _stage_listener(on_stage: Callable[[Stage], None]) -> Callable[[dg.EventLogEntry], None]:

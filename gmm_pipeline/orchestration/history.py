@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._serdes import ConfigurableClassData
 from watchdog.events import FileSystemEvent, PatternMatchingEventHandler
 from watchdog.observers import Observer
 
@@ -30,10 +31,18 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
     def _engine(self) -> sa.Engine:
         return _kept_open(self._conn_string)
 
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        return frozenset(sa.inspect(self._engine).get_table_names())
+
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         with self._engine.begin() as connection:
             yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is a table; they are those that the database was made with."""
+        return table_name in self._tables
 
     def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
         """Call back for each new event of a run, in whichever process it happens."""
@@ -51,6 +60,11 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
 
 class RunHistory(SqliteRunStorage):
     """Which runs there are, and how they stand; in `runs.db`."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> RunHistory:
+        """Return the storage in a folder."""
+        return cls.from_local(inst_data=inst_data, **config_value)
 
     @cached_property
     def _engine(self) -> sa.Engine:

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, memory
+from gmm_pipeline.engines.local.partitioning import PROCESS_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import dagster as dg
 
+    from gmm_pipeline.orchestration.fit_spec import FitSpec
+
 HOME_VARIABLE = "DAGSTER_HOME"
+_MEMORY_OF_A_COLUMN = GIGABYTE // 2
+"""Enough for two threads to pass over it in full batches."""
 
 _CONFIG = """\
 # Written by gmm-pipeline, once; change what does not suit your machine.
@@ -87,7 +92,9 @@ def open_instance(store: Path) -> dg.DagsterInstance:
 def open_own_instance(store: Path) -> dg.DagsterInstance:
     """Return the same for runs in this process: what they print goes where this process prints.
 
-    To keep it, Dagster starts processes for each step that pass it on, a tenth of a second for each column.
+    To keep it, Dagster starts processes for each step that pass it on, a tenth of a second for each column. Runs may go
+    at once in several threads: Dagster sets up Python's logging for each, which locks the others out for good; here it
+    is set up once.
     """
     import dagster as dg
     from dagster._serdes import ConfigurableClassData
@@ -96,7 +103,10 @@ def open_own_instance(store: Path) -> dg.DagsterInstance:
     printed = ConfigurableClassData(
         "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", config_yaml="{}"
     )
-    return dg.DagsterInstance.from_ref(kept._replace(compute_logs_data=printed))
+    instance = dg.DagsterInstance.from_ref(kept._replace(compute_logs_data=printed))
+    handlers = instance.get_yaml_python_handlers()
+    instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
+    return instance
 
 
 @contextmanager
@@ -120,3 +130,16 @@ def memory_of_a_run() -> int:
 def runs_at_once(cores: int, memory: int) -> int:
     """Return how many runs a machine of so many cores and bytes of memory takes well."""
     return max(1, min(cores // 2 + 1, memory // (2 * GIGABYTE)))
+
+
+def columns_at_once(spec: FitSpec, threads: int, memory: int) -> int:
+    """Return how many columns of a fit a process works on at once, with so many threads each, in so much memory.
+
+    More than one, as a fit, a small pass and Dagster's own work keep one core busy; few, as large passes keep all of
+    them. One where Spark has a part in it, whose session is one for all of the process.
+    """
+    methods = {spec.settings.of(column).method for column in spec.columns}
+    if spec.engine == "spark" or any(method.startswith("spark") for method in methods):
+        return 1
+    room = (memory - PROCESS_MEMORY) // _MEMORY_OF_A_COLUMN
+    return max(1, min(len(spec.columns), (threads or os.cpu_count() or 1) // 2 + 1, room))

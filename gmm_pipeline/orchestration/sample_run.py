@@ -19,6 +19,7 @@ from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.instance import instances_in_stores, memory_of_a_run
 from gmm_pipeline.orchestration.projection import PassCost, Projection, SampledCost, StageCost, busiest, project
+from gmm_pipeline.orchestration.run_progress import Unwatched
 from gmm_pipeline.orchestration.sample_engine import SampleEngine
 from gmm_pipeline.orchestration.stages import RAW, STAGES, TRANSFORMED
 from gmm_pipeline.storage.column_folder import ColumnFolder
@@ -239,7 +240,8 @@ def _of_dagster(spec: FitSpec, store: Path) -> tuple[float, float]:
         start = time.perf_counter() - started
         (name,) = spec.columns
         # The first run has more to get ready than those after it.
-        first, second = (runner.run(name, STAGES, lambda _: None, {REFIT_TAG: REFIT_ALL}).seconds for _ in range(2))
+        runs = [runner.run({name: STAGES}, Unwatched(), {REFIT_TAG: REFIT_ALL}) for _ in range(2)]
+        first, second = (outcome.seconds for (outcome,) in runs)
     column = Store(store).fit(spec.name).column(name)
     stages = sum(column.require(stage.name).manifest.seconds for stage in STAGES)
     return start + max(first - second, 0.0), max(second - stages, 0.0)

@@ -152,12 +152,12 @@ def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> 
     told = workplace.call("plan", "t.parquet", "--memory", "2GB").out
     wrong = workplace.call("plan", "t.parquet", "--memory", "much")
 
-    assert engine["name"] == "local"
+    assert (engine["name"], engine["columns_at_once"]) == ("local", 2)
     assert (engine["threads"], engine["rows_per_batch"], engine["rows_per_part"]) == (1, 1 << 18, 1 << 21)
     assert engine["memory_limit"] == 2_000_000_000
     assert 1 << 28 < engine["peak_memory"] < 1 << 30
     assert 2 * 3000 * (8 + 5) <= engine["disk"] < 3 * 3000 * (8 + 5) + 10_000
-    assert "Local engine: 1 thread, each holding 262,144 rows" in told
+    assert "Local engine: 2 columns at once, with 1 thread each, that hold 262,144 rows" in told
     assert "of 2.0 GB that a run may hold" in told
     assert wrong.status == 2
     assert "'much' is no size such as 2GB" in wrong.err

@@ -10,6 +10,7 @@ import threading
 import dagster as dg
 import pytest
 
+from gmm_pipeline.orchestration.history import EventHistory, RunHistory
 from gmm_pipeline.orchestration.instance import open_instance
 
 KEY = dg.AssetKey(["t", "raw"])
@@ -47,6 +48,11 @@ def test_runs_of_one_instance_are_found_by_the_next(instance: dg.DagsterInstance
         assert all(run.is_success for run in later.get_runs())
         told = [[entry.user_message for entry in later.all_logs(run_id)].count("hello") for run_id in done]
     assert told == [1, 1]
+
+
+def test_both_storages_keep_their_connections(instance: dg.DagsterInstance) -> None:
+    assert isinstance(instance.event_log_storage, EventHistory)
+    assert isinstance(instance.run_storage, RunHistory)
 
 
 def test_all_runs_are_kept_in_two_files_with_a_write_ahead_log(instance: dg.DagsterInstance) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BATCHES = tuple(ROWS_PER_GROUP >> halvings for halvings in range(4))
 """Rows of a batch that a thread may hold, the most first: all of a row group, down to an eighth of it."""
-_PROCESS = 400 << 20
+PROCESS_MEMORY = 400 << 20
 """Of Python, Dagster, Arrow and the compiled kernels."""
 _COPIES = 8
 """A row as it is read, joined to a row group, decoded again, compared, and in the buffers of reader and writer."""
@@ -88,10 +88,20 @@ def partition(row_bytes: int, rows: int, cores: int, memory: int, *, chunk_bytes
     most = max(1, min(cores, -(-rows // ROWS_PER_TASK)))
     for threads in range(most, 0, -1):
         for batch_rows in BATCHES:
-            peak = _PROCESS + threads * (chunk_bytes + batch_rows * (_COPIES * row_bytes + _NUMBERS))
+            peak = PROCESS_MEMORY + threads * (chunk_bytes + batch_rows * (_COPIES * row_bytes + _NUMBERS))
             if peak <= memory:
                 return Partitioning(threads, batch_rows, peak)
     return Partitioning(1, BATCHES[-1], peak)
+
+
+def share_of_memory(memory: int, columns: int) -> int:
+    """Return the bytes that the process may hold if there were only one of so many columns that are in work at once."""
+    return PROCESS_MEMORY + (memory - PROCESS_MEMORY) // columns
+
+
+def held_together(peaks: Sequence[int], columns: int) -> int:
+    """Return the bytes that the process holds at most with so many columns in work, by what it holds with one each."""
+    return PROCESS_MEMORY + sum(peak - PROCESS_MEMORY for peak in sorted(peaks)[-columns:])
 
 
 def footprints(table: LocalTable, columns: Sequence[str]) -> dict[str, Footprint]:

@@ -36,7 +36,7 @@ memory_option = click.option(
     "--memory",
     callback=lambda _context, _option, text: _bytes(text),
     metavar="SIZE",
-    help="What a run may hold, such as 2GB; by default it suits the machine. Results do not depend on it.",
+    help="What a run may hold in all, such as 2GB; by default it suits the machine. Results do not depend on it.",
 )
 csv_null_option = click.option(
     "--csv-null", "csv_nulls", multiple=True, help="What stands for null in CSV files, besides the empty field."

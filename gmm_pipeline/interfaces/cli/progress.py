@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
+from rich import progress as bars
+from rich.progress import track
 
 from gmm_pipeline.interfaces.cli.display import stderr
+from gmm_pipeline.orchestration.run_progress import Progress, Unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
-    from gmm_pipeline.orchestration.execution import Outcome
+    from gmm_pipeline.orchestration.run_progress import Outcome
     from gmm_pipeline.orchestration.stages import Stage
 
 T = TypeVar("T")
 
 
-class RunProgress(Protocol):
-    """Told of what a run does."""
+class RunProgress(Progress, Protocol):
+    """Shows what a run does, from its entry to its exit."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
-
-    def start(self, column: str, stages: int) -> None:
-        """Note that a column's run starts."""
-        ...
-
-    def stage(self, stage: Stage) -> None:
-        """Note that a stage of the current column is done."""
-        ...
-
-    def finish(self, outcome: Outcome) -> None:
-        """Note what became of the current column."""
-        ...
 
 
 def run_progress(columns: int, stages: int) -> RunProgress:
@@ -51,12 +42,12 @@ def counted(items: Sequence[T], description: str) -> Iterable[T]:
     return track(items, description, console=console, transient=True, disable=not console.is_terminal)
 
 
-class LineProgress:
+class LineProgress(Unwatched):
     """One line for each column, when it is done."""
 
     def __init__(self, columns: int) -> None:
         self._columns = columns
-        self._number = 0
+        self._finished = itertools.count(1)
         self._console = stderr()
 
     def __enter__(self) -> Self:
@@ -67,58 +58,51 @@ class LineProgress:
     ) -> None:
         """Leave nothing to tidy up."""
 
-    def start(self, column: str, stages: int) -> None:
-        """Count the column."""
-        del column, stages
-        self._number += 1
-
-    def stage(self, stage: Stage) -> None:
-        """Say nothing: a column's line comes when it is done."""
-
     def finish(self, outcome: Outcome) -> None:
         """Print the column's line."""
         verdict = "done" if outcome.error is None else "FAILED"
-        position = f"[{self._number}/{self._columns}]"
+        position = f"[{next(self._finished)}/{self._columns}]"
         self._console.print(f"{position} {outcome.column}: {verdict} in {outcome.seconds:.1f} s", markup=False)
 
 
 class BarProgress:
-    """A bar over all stages, with the current column and stage."""
+    """A bar over all stages, and one for each column in work, with its last stage."""
 
     def __init__(self, stages: int) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("stages"),
-            TimeElapsedColumn(),
+        self._display = bars.Progress(
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("stages"),
+            bars.TimeElapsedColumn(),
             console=stderr(),
         )
-        self._task = self._progress.add_task("starting", total=stages)
-        self._column = ""
-        self._left = 0
+        self._all = self._display.add_task("all columns", total=stages)
+        self._columns: dict[str, bars.TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._display.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._progress.stop()
+        self._display.stop()
 
     def start(self, column: str, stages: int) -> None:
         """Show the column."""
-        self._column, self._left = column, stages
-        self._progress.update(self._task, description=column)
+        self._columns[column] = self._display.add_task(column, total=stages)
 
-    def stage(self, stage: Stage) -> None:
-        """Move the bar."""
-        self._left -= 1
-        self._progress.update(self._task, advance=1, description=f"{self._column}: {stage.name} done")
+    def stage(self, column: str, stage: Stage) -> None:
+        """Move the bars."""
+        self._display.update(self._columns[column], advance=1, description=f"{column}: {stage.name} done")
+        self._display.advance(self._all)
 
     def finish(self, outcome: Outcome) -> None:
-        """Move the bar over the stages that a failure left out."""
-        self._progress.update(self._task, advance=self._left)
+        """Take the column away, and move the bar over the stages that a failure left out."""
+        task = self._columns.pop(outcome.column)
+        left = next(shown.remaining for shown in self._display.tasks if shown.id == task)
+        self._display.remove_task(task)
+        self._display.advance(self._all, left or 0)
         if outcome.error is not None:
-            self._progress.console.print(f"{outcome.column}: FAILED", markup=False)
+            self._display.console.print(f"{outcome.column}: FAILED", markup=False)

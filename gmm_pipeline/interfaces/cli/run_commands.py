@@ -162,7 +162,7 @@ def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
 def _execute(
     spec: FitSpec, store: Path, threads: int, memory: int, work: dict[str, Any], *, refit: bool
 ) -> tuple[dict[str, str], dict[str, float]]:
-    """Run the columns one after the other; return the errors and the seconds, by column."""
+    """Run the columns; return the errors and the seconds, by column."""
     console = stderr()
     console.print(f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …", markup=False)
     from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
@@ -171,17 +171,10 @@ def _execute(
 
     runner = DagsterRunner(spec, store, threads, memory)
     tags = {REFIT_TAG: REFIT_ALL} if refit else {}
-    errors: dict[str, str] = {}
-    seconds: dict[str, float] = {}
     with session_for_all_runs(spec), run_progress(len(work), sum(map(len, work.values()))) as progress:
-        for column, stages in work.items():
-            progress.start(column, len(stages))
-            outcome = runner.run(column, stages, progress.stage, tags)
-            progress.finish(outcome)
-            seconds[column] = outcome.seconds
-            if outcome.error is not None:
-                errors[column] = outcome.error
-    return errors, seconds
+        outcomes = runner.run(work, progress, tags)
+    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
+    return errors, {outcome.column: outcome.seconds for outcome in outcomes}
 
 
 def _print_ending(spec: FitSpec, store: Path, worked: int, failed: int, elapsed: float) -> None:
