@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
 from gmm_pipeline.arrow.sketching import sample_windows
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
-from gmm_pipeline.orchestration.stages import RAW, SKETCH, STAGES, TRANSFORMED
+from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Projection:
     ----------
     stages : dict of str to StageCost
     around : float
-        Seconds of all runs besides their stages.
+        Seconds of all runs besides their stages, as far as other columns are not in work meanwhile.
     start : float
         Seconds until the first run starts.
     columns : dict of str to float
@@ -137,7 +137,14 @@ class Projection:
 
 
 def project(
-    costs: Sequence[SampledCost], columns: int, rows: int, *, start: float, around: float, write_speed: float
+    costs: Sequence[SampledCost],
+    columns: int,
+    rows: int,
+    *,
+    start: float,
+    around: float,
+    write_speed: float,
+    at_once: int = 1,
 ) -> Projection:
     """Project what was measured of some columns to so many columns and rows.
 
@@ -152,15 +159,19 @@ def project(
         Seconds of a run besides its stages: Dagster's, and checks and pictures.
     write_speed : float
         Bytes a second.
+    at_once : int
+        Columns in work at once: what keeps one core busy goes on beside the others, passes share the cores.
     """
     each = [cost.of_rows(rows, write_speed) for cost in costs]
     share = columns / len(costs)
     totals = {stage.name: _times(share, [of_column[stage.name] for of_column in each]) for stage in STAGES}
+    for stage in (MODEL, FEATURE_RANK):
+        totals[stage.name] = replace(totals[stage.name], seconds=totals[stage.name].seconds / at_once)
     seconds = {
         cost.column: around + sum(stage.seconds for stage in stages.values())
         for cost, stages in zip(costs, each, strict=True)
     }
-    return Projection(totals, columns * around, start, seconds)
+    return Projection(totals, columns * around / at_once, start, seconds)
 
 
 def _times(share: float, costs: Sequence[StageCost]) -> StageCost:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.engines.local.machine import forget_peak_memory, peak_memory, write_speed
-from gmm_pipeline.engines.local.partitioning import partition_column
+from gmm_pipeline.engines.local.partitioning import held_together, partition_column, share_of_memory
 from gmm_pipeline.engines.local.sampled_rows import row_groups, sampled_ranges, write_sample
 from gmm_pipeline.engines.local.source import LocalTable, open_table
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.orchestration import recipes
-from gmm_pipeline.orchestration.instance import instances_in_stores, memory_of_a_run
+from gmm_pipeline.orchestration.instance import columns_at_once, instances_in_stores, memory_of_a_run
 from gmm_pipeline.orchestration.projection import PassCost, Projection, SampledCost, StageCost, busiest, project
 from gmm_pipeline.orchestration.run_progress import Unwatched
 from gmm_pipeline.orchestration.sample_engine import SampleEngine
@@ -57,7 +57,7 @@ class SampleRun:
     projection : Projection or None
         None if all of them failed.
     peak_memory : int or None
-        Bytes that this process held at most; None where the system does not tell.
+        Bytes that a process holds at most, by what this one held; None where the system does not tell.
     write_speed : float
         Bytes a second that the disk takes.
     """
@@ -91,6 +91,7 @@ def run_sample(
         Bytes that a run may hold; 0 means what suits the machine.
     """
     threads, memory = threads or os.cpu_count() or 1, memory or memory_of_a_run()
+    at_once = columns_at_once(spec, threads, memory)
     columns = spread_columns(table, spec.columns, most_columns)
     speed = write_speed(folder)
     ranges = sampled_ranges(row_groups(table), threads * ROWS_PER_TASK)
@@ -100,7 +101,7 @@ def run_sample(
     failures: dict[str, str] = {}
     forget_peak_memory()
     loading = 0.0
-    with _engines(spec, threads, memory) as engine_of:
+    with _engines(spec, threads, share_of_memory(memory, at_once)) as engine_of:
         for name in columns:
             engine = engine_of(table.column(name))
             measured = _Measured(sample.column(name), spec.settings.of(name), engine, folder / f"column{len(costs)}")
@@ -111,16 +112,19 @@ def run_sample(
             except PipelineError as error:
                 failures[name] = str(error)
     peak = peak_memory()
+    together = None if peak is None else max(peak, held_together([peak] * at_once, at_once))
     if not costs:
-        return SampleRun(sample.rows, (), 0.0, failures, None, peak, speed)
+        return SampleRun(sample.rows, (), 0.0, failures, None, together, speed)
     good = costs[0].column
     write_sample(table, [good], [range(min(table.rows, _ROWS_TO_GET_READY))], folder / "run.parquet")
     start, around = _of_dagster(
         spec.model_copy(update={"source": str(folder / "run.parquet"), "columns": (good,)}), folder / "store"
     )
     start += loading
-    projection = project(costs, len(spec.columns), table.rows, start=start, around=around, write_speed=speed)
-    return SampleRun(sample.rows, tuple(costs), around, failures, projection, peak, speed)
+    projection = project(
+        costs, len(spec.columns), table.rows, start=start, around=around, write_speed=speed, at_once=at_once
+    )
+    return SampleRun(sample.rows, tuple(costs), around, failures, projection, together, speed)
 
 
 def spread_columns(table: LocalTable, columns: Sequence[str], most: int) -> tuple[str, ...]:

@@ -131,6 +131,16 @@ def test_columns_that_were_not_measured_are_like_the_others() -> None:
     assert projection.size == 10 * (200 + 100 + 100 + 100 + 200)
 
 
+def test_what_keeps_one_core_busy_goes_on_beside_other_columns() -> None:
+    alone, beside = (
+        project([cost_of(1000)], columns=2, rows=1000, start=3.0, around=0.5, write_speed=FAST, at_once=at_once)
+        for at_once in (1, 2)
+    )
+
+    assert alone.seconds - beside.seconds == pytest.approx((0.5 + 1.0 + 1.0) * 2 / 2)
+    assert beside.columns == alone.columns
+
+
 @pytest.mark.parametrize(("group", "rows"), [(100, 250), (1000, 10_000), (7, 7), (10_000, 50)])
 def test_a_sample_is_spread_over_the_files(tmp_path: pathlib.Path, group: int, rows: int) -> None:
     for number in range(2):
