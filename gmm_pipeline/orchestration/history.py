@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log.schema import AssetKeyTable
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._serdes import ConfigurableClassData
 from watchdog.events import FileSystemEvent, PatternMatchingEventHandler
@@ -35,6 +36,10 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
     def _tables(self) -> frozenset[str]:
         return frozenset(sa.inspect(self._engine).get_table_names())
 
+    @cached_property
+    def _asset_columns(self) -> frozenset[str]:
+        return frozenset(column["name"] for column in sa.inspect(self._engine).get_columns(AssetKeyTable.name))
+
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         with self._engine.begin() as connection:
@@ -43,6 +48,10 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
     def has_table(self, table_name: str) -> bool:
         """Whether there is a table; they are those that the database was made with."""
         return table_name in self._tables
+
+    def _has_asset_key_col_on_connection(self, conn: sa.Connection, column_name: str) -> bool:
+        del conn
+        return column_name in self._asset_columns
 
     def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
         """Call back for each new event of a run, in whichever process it happens."""
