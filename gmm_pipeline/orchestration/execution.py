@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -50,7 +51,7 @@ class DagsterRunner:
         dataset = Dataset(spec.name, lambda: spec, lambda: spec)
         share = share_of_memory(memory, self._at_once)
         definitions = build_definitions([dataset], store, threads=threads, memory=share)
-        self._job = definitions.resolve_job_def(job_name(spec.name))
+        self._job = _resolving_once(definitions.resolve_job_def(job_name(spec.name)))
 
     def run(self, work: Mapping[str, Sequence[Stage]], progress: Progress, tags: Mapping[str, str]) -> list[Outcome]:
         """Run some stages of each of some columns, and return what became of them, in their order.
@@ -83,6 +84,22 @@ class DagsterRunner:
         outcome = Outcome(column, time.perf_counter() - started, None if result.success else _error_of(result))
         progress.finish(outcome)
         return outcome
+
+
+def _resolving_once(job: dg.JobDefinition) -> dg.JobDefinition:
+    """Let Dagster work out what a job is with some of its assets once, and not, three times over, for each run."""
+    resolve, resolved = job.as_ephemeral_job, dict[frozenset[dg.AssetKey], dg.JobDefinition]()
+
+    def resolving(asset_selection: Sequence[dg.AssetKey], **others: Any) -> dg.JobDefinition:
+        assets = frozenset(asset_selection)
+        if assets not in resolved:
+            part = resolve(asset_selection=asset_selection, **others)
+            part.get_subset = cache(part.get_subset)  # type: ignore[method-assign,assignment]
+            resolved[assets] = part
+        return resolved[assets]
+
+    job.as_ephemeral_job = resolving  # type: ignore[method-assign,assignment]
+    return job
 
 
 def _stage_listener(on_stage: Callable[[Stage], None]) -> Callable[[dg.EventLogEntry], None]:
