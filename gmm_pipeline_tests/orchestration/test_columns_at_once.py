@@ -76,7 +76,7 @@ def test_an_interrupted_run_ends_all_columns_in_work_and_leaves_nothing_behind(
     assert told.endswith("Aborted!\n")
     assert "Traceback" not in told
     assert not list(fit.glob("*/.drafts/*"))
-    with dg.DagsterInstance.from_config(str(workplace.dagster_home)) as instance:
+    with workplace.history() as instance:
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.FAILURE}
         assert len(instance.get_runs()) == 2
     assert workplace.call("retry").status == 0
