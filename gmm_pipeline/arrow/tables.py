@@ -96,9 +96,36 @@ def decode_batches(batches: Iterable[pa.RecordBatch], codecs: Codecs) -> Iterato
     """
     row = 0
     for batch in batches:
-        arrays = [codec.decode(_encoded(batch, column, codec), row) for column, codec in codecs.items()]
+        yield decoded(codecs, batch, row)
         row += batch.num_rows
-        yield pa.RecordBatch.from_arrays(arrays, schema=decoded_schema(codecs))
+
+
+def encoded(codecs: Codecs, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    """Encode rows that hold the columns of some codecs, narrow; the first of them has the given number."""
+    arrays = []
+    for column, codec in codecs.items():
+        rows = codec.encode(in_type(batch.column(column), codec.field), first_row)
+        arrays += [pa.array(rows.value), pa.array(rows.rank)]
+    return pa.RecordBatch.from_arrays(arrays, schema=encoded_schema(codecs))
+
+
+def decoded(codecs: Codecs, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    """Decode narrow or wide rows, of which the first has the given number; errors are those of `decode_batches`."""
+    arrays = [codec.decode(_encoded(batch, column, codec), first_row) for column, codec in codecs.items()]
+    return pa.RecordBatch.from_arrays(arrays, schema=decoded_schema(codecs))
+
+
+def encoded_names(schema: pa.Schema, codecs: Codecs) -> list[str]:
+    """Return the columns that some codecs decode, of a narrow or wide table.
+
+    Raises
+    ------
+    SourceError
+        If one is missing.
+    """
+    decoded(codecs, pa.RecordBatch.from_pylist([], schema=schema), 0)
+    known = {*encoded_schema(codecs).names, *wide_schema(codecs).names}
+    return [name for name in schema.names if name in known]
 
 
 def widened(batch: pa.RecordBatch, codecs: Codecs) -> pa.RecordBatch:

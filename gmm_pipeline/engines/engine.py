@@ -1,4 +1,4 @@
-"""What every engine offers: passes over the rows of one column."""
+"""What every engine offers: passes over the rows of a column, and writing those of a table."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.core.sketch import Sketch, Tally
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+from gmm_pipeline.engines.table_rows import TableRows
 from gmm_pipeline.errors import SettingsError
 
 
@@ -73,7 +74,7 @@ def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
 
 
 class Engine(Protocol):
-    """Passes over columns. Whatever the engine, the same rows give the same sketch, and files of the same bytes."""
+    """Passes over rows. Whatever the engine, the same rows give the same sketch, and files of the same bytes."""
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone.
@@ -94,6 +95,10 @@ class Engine(Protocol):
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
     ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
+        ...
+
+    def write_table(self, table: TableRows, folder: Path) -> None:
+        """Write the rows of a table to files of fixed numbers of rows, in their order."""
         ...
 
     def rows_fitter(self, column: ColumnRows) -> FitRows:

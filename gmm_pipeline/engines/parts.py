@@ -16,6 +16,7 @@ from gmm_pipeline.arrow.tables import encoded_schema
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.engines.engine import ColumnRows, Written, read_quickly
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+from gmm_pipeline.engines.table_rows import TableRows
 
 ROWS_PER_TASK = 1 << 20
 """Rows that are counted at a time."""
@@ -68,3 +69,8 @@ def encode_part(
 
     write_rows(path, schema, encoded_batches())
     return reduce(RoundTrip.merge, outcomes)
+
+
+def write_part(table: TableRows, rows: range, path: Path) -> None:
+    """Write some rows of a table."""
+    write_rows(path, table.schema, table.batches(rows))

@@ -19,7 +19,8 @@ from gmm_pipeline.interfaces.matrix import MatrixLayout, NarrowRows
 from gmm_pipeline.interfaces.spans import SpanInfo, ctgan_output_info
 
 if TYPE_CHECKING:
-    from gmm_pipeline.interfaces.table_encoder import Table, TableEncoder
+    from gmm_pipeline.interfaces.given_tables import Table
+    from gmm_pipeline.interfaces.table_encoder import TableEncoder
 
 try:
     from ctgan import CTGAN, TVAE

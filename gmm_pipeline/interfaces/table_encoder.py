@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, Self
 
 import polars as pl
 import pyarrow as pa
-from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow import tables
 from gmm_pipeline.arrow.encoded import ColumnCodec
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.modes import ColumnModel
 from gmm_pipeline.core.ranks import rank_modes
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.files import find_files
-from gmm_pipeline.engines.local.source import LocalTable, MemoryTable, open_table
-from gmm_pipeline.errors import StoreError, UnsupportedTypeError, did_you_mean, in_column
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable
+from gmm_pipeline.engines.table_rows import TableRows, decoded_rows, encoded_rows
+from gmm_pipeline.errors import StoreError, did_you_mean, in_column
+from gmm_pipeline.interfaces.given_tables import Table, lazy_frame, opened, streamed
 from gmm_pipeline.interfaces.spans import ColumnSpans
+from gmm_pipeline.interfaces.written_tables import write_parts
 from gmm_pipeline.orchestration import recipes
 from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec, select_columns
 from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
@@ -32,12 +32,6 @@ from gmm_pipeline.orchestration.settings import TableSettings
 from gmm_pipeline.storage.model_files import StoredModel
 from gmm_pipeline.storage.ranking_files import ranking_table
 from gmm_pipeline.storage.store import ColumnFit, FitFolder, moment_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
-"""A Parquet or CSV file, a folder or a glob; or a table in memory."""
 
 
 class TableEncoder:
@@ -52,7 +46,8 @@ class TableEncoder:
     threads : int, optional
         One per core by default. Results do not depend on it.
     engine : Engine, optional
-        What passes over the rows when they are fitted, such as a `SparkEngine`. Results do not depend on it either.
+        What passes over the rows when they are fitted, and writes folders, such as a `SparkEngine`. Results do not
+        depend on it either.
     csv_nulls : sequence of str
         What stands for null in CSV files, besides the empty field.
     settings
@@ -96,12 +91,12 @@ class TableEncoder:
             If a column cannot be encoded; `include` can leave it out.
         """
         with tempfile.TemporaryDirectory() as staging:
-            opened = _open(table, Path(staging), self._csv_nulls, None)
-            names = select_columns(opened.schema.names, self._include)
+            source = opened(table, Path(staging), self._csv_nulls)
+            names = select_columns(source.schema.names, self._include)
             self.settings.check(names)
             for name in names:
-                reading_of(opened.schema.field(name), self.settings.of(name).kind)
-            self._fitted = {name: self._fit_column(opened, name) for name in names}
+                reading_of(source.schema.field(name), self.settings.of(name).kind)
+            self._fitted = {name: self._fit_column(source, name) for name in names}
         self._source = str(table) if isinstance(table, str | Path) else ""
         return self
 
@@ -110,7 +105,7 @@ class TableEncoder:
 
         Rows are read and encoded, by batches, when the frame is collected or sunk.
         """
-        return _lazy(tables.encoded_schema(self.codecs()), lambda: self.encode_batches(table))
+        return lazy_frame(tables.encoded_schema(self.codecs()), lambda: self.encode_batches(table))
 
     def inverse_transform(self, encoded: Table) -> pl.LazyFrame:
         """Return encoded or generated rows decoded: the columns in their own order and types.
@@ -120,19 +115,36 @@ class TableEncoder:
         encoded : Table
             Narrow or wide; further columns are ignored.
         """
-        return _lazy(tables.decoded_schema(self.codecs()), lambda: self.decode_batches(encoded))
+        return lazy_frame(tables.decoded_schema(self.codecs()), lambda: self.decode_batches(encoded))
+
+    def transform_to(self, table: Table, folder: str | Path) -> int:
+        """Write the rows encoded, narrow, to a folder of Parquet parts; return their number.
+
+        They are written by the engine, in their order, and appear at once, in place of parts that were there before.
+        """
+        codecs = self.codecs()
+
+        def rows(staging: Path) -> TableRows:
+            return encoded_rows(opened(table, staging, self._csv_nulls, tables.decoded_schema(codecs)), codecs)
+
+        return write_parts(Path(folder), rows, self._engine)
+
+    def inverse_transform_to(self, encoded: Table, folder: str | Path) -> int:
+        """Write encoded or generated rows decoded to a folder of Parquet parts, as `transform_to` does."""
+        codecs = self.codecs()
+        return write_parts(Path(folder), lambda staging: decoded_rows(opened(encoded, staging), codecs), self._engine)
 
     def encode_batches(self, table: Table) -> Iterator[pa.RecordBatch]:
         """Yield the rows encoded, narrow, in batches of Arrow."""
         codecs = self.codecs()
         with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._here.threads) as pool:
-            opened = _open(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
-            arrays = {name: _cast(opened, name, codec) for name, codec in codecs.items()}
+            source = opened(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
+            arrays = {name: _cast(source, name, codec) for name, codec in codecs.items()}
             yield from tables.encode_arrays(arrays, codecs, pool)
 
     def decode_batches(self, encoded: Table) -> Iterator[pa.RecordBatch]:
         """Yield encoded rows, narrow or wide, decoded, in batches of Arrow."""
-        yield from tables.decode_batches(_encoded_batches(encoded), self.codecs())
+        yield from tables.decode_batches(streamed(encoded), self.codecs())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -187,6 +199,7 @@ class TableEncoder:
         *,
         at: datetime | str | None = None,
         threads: int | None = None,
+        engine: Engine | None = None,
         csv_nulls: Sequence[str] | None = None,
     ) -> Self:
         """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
@@ -202,6 +215,7 @@ class TableEncoder:
         encoder = cls(
             spec.settings.columns,
             threads=threads,
+            engine=engine,
             csv_nulls=spec.csv_nulls if csv_nulls is None else csv_nulls,
             **spec.settings.settings,
         )
@@ -231,64 +245,9 @@ class TableEncoder:
         return ColumnFit(StoredModel(model, column.field), rank_modes(model, sketch), sketch)
 
 
-def _open(table: Table, staging: Path, csv_nulls: Sequence[str], known: pa.Schema | None) -> LocalTable | MemoryTable:
-    if isinstance(table, str | Path):
-        return open_table(str(table), staging, csv_nulls=csv_nulls, csv_schema=known)
-    if isinstance(table, pa.Table):
-        return MemoryTable.of(table)
-    frame = table.collect() if isinstance(table, pl.LazyFrame) else table
-    return MemoryTable.of(_to_arrow(frame))
-
-
-def _to_arrow(frame: pl.DataFrame) -> pa.Table:
-    """Return a frame as an Arrow table; raise UnsupportedTypeError for a column whose type Arrow does not have."""
-    for column in frame.iter_columns():
-        try:
-            column.head(0).to_arrow()
-        except pa.ArrowException as error:
-            raise UnsupportedTypeError(
-                f"type {column.dtype} cannot be encoded", column=column.name, remedy="Leave the column out, or cast it"
-            ) from error
-    return frame.to_arrow()
-
-
 def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Iterator[pa.Array]:
     """Yield a column's arrays in the type that it was fitted in."""
     column = table.column(name)
     with in_column(name):
         for array in column.arrays(range(column.rows)):
             yield tables.in_type(array, codec.field)
-
-
-def _encoded_batches(encoded: Table) -> Iterator[pa.RecordBatch]:
-    if isinstance(encoded, str | Path):
-        found = find_files(str(encoded))
-        if not found.is_csv:
-            yield from batches(found.files)
-            return
-        encoded = pl.scan_csv(list(found.files))
-    if isinstance(encoded, pa.Table):
-        yield from encoded.to_batches(ROWS_PER_GROUP)
-        return
-    for frame in encoded.lazy().collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
-        yield from frame.to_arrow().to_batches()
-
-
-def _lazy(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) -> pl.LazyFrame:
-    """Return a frame whose rows are made when it is collected."""
-
-    def scan(
-        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        remaining = n_rows
-        for batch in make():
-            frame = pl.DataFrame(pa.Table.from_batches([batch], schema=schema))
-            if remaining is not None:
-                frame = frame.head(remaining)
-                remaining -= frame.height
-            frame = frame if predicate is None else frame.filter(predicate)
-            yield frame if columns is None else frame.select(columns)
-            if remaining == 0:
-                return
-
-    return register_io_source(scan, schema=pl.DataFrame(schema.empty_table()).schema)

@@ -251,10 +251,15 @@ def products_without_rows(
 
 def stored_column(raw: Result) -> ParquetColumn:
     """Return the rows of a stored column."""
-    files = raw.tables()
+    return stored_columns(raw)[0]
+
+
+def stored_columns(result: Result) -> list[ParquetColumn]:
+    """Return the columns of a result's table."""
+    files = tuple(result.tables())
+    file_rows = tuple(_rows(file) for file in files)
     with open_reader(files[0]) as reader:
-        field = reader.schema_arrow.field(0)
-    return ParquetColumn(field, tuple(files), tuple(_rows(file) for file in files))
+        return [ParquetColumn(field, files, file_rows) for field in reader.schema_arrow]
 
 
 def _rows(file: Path) -> int:

@@ -119,6 +119,26 @@ def test_parts_are_shared_out_and_come_in_the_order_of_their_rows(
     assert counted["exact"] + counted["within_precision"] == MANY_ROWS
 
 
+def test_tables_are_encoded_and_decoded_in_parts_as_they_are_in_one_piece(
+    make_engine: MakeEngine, tmp_path: pathlib.Path
+) -> None:
+    rng = np.random.default_rng(13)
+    frame = pl.DataFrame({"city": rng.choice(list("aaaaabbbcdef"), MANY_ROWS), "x": rng.standard_cauchy(MANY_ROWS)})
+    source, rare = in_files(frame, tmp_path / "source", 3), {"city": {"max_categories": 2}}
+    encoder = TableEncoder(columns=rare, engine=make_engine(2)).fit(source)
+
+    assert encoder.transform_to(source, tmp_path / "encoded") == MANY_ROWS
+    assert encoder.inverse_transform_to(tmp_path / "encoded", tmp_path / "decoded") == MANY_ROWS
+
+    encoded, decoded = (pl.scan_parquet(tmp_path / name).collect() for name in ("encoded", "decoded"))
+    assert encoded.equals(encoder.transform(source).collect())
+    assert decoded.equals(encoder.inverse_transform(encoded).collect())
+    assert decoded["city"].n_unique() == 6, "rare categories are drawn by their row's number"
+    parts = sorted((tmp_path / "decoded").iterdir())
+    assert [pq.read_metadata(part).num_rows for part in parts] == [ROWS_PER_PART, ROWS_PER_PART, 5696]
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "encoded", "decoded"}
+
+
 def of_every_type() -> pa.Table:
     rng = np.random.default_rng(5)
     counts = rng.integers(0, 10**6, FEW_ROWS)
@@ -190,6 +210,19 @@ def test_added_rows_are_counted_and_written_beside_the_others(make_engine: MakeE
     assert list(contents(tmp_path / "added")) == ["part-00001.parquet"]
     added = pl.read_parquet(tmp_path / "added" / "*.parquet")
     assert added.equals(pl.read_parquet(tmp_path / "whole" / "*.parquet")[40_000:])
+
+
+def test_rows_that_cannot_be_decoded_leave_the_table_that_was_there(
+    make_engine: MakeEngine, tmp_path: pathlib.Path
+) -> None:
+    encoder = TableEncoder(engine=make_engine(2)).fit(pl.DataFrame({"flag": [True, False]}))
+    encoder.inverse_transform_to(pl.DataFrame({"flag.value": [0.0], "flag.rank": [1]}), tmp_path / "out")
+    before = contents(tmp_path)
+
+    with pytest.raises(ColumnDataError, match=r"'flag': has ranks that are none of its 2 modes' \(1 row\)"):
+        encoder.inverse_transform_to(pl.DataFrame({"flag.value": [0.0], "flag.rank": [2]}), tmp_path / "out")
+
+    assert contents(tmp_path) == before
 
 
 def test_rows_of_files_without_the_column_are_null(make_engine: MakeEngine, tmp_path: pathlib.Path) -> None:

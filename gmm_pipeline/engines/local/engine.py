@@ -1,4 +1,4 @@
-"""Passes over one column: copy, sketch, encode. Parts are worked on in parallel, each by one thread."""
+"""Passes over rows: copy, sketch, encode, write. Parts are worked on in parallel, each by one thread."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gmm_pipeline.engines.parts import (
     part_path,
     parts_after,
     pieces,
+    write_part,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.encoded import ColumnCodec
     from gmm_pipeline.arrow.files import WrittenFiles
     from gmm_pipeline.core.sketch import Tally
+    from gmm_pipeline.engines.table_rows import TableRows
 
 _TASKS_PER_THREAD = 8
 """Pieces that each thread counts of a large column."""
@@ -74,6 +76,14 @@ class LocalEngine(CountingEngine):
             return encode_part(column, codec, part[1], part_path(folder, part[0]), cut.batch_rows)
 
         return reduce(RoundTrip.merge, _in_threads(cut.threads, encode, self._parts(after, column.rows))), {}
+
+    def write_table(self, table: TableRows, folder: Path) -> None:
+        """Write the rows of a table to files of fixed numbers of rows, in their order."""
+
+        def write(part: tuple[int, range]) -> None:
+            write_part(table, part[1], part_path(folder, part[0]))
+
+        _in_threads(self.threads, write, self._parts(NOTHING, table.rows))
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
         """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""

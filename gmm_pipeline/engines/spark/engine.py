@@ -1,6 +1,6 @@
-"""Passes over one column on the executors of a Spark cluster.
+"""Passes over rows on the executors of a Spark cluster.
 
-The driver shares out ranges of rows. Tasks read them from the column's files with the code that the local engine runs,
+The driver shares out ranges of rows. Tasks read them from the source's files with the code that the local engine runs,
 and write the very parts that it would write; sketches come back as tallies, merged on the way. So files are the same
 bytes on either engine, and no row passes through the JVM.
 """
@@ -17,7 +17,7 @@ from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.core.sketch import Tally
 from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, FitRows, Written
-from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces
+from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces, write_part
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
 from gmm_pipeline.engines.spark.rows import NumberRows
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.core.fitting import MixtureFit
     from gmm_pipeline.core.points import WeightedPoints
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+    from gmm_pipeline.engines.table_rows import TableRows
 
 T = TypeVar("T")
 
@@ -66,6 +67,10 @@ class SparkEngine(CountingEngine):
         outcomes, files = self._write(column.rows, folder, after, partial(encode_part, column, codec))
         return reduce(RoundTrip.merge, outcomes), files
 
+    def write_table(self, table: TableRows, folder: Path) -> None:
+        """Write the rows of a table to files of fixed numbers of rows, in their order."""
+        self._write(table.rows, folder, NOTHING, partial(write_part, table))
+
     def rows_fitter(self, column: ColumnRows) -> FitRows:
         """Return what fits Spark ML's mixture to all rows of a column."""
         return partial(self._fit_rows, column)
@@ -91,7 +96,7 @@ class SparkEngine(CountingEngine):
     def _write(
         self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]
     ) -> tuple[list[T], dict[str, WrittenFile]]:
-        """Let tasks write the parts of a column; return what writing each of them returned, and the files."""
+        """Let tasks write the parts of so many rows; return what writing each of them returned, and the files."""
         shares = self._shared_out(parts_after(after, rows))
         with Attempts.beside(folder) as attempts:
             written = outcomes(self._session, partial(_write_parts, shares, attempts, write), len(shares))

@@ -44,12 +44,12 @@ csv_null_option = click.option(
 
 
 def out_option(what: str) -> Callable[[F], F]:
-    """Return the option for a command's output file."""
+    """Return the option for where a command writes a table."""
     return click.option(
         "--out",
         required=True,
-        type=click.Path(path_type=Path, dir_okay=False),
-        help=f"{what}: a .parquet or .csv file.",
+        type=click.Path(path_type=Path),
+        help=f"{what}: a .parquet or .csv file, or a folder of Parquet parts if it has no ending.",
     )
 
 

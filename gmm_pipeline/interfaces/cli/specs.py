@@ -40,6 +40,11 @@ def given_spec(
 
 def on_engine(spec: FitSpec, engine: EngineName, spark_config: tuple[str, ...]) -> FitSpec:
     """Return a fit that is processed where the options of a command say; raise SettingsError if they are wrong."""
+    return spec.model_copy(update={"engine": engine, "spark_config": spark_settings(engine, spark_config)})
+
+
+def spark_settings(engine: EngineName, spark_config: tuple[str, ...]) -> dict[str, str]:
+    """Return the settings of Spark that the options of a command give; raise SettingsError if they are wrong."""
     if spark_config and engine != "spark":
         raise SettingsError("--spark-config is given without Spark", remedy="Add --engine spark")
     pairs = [assignment.partition("=") for assignment in spark_config]
@@ -49,7 +54,7 @@ def on_engine(spec: FitSpec, engine: EngineName, spark_config: tuple[str, ...]) 
                 f"{key!r} is no setting of Spark",
                 remedy="Write --spark-config KEY=VALUE, with a key such as spark.master",
             )
-    return spec.model_copy(update={"engine": engine, "spark_config": {key: value for key, _, value in pairs}})
+    return {key: value for key, _, value in pairs}
 
 
 def with_adopted(spec: FitSpec, folder: FitFolder) -> FitSpec:

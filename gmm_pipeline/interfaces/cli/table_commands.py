@@ -10,13 +10,15 @@ import click
 import polars as pl
 
 from gmm_pipeline.arrow import tables
-from gmm_pipeline.arrow.files import check_target, write_file
-from gmm_pipeline.arrow.parquet import batches, side_by_side
+from gmm_pipeline.arrow.files import write_file
+from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.files import find_files
+from gmm_pipeline.engines.table_rows import narrow_rows, wide_rows
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     csv_null_option,
+    engine_options,
     fit_option,
     json_option,
     out_option,
@@ -24,8 +26,12 @@ from gmm_pipeline.interfaces.cli.options import (
     threads_option,
 )
 from gmm_pipeline.interfaces.cli.specs import source_files
+from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
+from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
 from gmm_pipeline.orchestration.fit_spec import load_spec
+from gmm_pipeline.orchestration.recipes import stored_columns
+from gmm_pipeline.orchestration.settings import EngineName
 from gmm_pipeline.orchestration.stages import TRANSFORMED
 from gmm_pipeline.storage.store import FitFolder, Store
 
@@ -35,19 +41,34 @@ from gmm_pipeline.storage.store import FitFolder, Store
 @fit_option
 @out_option("The encoded rows, narrow")
 @csv_null_option
+@engine_options
 @store_option
 @threads_option
-def transform(source: str, fit: str, out: Path, csv_nulls: tuple[str, ...], store: Path, threads: int) -> None:
+def transform(
+    source: str,
+    fit: str,
+    out: Path,
+    csv_nulls: tuple[str, ...],
+    engine: EngineName,
+    spark_config: tuple[str, ...],
+    store: Path,
+    threads: int,
+) -> None:
     """Encode the rows of SOURCE with an existing fit.
 
     \b
     Examples:
       gmm-pipeline transform new_rows.parquet --fit sales --out encoded.parquet
+      gmm-pipeline transform new_rows --fit sales --out encoded --engine spark
     """
     folder = Store(store).require_fit(fit)
-    check_target(out, [*find_files(source).files, *source_files(folder)])
-    encoder = _encoder(folder, threads, csv_nulls)
-    rows = write_file(out, tables.encoded_schema(encoder.codecs()), encoder.encode_batches(source))
+    check_output(out, [*find_files(source).files, *source_files(folder)], engine)
+    with given_engine(engine, spark_config, threads) as passes:
+        encoder = _encoder(folder, threads, csv_nulls, passes)
+        if is_folder(out):
+            rows = encoder.transform_to(source, out)
+        else:
+            rows = write_file(out, tables.encoded_schema(encoder.codecs()), encoder.encode_batches(source))
     stderr().print(f"{rows:,} rows encoded in {out}", markup=False)
 
 
@@ -55,20 +76,28 @@ def transform(source: str, fit: str, out: Path, csv_nulls: tuple[str, ...], stor
 @click.argument("encoded")
 @fit_option
 @out_option("The decoded rows")
+@engine_options
 @store_option
 @threads_option
-def inverse(encoded: str, fit: str, out: Path, store: Path, threads: int) -> None:
-    """Decode ENCODED, a file of encoded or synthetic rows, narrow or wide.
+def inverse(
+    encoded: str, fit: str, out: Path, engine: EngineName, spark_config: tuple[str, ...], store: Path, threads: int
+) -> None:
+    """Decode ENCODED, a file or folder of encoded or synthetic rows, narrow or wide.
 
     \b
     Examples:
       gmm-pipeline inverse synthetic.parquet --fit sales --out synthetic_sales.parquet
       gmm-pipeline inverse encoded.parquet --fit sales --out sales_again.csv
+      gmm-pipeline inverse synthetic --fit sales --out synthetic_sales --engine spark
     """
     folder = Store(store).require_fit(fit)
-    check_target(out, [*find_files(encoded).files, *source_files(folder)])
-    encoder = _encoder(folder, threads, ())
-    rows = write_file(out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded))
+    check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
+    with given_engine(engine, spark_config, threads) as passes:
+        encoder = _encoder(folder, threads, (), passes)
+        if is_folder(out):
+            rows = encoder.inverse_transform_to(encoded, out)
+        else:
+            rows = write_file(out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded))
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
 
 
@@ -76,25 +105,32 @@ def inverse(encoded: str, fit: str, out: Path, store: Path, threads: int) -> Non
 @fit_option
 @out_option("The encoded table")
 @click.option("--wide", is_flag=True, help="One-hot ranks: a column of 0 and 1 for each mode.")
+@engine_options
 @store_option
-def export(fit: str, out: Path, store: Path, *, wide: bool) -> None:
-    """Write the encoded table of a fit to one file.
+@threads_option
+def export(
+    fit: str, out: Path, engine: EngineName, spark_config: tuple[str, ...], store: Path, threads: int, *, wide: bool
+) -> None:
+    """Write the encoded table of a fit.
 
     \b
     Examples:
       gmm-pipeline export --fit flights --out flights.parquet
       gmm-pipeline export --fit flights --out flights_wide.parquet --wide
+      gmm-pipeline export --fit flights --out flights_parts --engine spark
     """
-    folder = Store(store).require_present_fit(fit)
-    check_target(out, source_files(folder))
-    codecs = _encoder(folder, 0, ()).codecs()
+    folder = Store(store.absolute()).require_present_fit(fit)
+    check_output(out, source_files(folder), engine)
+    codecs = _encoder(folder, threads, ()).codecs()
     encoded = {name: folder.column(name).require(TRANSFORMED.name) for name in codecs}
     _check_rows({name: result.manifest.rows for name, result in encoded.items()})
-    narrow = side_by_side([batches(result.tables()) for result in encoded.values()])
-    if wide:
-        rows = write_file(out, tables.wide_schema(codecs), (tables.widened(batch, codecs) for batch in narrow))
-    else:
-        rows = write_file(out, tables.encoded_schema(codecs), narrow)
+    columns = [column for result in encoded.values() for column in stored_columns(result)]
+    table = wide_rows(columns, codecs) if wide else narrow_rows(columns, codecs)
+    with given_engine(engine, spark_config, threads) as passes:
+        if is_folder(out):
+            rows = write_parts(out, lambda _: table, passes)
+        else:
+            rows = write_file(out, table.schema, table.batches(range(table.rows)))
     stderr().print(f"{rows:,} rows of {len(codecs)} columns in {out}", markup=False)
 
 
@@ -140,9 +176,11 @@ def _check_rows(rows: Mapping[str, int]) -> None:
         )
 
 
-def _encoder(folder: FitFolder, threads: int, csv_nulls: tuple[str, ...]) -> TableEncoder:
+def _encoder(folder: FitFolder, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None) -> TableEncoder:
     """Return the encoder of a fit, after saying which of its columns are not fitted."""
-    encoder = TableEncoder.load(folder.path, at=folder.at, threads=threads or None, csv_nulls=csv_nulls or None)
+    encoder = TableEncoder.load(
+        folder.path, at=folder.at, threads=threads or None, engine=engine, csv_nulls=csv_nulls or None
+    )
     missing = [name for name in load_spec(folder).columns if name not in encoder.columns]
     if missing:
         stderr().print(f"Left out, for they are not fitted: {', '.join(missing)}", markup=False)

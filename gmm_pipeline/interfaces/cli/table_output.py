@@ -1,0 +1,42 @@
+"""Where a command writes a table: a file, or a folder of parts by the engine of its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gmm_pipeline.arrow.files import check_target
+from gmm_pipeline.engines.engine import Engine
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.interfaces.cli.specs import spark_settings
+from gmm_pipeline.interfaces.written_tables import check_folder, is_folder
+from gmm_pipeline.orchestration.settings import EngineName
+
+
+def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
+    """Raise SourceError or SettingsError if a table cannot be written there, or not by the engine."""
+    if is_folder(out):
+        check_folder(out, inputs)
+        return
+    check_target(out, inputs)
+    if engine == "spark":
+        raise SettingsError(
+            f"Spark writes a folder of Parquet parts, and {out} is one file",
+            remedy="Give --out a folder, a name without an ending, or leave out --engine spark",
+        )
+
+
+@contextmanager
+def given_engine(engine: EngineName, spark_config: tuple[str, ...], threads: int) -> Iterator[Engine]:
+    """Give the engine of a command's options; its Spark session ends with the context."""
+    settings = spark_settings(engine, spark_config)
+    if engine == "local":
+        yield LocalEngine(threads or None)
+        return
+    from gmm_pipeline.engines.spark.engine import SparkEngine
+    from gmm_pipeline.engines.spark.session import spark_session
+
+    with spark_session(settings) as session:
+        yield SparkEngine(session)

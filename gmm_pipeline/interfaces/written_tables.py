@@ -1,0 +1,61 @@
+"""Folders of Parquet parts that an engine writes for people."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gmm_pipeline.engines.engine import Engine
+from gmm_pipeline.engines.table_rows import TableRows
+from gmm_pipeline.errors import SourceError
+from gmm_pipeline.storage.swap import put_in_place
+
+_PART = re.compile(r"part-\d+\.parquet")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path stands for a folder of parts: it is one, or is not there and has no ending."""
+    return path.is_dir() or not path.suffix
+
+
+def check_folder(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raise SourceError if parts cannot be written to a folder: it holds an input or other files, or has no place."""
+    if any(file.resolve().is_relative_to(path.resolve()) for file in inputs):
+        raise SourceError(f"{path} holds what would be read from", remedy="Give another --out")
+    if path.exists() and not all(_PART.fullmatch(name.name) for name in path.iterdir()):
+        raise SourceError(f"{path} holds other files than parts of a table", remedy="Give a folder that is not there")
+    if not path.absolute().parent.is_dir():
+        raise SourceError(f"folder {path.absolute().parent} does not exist", remedy="Make it first")
+
+
+def write_parts(folder: Path, table: Callable[[Path], TableRows], engine: Engine) -> int:
+    """Let an engine write a table to a folder, which appears as a whole; return the number of rows.
+
+    Parameters
+    ----------
+    folder : Path
+        Parts that are there are replaced.
+    table : callable
+        Returns the table; it may keep files in the folder that it is given for as long as its rows are read.
+    engine : Engine
+
+    Raises
+    ------
+    SourceError
+        If the folder cannot be written to.
+    """
+    check_folder(folder)
+    folder = folder.absolute()
+    workspace = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    parts = workspace / "parts"
+    parts.mkdir(parents=True)
+    try:
+        rows = table(workspace)
+        engine.write_table(rows, parts)
+        put_in_place(parts, folder)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+    return rows.rows
