@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 POSITION = "position"
-POINTS, ROWS_PER_POINT = 1000, 4
+POINTS, ROWS_PER_POINT = 1000, 2
 """About how many points Spark is given at most, and how many rows each is to it, on average.
 
-More of either take longer, and gain less than one random start differs from another.
+More of either take longer, and gain less than one random start differs from another. Few rows a point make tails a
+larger part of those that a start is drawn from.
 """
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""
