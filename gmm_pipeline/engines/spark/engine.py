@@ -90,7 +90,10 @@ class SparkEngine(CountingEngine):
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
     def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
-        shares = self._shared_out([piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)])
+        found = [piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)]
+        # A row group is read as a whole, however few of its rows are asked for.
+        read = sum(max(len(piece), ROWS_PER_GROUP) for piece in found)
+        shares = self._shared_out(found, -(-read // ROWS_PER_TASK))
         return merged(self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge)
 
     def _write(
@@ -107,9 +110,9 @@ class SparkEngine(CountingEngine):
         names = [part_path(folder, number).name for share in shares for number, _ in share]
         return [result for result, _ in parts], {name: file for name, (_, file) in zip(names, parts, strict=True)}
 
-    def _shared_out(self, items: Sequence[T]) -> list[Sequence[T]]:
+    def _shared_out(self, items: Sequence[T], most: int = MOST_TASKS) -> list[Sequence[T]]:
         """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
-        n_tasks = min(len(items), self._tasks)
+        n_tasks = min(len(items), self._tasks, most)
         bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
         return [items[start:stop] for start, stop in pairwise(bounds)]
 
