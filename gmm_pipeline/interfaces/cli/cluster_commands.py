@@ -48,7 +48,8 @@ def up(workers: int, cores: int | None, memory: str, folder: Path) -> None:
     click.echo(started.master)
     console = stderr()
     console.print(
-        f"{workers} workers of {cores or share} cores and {memory} each; web page {started.web}", markup=False
+        f"Workers: {workers}; cores of each: {cores or share}; memory of each: {memory}; web page {started.web}",
+        markup=False,
     )
     console.print("What to do next:")
     console.print(f"  gmm-pipeline demo --engine spark --spark-config spark.master={started.master}", markup=False)
