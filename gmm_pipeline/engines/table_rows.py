@@ -1,4 +1,4 @@
-"""Rows of a table that are made from columns, by ranges: encoded, decoded, or put together as they are stored."""
+"""Rows of a table that are made from others, by ranges: encoded, decoded, or put together as they are stored."""
 
 from __future__ import annotations
 
@@ -10,43 +10,41 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gmm_pipeline.arrow import tables
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
+from gmm_pipeline.engines.local.source import LocalTable, MemoryTable
+from gmm_pipeline.engines.row_batches import FileRows, RowBatches, SideBySide
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.tables import Codecs
     from gmm_pipeline.engines.engine import ColumnRows
-    from gmm_pipeline.engines.local.source import LocalTable, MemoryTable
 
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows that are made from columns of equal length, by ranges, in several places at once.
+    """Rows that are made from as many others, by ranges, in several places at once.
 
     Parameters
     ----------
-    columns : tuple of ColumnRows
-        What is read, at least one.
+    source : RowBatches
+        What is read.
     schema : pyarrow.Schema
         Of the rows that are made.
     make : callable
-        Makes rows from as many consecutive ones of the columns, given the number of the first.
+        Makes rows from consecutive ones of the source, given the number of the first.
     """
 
-    columns: tuple[ColumnRows, ...]
+    source: RowBatches
     schema: pa.Schema
     make: Callable[[pa.RecordBatch, int], pa.RecordBatch]
 
     @property
     def rows(self) -> int:
         """All rows."""
-        return self.columns[0].rows
+        return self.source.rows
 
     def batches(self, rows: range) -> Iterator[pa.RecordBatch]:
         """Yield consecutive batches that together hold a range of rows."""
-        schema = pa.schema([column.field for column in self.columns])
         first = rows.start
-        for arrays in zip(*(rechunked(column.arrays(rows), ROWS_PER_GROUP) for column in self.columns), strict=True):
-            batch = pa.RecordBatch.from_arrays(list(arrays), schema=schema)
+        for batch in self.source.batches(rows):
             yield self.make(batch, first)
             first += batch.num_rows
 
@@ -54,23 +52,28 @@ class TableRows:
 def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     """Return the rows of a table encoded, narrow; raise SourceError if it lacks a column."""
     columns = tuple(table.column(name) for name in codecs)
-    return TableRows(columns, tables.encoded_schema(codecs), partial(tables.encoded, codecs))
+    return TableRows(SideBySide(columns), tables.encoded_schema(codecs), partial(tables.encoded, codecs))
 
 
 def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     """Return encoded rows, narrow or wide, decoded; raise SourceError if the table lacks what a column is made from."""
-    columns = tuple(table.column(name) for name in tables.encoded_names(table.schema, codecs))
-    return TableRows(columns, tables.decoded_schema(codecs), partial(tables.decoded, codecs))
+    names = tables.encoded_names(table.schema, codecs)
+    source: RowBatches
+    if isinstance(table, LocalTable):
+        source = FileRows(table.files, table.file_rows, frozenset(names))
+    else:
+        source = SideBySide(tuple(table.column(name) for name in names))
+    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decoded, codecs))
 
 
 def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return the values and ranks of stored columns side by side."""
-    return TableRows(tuple(columns), tables.encoded_schema(codecs), _as_they_are)
+    return TableRows(SideBySide(tuple(columns)), tables.encoded_schema(codecs), _as_they_are)
 
 
 def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return the same with a column of 0 and 1 for each rank."""
-    return TableRows(tuple(columns), tables.wide_schema(codecs), partial(_widened, codecs))
+    return TableRows(SideBySide(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs))
 
 
 def _as_they_are(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:

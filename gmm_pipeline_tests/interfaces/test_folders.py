@@ -27,10 +27,8 @@ def read(workplace: Workplace, name: str) -> pl.DataFrame:
     return pl.scan_parquet(workplace.path / name).collect()
 
 
-@pytest.mark.parametrize("engine", ["local", "spark"])
-def test_folders_hold_the_rows_of_files(fitted: Workplace, engine: str, request: pytest.FixtureRequest) -> None:
-    if engine == "spark":
-        request.getfixturevalue("spark")
+@pytest.mark.usefixtures("spark")
+def test_folders_hold_the_rows_of_files_and_are_the_same_bytes_by_either_engine(fitted: Workplace) -> None:
     commands = {
         "encoded": ("transform", "t.parquet"),
         "narrow": ("export",),
@@ -39,10 +37,11 @@ def test_folders_hold_the_rows_of_files(fitted: Workplace, engine: str, request:
         "of_wide": ("inverse", "wide"),
     }
     for out, command in commands.items():
-        for target, options in {f"{out}.parquet": (), out: ("--engine", engine)}.items():
+        for target, options in {f"{out}.parquet": (), f"{out}_here": (), out: ("--engine", "spark")}.items():
             finished = fitted.call(*command, "--fit", "t", "--out", target, *options)
             assert finished.status == 0, finished.err
             assert "3,000 rows" in finished.err
+        assert contents(fitted.path / out) == contents(fitted.path / f"{out}_here")
         assert list(contents(fitted.path / out)) == ["part-00000.parquet"]
         assert read(fitted, out).equals(read(fitted, f"{out}.parquet"))
     assert not [path for path in fitted.path.iterdir() if path.name.startswith(".")]
