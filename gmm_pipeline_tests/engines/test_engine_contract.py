@@ -123,9 +123,9 @@ def test_tables_are_encoded_and_decoded_in_parts_as_they_are_in_one_piece(
     make_engine: MakeEngine, tmp_path: pathlib.Path
 ) -> None:
     rng = np.random.default_rng(13)
-    frame = pl.DataFrame({"city": rng.choice(list("aaaaabbbcdef"), MANY_ROWS), "x": rng.standard_cauchy(MANY_ROWS)})
+    frame = pl.DataFrame({"city": rng.choice(list("aaaaabbbcdef"), MANY_ROWS), "x": rng.integers(0, 400, MANY_ROWS)})
     source, rare = in_files(frame, tmp_path / "source", 3), {"city": {"max_categories": 2}}
-    encoder = TableEncoder(columns=rare, engine=make_engine(2)).fit(source)
+    encoder = TableEncoder(columns=rare, engine=make_engine(2)).fit(frame.head(20_000))
 
     assert encoder.transform_to(source, tmp_path / "encoded") == MANY_ROWS
     assert encoder.inverse_transform_to(tmp_path / "encoded", tmp_path / "decoded") == MANY_ROWS
