@@ -52,6 +52,7 @@ class OneSpark(LoadScopeScheduling):
         return "on Spark" if scope.endswith(ON_SPARK) else scope
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneSpark:
     return OneSpark(config, log)
 

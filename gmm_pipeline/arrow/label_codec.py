@@ -53,7 +53,7 @@ class LabelCodec:
         unseen = found.is_null().to_numpy(zero_copy_only=False) if found.null_count else None
         if unseen is not None:
             self._refuse_unseen(found.null_count)
-            found = found.fill_null(self._n_atoms)
+            found = found.fill_null(self._n_atoms if self._model.rules.unseen == "rest" else 0)
         atoms = np.minimum(found.to_numpy(), np.int32(self._n_atoms))
         encoded = Encoded(*self.rows.encode(np.zeros(len(array)), atoms, first_row))
         if unseen is not None and self._model.rules.unseen == "most_frequent":

@@ -61,6 +61,9 @@ class NumberCodec:
             self._refuse_unseen(int(np.count_nonzero(unseen)))
         with in_column(self._model.column):
             x = self._coordinates(batch, atoms)
+        if replaced:
+            # Any mode that there is, until it is replaced.
+            atoms[unseen] = 0 if self._model.atoms else NO_ATOM
         encoded = Encoded(*self.rows.encode(x, atoms, first_row))
         if replaced:
             encoded.value[unseen], encoded.rank[unseen] = 0.0, 0

@@ -176,7 +176,7 @@ class RowCodec:
         x : float64 array of shape (n,)
             Coordinates; read only where no atom holds the value.
         atoms : int32 array of shape (n,)
-            Atom numbers, −1 for none.
+            Atom numbers, −1 for none; a column without other modes has one for each row.
         first_row : int
             The number of the first row within the column.
         """

@@ -35,8 +35,8 @@ def parts_after(written: Written, rows: int) -> list[tuple[int, range]]:
 
 
 def part_path(folder: Path, number: int) -> Path:
-    """Return the path of a part of a stored column."""
-    return folder / f"part-{number:05d}.parquet"
+    """Return the path of a part: in the order of the names, up to a million of them."""
+    return folder / f"part-{number:06d}.parquet"
 
 
 def pieces(rows: range, size: int) -> list[range]:

@@ -68,7 +68,7 @@ def raw(
         The copy that there is, to be continued if the source only became longer.
     """
     reading_of(column.field, settings.kind)
-    kept = last if last is not None and _continued(last, column, source_digests) else None
+    kept = last if last is not None and _continued(last, column, source_digests, settings) else None
 
     def write(folder: Path) -> Made:
         return Made({"type": str(column.field.type)}, engine.copy(column, folder, _written(kept)))
@@ -277,9 +277,11 @@ def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
 
 
-def _continued(last: Result, column: ParquetColumn, source_digests: Sequence[str]) -> bool:
+def _continued(last: Result, column: ParquetColumn, source_digests: Sequence[str], settings: ColumnSettings) -> bool:
     """Whether a copy holds the first rows of a column, from before files were added."""
-    return last.manifest.origin.inputs.get(SOURCE) in source_digests[:-1] and _original_field(last) == column.field
+    before = last.manifest.origin.inputs.get(SOURCE, "")
+    same = RAW.origin({SOURCE: before}, settings) == last.manifest.origin
+    return same and before in source_digests[:-1] and _original_field(last) == column.field
 
 
 def _extends(stage: Stage, last: Result, raw: Result, contents: Mapping[str, str], settings: ColumnSettings) -> bool:

@@ -207,7 +207,7 @@ def test_added_rows_are_counted_and_written_beside_the_others(make_engine: MakeE
 
     assert extended.rows == 60_000
     assert outcome.rows.sum() == 20_000
-    assert list(contents(tmp_path / "added")) == ["part-00001.parquet"]
+    assert list(contents(tmp_path / "added")) == ["part-000001.parquet"]
     added = pl.read_parquet(tmp_path / "added" / "*.parquet")
     assert added.equals(pl.read_parquet(tmp_path / "whole" / "*.parquet")[40_000:])
 

@@ -42,7 +42,7 @@ def test_folders_hold_the_rows_of_files_and_are_the_same_bytes_by_either_engine(
             assert finished.status == 0, finished.err
             assert "3,000 rows" in finished.err
         assert contents(fitted.path / out) == contents(fitted.path / f"{out}_here")
-        assert list(contents(fitted.path / out)) == ["part-00000.parquet"]
+        assert list(contents(fitted.path / out)) == ["part-000000.parquet"]
         assert read(fitted, out).equals(read(fitted, f"{out}.parquet"))
     assert not [path for path in fitted.path.iterdir() if path.name.startswith(".")]
 
@@ -60,7 +60,7 @@ def test_a_folder_of_csv_is_decoded_as_well(fitted: Workplace) -> None:
         (["export", "--out", "one.parquet", "--engine", "spark"], "one.parquet is one file. Give --out a folder"),
         (["export", "--out", "kept"], "kept holds other files than parts of a table"),
         (["export", "--out", "missing/parts"], "does not exist. Make it first"),
-        (["transform", "parts/part-00000.parquet", "--out", "parts"], "parts holds what would be read from"),
+        (["transform", "parts/part-000000.parquet", "--out", "parts"], "parts holds what would be read from"),
         (["inverse", "t.parquet", "--out", "never"], "column 'amount': the encoded rows have no column 'amount.value'"),
         (["inverse", "parts", "--out", "never", "--spark-config", "spark.master=local"], "Add --engine spark"),
     ],
