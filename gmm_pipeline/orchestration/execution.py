@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import dagster as dg
@@ -52,6 +54,8 @@ class DagsterRunner:
         share = share_of_memory(memory, self._at_once)
         definitions = build_definitions([dataset], store, threads=threads, memory=share)
         self._job = _resolving_once(definitions.resolve_job_def(job_name(spec.name)))
+        self._stopping = Event()
+        self._working: set[str] = set()
 
     def run(self, work: Mapping[str, Sequence[Stage]], progress: Progress, tags: Mapping[str, str]) -> list[Outcome]:
         """Run some stages of each of some columns, and return what became of them, in their order.
@@ -59,19 +63,26 @@ class DagsterRunner:
         Raises
         ------
         KeyboardInterrupt
-            If this process is interrupted, once what was in work has ended.
+            If this process is interrupted, once the stages in work have ended. At a second interruption the process
+            ends at once.
         """
         runs = [partial(self._run, column, stages, progress, tags) for column, stages in work.items()]
         if min(self._at_once, len(runs)) <= 1:
             return [run() for run in runs]
-        return call_at_once(runs, self._at_once)
+
+        def stop() -> None:
+            self._stopping.set()
+            progress.stopping()
+
+        return call_at_once(runs, self._at_once, stop, self._abandon)
 
     def _run(self, column: str, stages: Sequence[Stage], progress: Progress, tags: Mapping[str, str]) -> Outcome:
         """Run some of a column's stages in order."""
         progress.start(column, len(stages))
         started = time.perf_counter()
         run_id = str(uuid.uuid4())
-        self._instance.add_event_listener(run_id, _stage_listener(partial(progress.stage, column)))
+        self._working.add(run_id)
+        self._instance.add_event_listener(run_id, _stage_listener(partial(progress.stage, column), self._stopping))
         result = self._job.execute_in_process(
             run_config=_QUIET,
             tags=dict(tags),
@@ -81,9 +92,18 @@ class DagsterRunner:
             raise_on_error=False,
             run_id=run_id,
         )
+        self._working.discard(run_id)
         outcome = Outcome(column, time.perf_counter() - started, None if result.success else _error_of(result))
         progress.finish(outcome)
         return outcome
+
+    def _abandon(self) -> None:
+        """End this process, and what is in work with it: as after a crash, nothing is half-visible."""
+        for run_id in tuple(self._working):
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._instance.report_run_failed(run, "Interrupted.")
+        os._exit(1)
 
 
 def _resolving_once(job: dg.JobDefinition) -> dg.JobDefinition:
@@ -102,11 +122,14 @@ def _resolving_once(job: dg.JobDefinition) -> dg.JobDefinition:
     return job
 
 
-def _stage_listener(on_stage: Callable[[Stage], None]) -> Callable[[dg.EventLogEntry], None]:
+def _stage_listener(on_stage: Callable[[Stage], None], stopping: Event) -> Callable[[dg.EventLogEntry], None]:
+    """Return what tells of stages that are done, and lets none begin when the runs are to end."""
     stages = {stage.asset: stage for stage in STAGES}
 
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
+        if event is not None and event.is_step_start and stopping.is_set():
+            raise dg.DagsterExecutionInterruptedError
         if event is not None and event.is_step_materialization and event.asset_key is not None:
             on_stage(stages[event.asset_key.path[-1]])
 

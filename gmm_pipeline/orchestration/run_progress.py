@@ -33,6 +33,10 @@ class Progress(Protocol):
         """Note what became of a column."""
         ...
 
+    def stopping(self) -> None:
+        """Note that no further stage begins."""
+        ...
+
 
 class Unwatched:
     """Progress that nobody looks at."""
@@ -44,4 +48,7 @@ class Unwatched:
         """Let it pass."""
 
     def finish(self, outcome: Outcome) -> None:
+        """Let it pass."""
+
+    def stopping(self) -> None:
         """Let it pass."""

@@ -1,5 +1,6 @@
 """Several columns in work at once: their order, what is told of them, and how they are ended."""
 
+import os
 import pathlib
 import signal
 import threading
@@ -14,6 +15,7 @@ from workplace import Workplace, results
 
 from gmm_pipeline.orchestration.execution import DagsterRunner
 from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
+from gmm_pipeline.orchestration.interruptible import call_at_once
 from gmm_pipeline.orchestration.run_progress import Outcome, Unwatched
 from gmm_pipeline.orchestration.source_ledger import take_stock
 from gmm_pipeline.orchestration.stages import STAGES, Stage
@@ -62,7 +64,7 @@ def test_an_interrupted_run_ends_all_columns_in_work_and_leaves_nothing_behind(
     workplace: Workplace, ending: signal.Signals
 ) -> None:
     rng = np.random.default_rng(0)
-    table = pl.DataFrame({name: rng.standard_cauchy(400_000) for name in "abcd"})
+    table = pl.DataFrame({name: rng.standard_cauchy(150_000) for name in "abc"})
     table.write_parquet(workplace.path / "t.parquet")
     fit = workplace.store / "t"
 
@@ -73,6 +75,7 @@ def test_an_interrupted_run_ends_all_columns_in_work_and_leaves_nothing_behind(
         _, told = process.communicate()
 
     assert process.returncode == 1, told
+    assert "Stopping after the stages in work" in told
     assert told.endswith("Aborted!\n")
     assert "Traceback" not in told
     assert not list(fit.glob("*/.drafts/*"))
@@ -81,3 +84,20 @@ def test_an_interrupted_run_ends_all_columns_in_work_and_leaves_nothing_behind(
         assert len(instance.get_runs()) == 2
     assert workplace.call("retry").status == 0
     assert len(results(fit)) > 0
+
+
+def test_a_second_interruption_does_not_wait() -> None:
+    working, abandoned = threading.Event(), threading.Event()
+    again = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+
+    def work() -> None:
+        working.set()
+        assert abandoned.wait(60), "it was waited for"
+
+    def interrupt() -> None:
+        assert working.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        call_at_once([work, work, work], 2, again.start, abandoned.set)

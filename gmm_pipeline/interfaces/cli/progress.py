@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.orchestration.stages import Stage
 
 T = TypeVar("T")
+_STOPPING = "Stopping after the stages in work; interrupt again to stop at once."
 
 
 class RunProgress(Progress, Protocol):
@@ -64,6 +65,10 @@ class LineProgress(Unwatched):
         position = f"[{next(self._finished)}/{self._columns}]"
         self._console.print(f"{position} {outcome.column}: {verdict} in {outcome.seconds:.1f} s", markup=False)
 
+    def stopping(self) -> None:
+        """Say what is waited for."""
+        self._console.print(_STOPPING)
+
 
 class BarProgress:
     """A bar over all stages, and one for each column in work, with its last stage."""
@@ -106,3 +111,7 @@ class BarProgress:
         self._display.advance(self._all, left or 0)
         if outcome.error is not None:
             self._display.console.print(f"{outcome.column}: FAILED", markup=False)
+
+    def stopping(self) -> None:
+        """Say what is waited for."""
+        self._display.console.print(_STOPPING)
