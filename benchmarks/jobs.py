@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gmm_pipeline.orchestration.run_progress import Progress
-    from gmm_pipeline.storage.result import Product, Result
+    from gmm_pipeline.storage.result import Result
     from gmm_pipeline.storage.store import FitFolder
 
 Make = Callable[[Sequence[str]], None]
@@ -62,12 +62,8 @@ def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, 
     def last(stage: Stage) -> Result | None:
         return None if anew else column.result(stage.name)
 
-    def made(product: Product) -> Result:
-        column.publish(product)
-        return column.require(product.stage)
-
-    raw = made(recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW)))
-    sketch = made(recipes.sketch(raw, settings, engine, last(SKETCH)))
-    model = made(recipes.model(raw, sketch, settings, last(MODEL), engine.rows_fitter(source)))
-    ranking = made(recipes.feature_rank(model, settings, last(FEATURE_RANK)))
-    made(recipes.transformed(raw, model, ranking, settings, engine, last(TRANSFORMED)))
+    raw = column.publish(recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW)))
+    sketch = column.publish(recipes.sketch(raw, settings, engine, last(SKETCH)))
+    model = column.publish(recipes.model(raw, sketch, settings, last(MODEL), engine.rows_fitter(source)))
+    ranking = column.publish(recipes.feature_rank(model, settings, last(FEATURE_RANK)))
+    column.publish(recipes.transformed(raw, model, ranking, settings, engine, last(TRANSFORMED)))

@@ -98,7 +98,7 @@ class ColumnFolder:
             )
         return result
 
-    def publish(self, product: Product) -> Manifest:
+    def publish(self, product: Product) -> Result:
         """Write a product and put it in place of its stage's result: readers see the old one or the new one.
 
         Nothing is written if the product keeps a result that is made from the same.
@@ -113,15 +113,15 @@ class ColumnFolder:
             self._check_kept(product, present)
             self._clear_drafts()
             if product.keeps and product.keeps.manifest.origin == product.origin:
-                return product.keeps.manifest
+                return product.keeps
             draft = self.path / ".drafts" / f"{product.stage}-{uuid.uuid4().hex}"
             draft.mkdir(parents=True)
             try:
                 manifest = self._write(product, draft, present)
-                self._put_in_place(manifest, draft, product.keeps)
+                self._put_in_place(manifest, draft, product.keeps, present)
             finally:
                 shutil.rmtree(draft.parent, ignore_errors=True)
-            return manifest
+            return Result(manifest, self.path / product.stage)
 
     def earlier(self) -> list[ColumnFolder]:
         """Return the fits that others have taken the place of, each as a folder of its model and ranking, by age."""
@@ -205,14 +205,16 @@ class ColumnFolder:
         # Made once more, it is as old as it was: earlier fits are named by when their parts were made.
         return manifest.model_copy(update={"created": present.manifest.created, "confirmed": manifest.created})
 
-    def _put_in_place(self, manifest: Manifest, draft: Path, kept: Result | None) -> None:
+    def _put_in_place(self, manifest: Manifest, draft: Path, kept: Result | None, present: Result | None) -> None:
         stage = manifest.stage
         path = self._manifest_path(stage, manifest.content_id)
         path.parent.mkdir(exist_ok=True)
         _write_atomically(path, manifest.model_dump_json(indent=2))
         for file in [entry for entry in draft.iterdir() if entry.is_file()]:
             file.rename(draft / with_id(Path(file.name), manifest.content_id))
-        if not self._is_in_place(manifest, kept):
+        same = present is not None and present.manifest.content == manifest.content
+        # What is made once more replaces what is there if that is damaged; files that are to stay are not read for it.
+        if present is None or not same or not (kept or present.is_sound()):
             if kept:
                 link_files(kept, draft)
             if stage == FITTED[0] and content_id_of(self.path / stage) != manifest.content_id:
@@ -221,13 +223,6 @@ class ColumnFolder:
         for other in path.parent.glob(f"{stage}-*.json"):
             if other != path:
                 other.unlink(missing_ok=True)
-
-    def _is_in_place(self, manifest: Manifest, kept: Result | None) -> bool:
-        """Whether a stage holds a content already, so that its files can stay: undamaged, unless they were to stay."""
-        present = self.result(manifest.stage)
-        if present is None or present.manifest.content != manifest.content:
-            return False
-        return kept is not None or present.is_sound()
 
 
 def _write_atomically(path: Path, text: str) -> None:

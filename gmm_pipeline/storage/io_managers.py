@@ -31,15 +31,15 @@ class ResultIOManager(dg.ConfigurableIOManager):
         """Write the product and put it in place; the manifest becomes the materialisation's metadata."""
         folder = self._folder(context.asset_key, context.partition_key)
         try:
-            manifest = folder.publish(obj)
+            result = folder.publish(obj)
         except Exception as error:
             folder.record_failure(obj.stage, error)
             raise
         failure = folder.failure()
         if failure is not None and failure.stage == obj.stage:
             folder.clear_failure()
-        shown = self._shown(context, obj, folder)
-        context.add_output_metadata({**shown, **_metadata(manifest, folder.path / obj.stage, context.asset_key)})
+        shown = self._shown(context, obj, result)
+        context.add_output_metadata({**shown, **_metadata(result.manifest, result.folder, context.asset_key)})
 
     def load_input(self, context: dg.InputContext) -> Result:
         """Return the result of the asset upstream; raise StoreError if there is none."""
@@ -49,10 +49,10 @@ class ResultIOManager(dg.ConfigurableIOManager):
         stage = str(upstream.definition_metadata[STAGE_METADATA])
         return self._folder(context.asset_key, context.partition_key).require(stage)
 
-    def _shown(self, context: dg.OutputContext, product: Product, folder: ColumnFolder) -> dict[str, dg.MetadataValue]:
+    def _shown(self, context: dg.OutputContext, product: Product, result: Result) -> dict[str, dg.MetadataValue]:
         """Return the pictures of what was published; that one cannot be drawn is no reason for a run to fail."""
         try:
-            shown = product.illustrate(folder.require(product.stage))
+            shown = product.illustrate(result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the result is made and whole
             context.log.warning("the result cannot be drawn: %r", error)
             return {}

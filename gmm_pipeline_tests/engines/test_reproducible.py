@@ -121,7 +121,7 @@ def test_another_seed_gives_other_ranks_of_a_mixture(tmp_path: pathlib.Path, one
         folder.publish(recipes.model(folder.require("raw"), folder.require("sketch"), settings))
         folder.publish(recipes.feature_rank(folder.require("model"), settings))
         inputs = [folder.require(stage) for stage in ("raw", "model", "feature_rank")]
-        ids.add(folder.publish(recipes.transformed(*inputs, settings, engine)).content_id)
+        ids.add(folder.publish(recipes.transformed(*inputs, settings, engine)).manifest.content_id)
 
     assert len(ids) == 2
 

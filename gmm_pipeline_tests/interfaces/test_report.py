@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import polars as pl
 import pytest
 from reported import HOSTILE, ROWS, Reported
-from workplace import Workplace, states
+from workplace import Workplace, flip_a_byte, states
 
 
 class Outline(HTMLParser):
@@ -104,7 +104,7 @@ def troubled(new_workplace: Callable[[], Workplace]) -> dict[str, str]:
     content["settings"]["columns"] = {"changed": {"seed": 7}}
     spec.write_text(json.dumps(content))
     (damaged,) = (workplace.store / "t" / "damaged" / "model").glob("sketch-*.parquet")
-    damaged.write_bytes(damaged.read_bytes()[:50])
+    flip_a_byte(damaged)
     assert workplace.call("report", "--fit", "t", "--out", "report.html").status == 0
     return outline((workplace.path / "report.html").read_text()).sections
 

@@ -43,7 +43,7 @@ def drafts(folder: ColumnFolder) -> list[pathlib.Path]:
 
 
 def test_a_published_result_has_a_manifest_that_matches_its_files(folder: ColumnFolder) -> None:
-    manifest = folder.publish(product(1))
+    manifest = folder.publish(product(1)).manifest
 
     result = folder.require("raw")
     assert result.manifest == manifest
@@ -137,7 +137,7 @@ def test_what_a_killed_writer_left_is_cleared_by_the_next(folder: ColumnFolder) 
 
 @pytest.mark.parametrize("lost", ["part-00001", "manifest", "the end of part-00001"])
 def test_a_result_that_lost_a_file_or_a_part_of_one_is_none(folder: ColumnFolder, lost: str) -> None:
-    manifest = folder.publish(product(1))
+    manifest = folder.publish(product(1)).manifest
     part = folder.require("raw").file("part-00001.parquet")
     if lost == "manifest":
         (folder.path / "manifests" / f"raw-{manifest.content_id}.json").unlink()
@@ -164,7 +164,7 @@ def test_publishing_the_same_content_again_replaces_damaged_files(folder: Column
 
 
 def test_a_damaged_model_that_is_made_again_is_not_kept_as_an_earlier_one(folder: ColumnFolder) -> None:
-    model = folder.publish(product(1, "model"))
+    model = folder.publish(product(1, "model")).manifest
     ranking = product(2, "feature_rank")
     folder.publish(replace(ranking, origin=Origin(inputs={"model": model.content}, settings={})))
     flip_a_byte(folder.require("model").file("part-00000.parquet"))

@@ -46,7 +46,7 @@ def part(number: int, keeps: Result | None = None) -> Product:
 
 
 def grown(folder: ColumnFolder, parts: int) -> list[Manifest]:
-    return [folder.publish(part(number, folder.result("raw"))) for number in range(parts)]
+    return [folder.publish(part(number, folder.result("raw"))).manifest for number in range(parts)]
 
 
 def test_parts_that_are_kept_keep_their_files_and_names(folder: ColumnFolder) -> None:
@@ -130,7 +130,7 @@ def test_a_result_that_keeps_all_and_adds_nothing_stays_as_it_is(folder: ColumnF
     kept = folder.require("raw")
     again = Product("x", "raw", Origin(inputs={"source": "b"}, settings={}), 2 * ROWS, lambda _: Made({}), {}, kept)
 
-    manifest = folder.publish(again)
+    manifest = folder.publish(again).manifest
 
     assert (manifest.content, manifest.created) == (made.content, made.created)
     assert manifest.origin.inputs == {"source": "b"}
@@ -156,7 +156,7 @@ def text(stage: str, content: str, inputs: dict[str, str] | None = None) -> Prod
 
 def fit(folder: ColumnFolder, content: str) -> Manifest:
     """Publish a model and the ranking that belongs to it."""
-    model = folder.publish(text("model", content))
+    model = folder.publish(text("model", content)).manifest
     folder.publish(text("feature_rank", content, {"model": model.content}))
     return model
 
