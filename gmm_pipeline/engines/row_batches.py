@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_reader, rechunked
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
+from gmm_pipeline.engines.local.parquet_rows import ParquetRows
 
 if TYPE_CHECKING:
     from gmm_pipeline.engines.engine import ColumnRows
@@ -75,18 +76,6 @@ class FileRows:
         for path, (first, end) in zip(self.files, bounds, strict=True):
             start, stop = max(rows.start, first), min(rows.stop, end)
             if start < stop:
-                yield from self._file_batches(path, start - first, stop - first)
-
-    def _file_batches(self, path: Path, start: int, stop: int) -> Iterator[pa.RecordBatch]:
-        with open_reader(path) as reader:
-            metadata = reader.metadata
-            sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-            bounds = list(pairwise(accumulate(sizes, initial=0)))
-            groups = [number for number, (first, end) in enumerate(bounds) if first < stop and end > start]
-            columns = [name for name in reader.schema_arrow.names if name in self.names]
-            skip, remaining = start - bounds[groups[0]][0], stop - start
-            for batch in reader.iter_batches(ROWS_PER_GROUP, row_groups=groups, columns=columns, use_threads=False):
-                piece = batch.slice(skip, remaining)
-                skip, remaining = max(skip - batch.num_rows, 0), remaining - piece.num_rows
-                if piece.num_rows:
-                    yield piece
+                file = ParquetRows.of(path)
+                columns = [name for name in file.metadata.schema.to_arrow_schema().names if name in self.names]
+                yield from file.batches(range(start - first, stop - first), columns, ROWS_PER_GROUP)
