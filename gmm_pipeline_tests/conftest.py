@@ -1,4 +1,6 @@
+import os
 import pathlib
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +28,10 @@ settings.register_profile(
 )
 settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
 settings.load_profile("same examples")
+
+# Containers often switch bytecode off. Tests start many processes, each of which would compile every module anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # Those with the fixture `spark`: they share a cluster and a session, which take longer to start than most to run.

@@ -23,7 +23,7 @@ MODULE = "gmm_pipeline.definitions"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": MODULE}
 STAGES = ("raw", "sketch", "gmm_model", "feature_rank", "transformed")
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 _PAUSE = 0.02
 
 _HEALTH = """{
