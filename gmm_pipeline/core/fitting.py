@@ -104,7 +104,7 @@ def fit_mixture(
         if n_components is None
         else _of_size(standardised, n_components, seed)
     )
-    result = _refine(standardised, mixture, tol, max_iter)
+    result = refine(standardised, mixture, tol=tol, max_iter=max_iter)
     mean_log_likelihood = result.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
         mixture=result.mixture.rescaled(center, exponent).sorted(),
@@ -115,8 +115,8 @@ def fit_mixture(
     )
 
 
-def _refine(points: WeightedPoints, start: Mixture, tol: float, max_iter: int) -> EMResult:
-    """Run EM to convergence on a summary of the points first, where a step costs little, then on all of them."""
+def refine(points: WeightedPoints, start: Mixture, *, tol: float, max_iter: int) -> EMResult:
+    """Run EM to convergence on a summary of standardised points, where a step costs little, then on all of them."""
     summaries = [points] if points.size <= REFINEMENT_POINTS else [points.coarsened(REFINEMENT_POINTS), points]
     for summary in summaries:
         result = expectation_maximisation(summary, start, variance_floor=VARIANCE_FLOOR, tol=tol, max_iter=max_iter)

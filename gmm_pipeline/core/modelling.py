@@ -152,12 +152,7 @@ def gaussian_part(
         return ContinuousPart()
     fitted = fit(points)
     if not fitted.converged:
-        gain = fitted.history[-1] - fitted.history[-2] if fitted.n_iter > 1 else math.nan
-        warnings.warn(
-            f"column {column!r}: the mixture was still improving by {gain:.1e} a step after {fitted.n_iter} steps",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+        warnings.warn(f"column {column!r}: the mixture {_unfinished(fitted)}", ConvergenceWarning, stacklevel=2)
     kept = keep(fitted.mixture, points)
     modes = _gaussian_modes(fitted)
     gaussians = tuple(mode for mode, stays in zip(modes, kept, strict=True) if stays)
@@ -235,6 +230,14 @@ def _special_atoms(specials: Specials, rows: int) -> tuple[AtomMode, ...]:
         (-math.inf, specials.negative_infinities),
     )
     return tuple(AtomMode(value, count / rows) for value, count in counted if count)
+
+
+def _unfinished(fitted: MixtureFit) -> str:
+    """Say how far from its end a fit was when its steps were used up."""
+    if fitted.n_iter < 2:  # noqa: PLR2004 - the difference of two
+        return "had not converged when its steps were used up"
+    gain = fitted.history[-1] - fitted.history[-2]
+    return f"was still improving by {gain:.1e} a step after {fitted.n_iter} steps"
 
 
 def _gaussian_modes(fit: MixtureFit) -> tuple[GaussianMode, ...]:

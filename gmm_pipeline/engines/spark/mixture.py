@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.core.fitting import VARIANCE_FLOOR, MixtureFit
+from gmm_pipeline.core.em import EMResult
+from gmm_pipeline.core.fitting import VARIANCE_FLOOR, MixtureFit, refine
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.engines.spark.tasks import unless_given_up
@@ -28,6 +29,9 @@ larger part of those that a start is drawn from.
 """
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""
+_STEPS_AFTER = 10
+_STANDARD = Mixture(np.ones(1), np.zeros(1), np.ones(1))
+"""From here EM arrives at any single component, which Spark refuses to fit, in one step."""
 _WEIGHT, _FEATURES = "weight", "features"
 
 
@@ -40,10 +44,11 @@ def fit_spark_ml(
     tol: float = TOL,
     max_iter: int = MAX_ITER,
 ) -> MixtureFit:
-    """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start.
+    """Fit the mixture that Spark ML's ``GaussianMixture`` leads to from its one random start.
 
     Spark is given standardised points, at most about `POINTS` of them, the heavier each as several rows that
-    have the mean and the variance of those that the point stands for.
+    have the mean and the variance of those that the point stands for. Each of its steps takes two stages of Spark,
+    however few the points are, and it often stops before EM has converged: the last steps are made here, on all points.
 
     Parameters
     ----------
@@ -59,12 +64,12 @@ def fit_spark_ml(
         together: its `tol` is this one times the weight of the points. Its random starts lie close together, so the
         first steps gain little.
     max_iter : int
+        Most steps of Spark; there are up to ten times as many after them, which take far less time.
 
     Returns
     -------
     MixtureFit
-        `history` holds the last of the mean log-likelihoods per row that EM maximised, as Spark tells no other;
-        `converged` is whether Spark stopped before its last step.
+        `history` and `converged` are of the steps after Spark's.
 
     Raises
     ------
@@ -80,14 +85,14 @@ def fit_spark_ml(
     points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
     standardised, center, exponent = points.standardised()
     coarse = standardised.coarsened(POINTS)
-    n_components = min(n_components, coarse.size)
-    if n_components == 1:
-        found = _single(coarse)
-    else:
+    total, size = coarse.total_weight, min(n_components, coarse.size)
+    start = _STANDARD
+    if size > 1:
         # One partition: the start and the order of every sum are then the same, however many cores there are.
         rows = session.createDataFrame(_rows(coarse)).coalesce(1)
-        found = _several(rows, coarse.total_weight, n_components, seed, tol, max_iter, weightCol=_WEIGHT)
-    return _judged(found, standardised, center, exponent, coarse.size)
+        start = _several(rows, total, size, seed, tol, max_iter, weightCol=_WEIGHT).mixture
+    found = refine(standardised, start, tol=tol, max_iter=_STEPS_AFTER * max_iter)
+    return _judged(found, standardised, center, exponent, standardised.size)
 
 
 def fit_spark_ml_full(
@@ -117,7 +122,8 @@ def fit_spark_ml_full(
     Returns
     -------
     MixtureFit
-        As `fit_spark_ml` returns it.
+        `history` holds the last of the mean log-likelihoods per row that EM maximised, as Spark tells no other;
+        `converged` is whether Spark stopped before its last step.
 
     Raises
     ------
@@ -128,39 +134,29 @@ def fit_spark_ml_full(
     """
     standardised, center, exponent = points.standardised()
     total, size = standardised.total_weight, min(n_components, points.size)
-    found = _single(standardised) if size == 1 else _several(rows(center, exponent), total, size, seed, tol, max_iter)
+    if size > 1:
+        found = _several(rows(center, exponent), total, size, seed, tol, max_iter)
+    else:
+        found = refine(standardised, _STANDARD, tol=tol, max_iter=max_iter)
     return _judged(found, standardised, center, exponent, round(total))
 
 
-def _judged(
-    found: tuple[Mixture, float, bool], standardised: WeightedPoints, center: float, exponent: int, n_points: int
-) -> MixtureFit:
+def _judged(found: EMResult, standardised: WeightedPoints, center: float, exponent: int, n_points: int) -> MixtureFit:
     """Return the fit of standardised points in the column's own units, judged by all of them."""
-    mixture, log_likelihood, converged = found
-    mean_log_likelihood = mixture.mean_log_likelihood(standardised.positions, standardised.weights)
+    mean_log_likelihood = found.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
-        mixture=mixture.rescaled(center, exponent).sorted(),
+        mixture=found.mixture.rescaled(center, exponent).sorted(),
         mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
-        history=np.array([log_likelihood - exponent * math.log(2)]),
-        converged=converged,
+        history=found.history - exponent * math.log(2),
+        converged=found.converged,
         n_points=n_points,
     )
 
 
-def _single(points: WeightedPoints) -> tuple[Mixture, float, bool]:
-    """Return what EM arrives at with one component, which Spark refuses to fit."""
-    shares = points.weights / points.total_weight
-    mean = float(shares @ points.positions)
-    variance = float(shares @ (np.square(points.positions - mean) + points.spreads))
-    variance = max(variance, VARIANCE_FLOOR)
-    mixture = Mixture(np.ones(1), np.array([mean]), np.sqrt([variance]))
-    return mixture, -0.5 * (math.log(2 * math.pi * variance) + 1), True
-
-
 def _several(
     rows: DataFrame, total_weight: float, n_components: int, seed: int, tol: float, max_iter: int, **columns: Any
-) -> tuple[Mixture, float, bool]:
-    """Return Spark's mixture of two components or more, its mean log-likelihood, and whether it converged."""
+) -> EMResult:
+    """Return where Spark arrives with two components or more."""
     from pyspark.ml.clustering import GaussianMixture
     from pyspark.ml.feature import VectorAssembler
 
@@ -180,7 +176,7 @@ def _several(
         )
     mixture = Mixture(weights, means, np.sqrt(np.maximum(variances, VARIANCE_FLOOR)))
     summary = model.summary
-    return mixture, summary.logLikelihood / total_weight, summary.numIter < max_iter
+    return EMResult(mixture, np.array([summary.logLikelihood / total_weight]), summary.numIter < max_iter)
 
 
 def _rows(points: WeightedPoints) -> pa.Table:
