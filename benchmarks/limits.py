@@ -6,27 +6,40 @@ The limits are Polars' streaming sum of the column (of strings: of their lengths
 the column from Parquet to Parquet in lz4, which writes it too. Beside them are the sketch, the sketch with fit and
 ranking, the encoding without and with the round-trip check, and the decoding of the encoded rows to Parquet of the
 column's own type; all in one process, in turns, with compiled kernels and the files in the page cache.
+
+What the sketch consists of is measured too: reading the column through Arrow, and the sketch of rows in memory.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pyarrow as pa
 from columns import COLUMNS, write_table
 from measuring import Figures, conclude, in_turns, markdown, median_ratio, parser_of, rows_in_words
-from stages import FittedColumn, Unchecked, decode
+from stages import FittedColumn, Unchecked, decode, sketch
 
+from gmm_pipeline.engines.engine import read_quickly
 from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.engines.local.memory_column import MemoryColumn
+from gmm_pipeline.engines.parts import pieces
 
 if TYPE_CHECKING:
     from measuring import Way
 
-LIMITS = {"sketch": "sum", "fit": "sum", "encode": "copy", "encode_checked": "copy", "decode": "copy"}
+    from gmm_pipeline.engines.engine import ColumnRows
+
+LIMITS = {
+    **dict.fromkeys(["read", "sketch_in_memory", "sketch", "fit"], "sum"),
+    **dict.fromkeys(["encode", "encode_checked", "decode"], "copy"),
+}
 """The limit of each way."""
 _ROWS = (20_000_000, 200_000_000)
 _QUICK_ROWS = (50_000,)
@@ -50,8 +63,12 @@ def measure(name: str, rows: int, repetitions: int, folder: Path) -> Comparison:
     engine, encoded = LocalEngine(), folder / "encoded"
     encoded.mkdir()
     engine.encode(fitted.column, fitted.codec, encoded)
+    rows_of = read_quickly(fitted.column)
+    held = MemoryColumn(rows_of.field, pa.chunked_array(list(rows_of.arrays(range(rows)))))
     ways: dict[str, Way] = {
         "sum": lambda _: scan_and_sum(source, name),
+        "read": lambda _: read(rows_of, os.cpu_count() or 1),
+        "sketch_in_memory": lambda _: sketch(held, engine),
         "sketch": lambda _: fitted.sketch(engine),
         "fit": lambda _: fitted.fit(fitted.sketch(engine)),
         "copy": lambda target: copy(source, target),
@@ -73,6 +90,17 @@ def scan_and_sum(source: Path, name: str) -> pl.DataFrame:
     return scan.select(summand.sum()).collect(engine="streaming")
 
 
+def read(column: ColumnRows, threads: int) -> None:
+    """Read a column through Arrow, each thread its share, as the sketch does."""
+
+    def read_rows(rows: range) -> None:
+        for _ in column.arrays(rows):
+            pass
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(read_rows, pieces(range(column.rows), -(-column.rows // threads))))
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a column by Polars."""
     pl.scan_parquet(source).sink_parquet(target / "copy.parquet", compression="lz4")
@@ -87,7 +115,13 @@ def report(figures: Figures) -> str:
         times, ratios = each["nanoseconds"], {way: f"{ratio:.2f} ×" for way, ratio in each["ratios"].items()}
         cells = [each["column"], rows_in_words(each["rows"]), f"{times['sum']:.1f}", ratios["sketch"], ratios["fit"]]
         rows.append([*cells, f"{times['copy']:.1f}", ratios["encode"], ratios["encode_checked"], ratios["decode"]])
-    return markdown(headings, rows)
+    parts = [
+        [each["column"], rows_in_words(each["rows"]), f"{each['nanoseconds']['sum']:.1f}"]
+        + [f"{each['ratios'][way]:.2f} ×" for way in ("read", "sketch_in_memory", "sketch")]
+        for each in figures.results
+    ]
+    names = ["column", "rows", "Polars' sum, ns", "reading through Arrow", "sketch of rows in memory", "sketch"]
+    return f"{markdown(headings, rows)}\n\n{markdown(names, parts)}"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
     from gmm_pipeline.core.sketch import Sketch
+    from gmm_pipeline.engines.engine import ColumnRows
     from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 
 
@@ -49,7 +50,7 @@ class FittedColumn:
         return fit(self.column, sketched)
 
 
-def sketch(column: ParquetColumn, engine: LocalEngine) -> Sketch:
+def sketch(column: ColumnRows, engine: LocalEngine) -> Sketch:
     """Sketch a column."""
     return engine.sketch(column, sketch_request(ColumnSettings()))
 
