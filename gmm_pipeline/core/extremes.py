@@ -7,6 +7,7 @@ infinities then, on the side of its sign.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,4 +48,4 @@ def extremes(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def all_finite(values: NDArray[np.float64]) -> bool:
     """Whether values of shape (n,) are neither infinite nor NaN."""
-    return not values.size or bool(np.isfinite(extremes(values)).all())
+    return not values.size or all(map(math.isfinite, extremes(values)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,12 @@ class Specials:
 
     def merge(self, other: Specials) -> Specials:
         """Return the counts over the rows of both."""
-        return Specials(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Specials(
+            self.nulls + other.nulls,
+            self.nans + other.nans,
+            self.positive_infinities + other.positive_infinities,
+            self.negative_infinities + other.negative_infinities,
+        )
 
 
 @dataclass(frozen=True)
