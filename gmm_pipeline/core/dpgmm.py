@@ -82,8 +82,7 @@ def fit_dpgmm(
         The mixture of the expected weights, means and precisions, in the units of the points; `history` is the lower
         bound per row after each step, up to terms that no step changes.
     """
-    held = points.weights > 0
-    points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
+    points = points.held()
     standardised, center, exponent = points.standardised()
     n_components = min(n_components, points.size)
     result = variational_dpgmm(

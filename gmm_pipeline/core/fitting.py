@@ -95,9 +95,7 @@ def fit_mixture(
     max_iter : int
         Steps of the refinement on all points.
     """
-    held = points.weights > 0
-    if not held.all():
-        points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
+    points = points.held()
     standardised, center, exponent = points.standardised()
     mixture = (
         _of_fewest_needed(standardised, max_components, min_weight, seed)
@@ -105,13 +103,20 @@ def fit_mixture(
         else _of_size(standardised, n_components, seed)
     )
     result = refine(standardised, mixture, tol=tol, max_iter=max_iter)
-    mean_log_likelihood = result.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
+    return in_own_units(result, standardised, center, exponent, points.size)
+
+
+def in_own_units(
+    found: EMResult, standardised: WeightedPoints, center: float, exponent: int, n_points: int
+) -> MixtureFit:
+    """Return where EM arrived on standardised points as a fit in their own units, judged by all of them."""
+    mean_log_likelihood = found.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
     return MixtureFit(
-        mixture=result.mixture.rescaled(center, exponent).sorted(),
+        mixture=found.mixture.rescaled(center, exponent).sorted(),
         mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
-        history=result.history - exponent * math.log(2),
-        converged=result.converged,
-        n_points=points.size,
+        history=found.history - exponent * math.log(2),
+        converged=found.converged,
+        n_points=n_points,
     )
 
 

@@ -234,7 +234,7 @@ def _special_atoms(specials: Specials, rows: int) -> tuple[AtomMode, ...]:
 
 def _unfinished(fitted: MixtureFit) -> str:
     """Say how far from its end a fit was when its steps were used up."""
-    if fitted.n_iter < 2:  # noqa: PLR2004 - the difference of two
+    if fitted.n_iter == 1:
         return "had not converged when its steps were used up"
     gain = fitted.history[-1] - fitted.history[-2]
     return f"was still improving by {gain:.1e} a step after {fitted.n_iter} steps"

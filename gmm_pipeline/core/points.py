@@ -49,6 +49,11 @@ class WeightedPoints:
         """The number of rows."""
         return float(self.weights.sum())
 
+    def held(self) -> WeightedPoints:
+        """Return the points that stand for any rows."""
+        held = self.weights > 0
+        return self if held.all() else WeightedPoints(self.positions[held], self.weights[held], self.spreads[held])
+
     def standardised(self) -> tuple[WeightedPoints, float, int]:
         """Return the points as (x − center) / 2**exponent with a robust center and exponent, and those two.
 
@@ -78,8 +83,7 @@ class WeightedPoints:
         means = np.add.reduceat(self.weights * self.positions, starts) / weights_or_one
         within = np.square(self.positions - np.repeat(means, np.diff(starts, append=self.size)))
         spreads = np.add.reduceat(self.weights * (self.spreads + within), starts) / weights_or_one
-        held = weights > 0
-        return WeightedPoints(means[held], weights[held], spreads[held])
+        return WeightedPoints(means, weights, spreads).held()
 
 
 def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -52,8 +52,8 @@ def test_spark_ml_finds_a_known_mixture_in_any_unit(spark: SparkSession) -> None
 def test_spark_ml_respects_weights_and_spreads(spark: SparkSession) -> None:
     """A billion rows are fitted as points; the mixture is that of the rows, and so is the step at which it settles."""
     rows = np.sort(two_components(4000))
-    groups = rows.reshape(-1, 5)
-    points = WeightedPoints(groups.mean(axis=1), np.full(800, 1.25e6), groups.var(axis=1))
+    groups = rows.reshape(-1, 10)
+    points = WeightedPoints(groups.mean(axis=1), np.full(400, 2.5e6), groups.var(axis=1))
     of_points = fit_spark_ml(points, 2, seed=0, session=spark)
     of_rows = fit_mixture(WeightedPoints.of(rows), 2)
     assert of_points.converged

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.core.em import EMResult
-from gmm_pipeline.core.fitting import VARIANCE_FLOOR, MixtureFit, refine
+from gmm_pipeline.core.fitting import VARIANCE_FLOOR, MixtureFit, in_own_units, refine
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
 from gmm_pipeline.engines.spark.tasks import unless_given_up
@@ -30,6 +29,7 @@ larger part of those that a start is drawn from.
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""
 _STEPS_AFTER = 10
+"""Most steps that complete a fit to points, for each that Spark may make."""
 _STANDARD = Mixture(np.ones(1), np.zeros(1), np.ones(1))
 """From here EM arrives at any single component, which Spark refuses to fit, in one step."""
 _WEIGHT, _FEATURES = "weight", "features"
@@ -48,7 +48,8 @@ def fit_spark_ml(
 
     Spark is given standardised points, at most about `POINTS` of them, the heavier each as several rows that
     have the mean and the variance of those that the point stands for. Each of its steps takes two stages of Spark,
-    however few the points are, and it often stops before EM has converged: the last steps are made here, on all points.
+    however few the points are, and it often stops before EM has converged: the last steps are made here, on all points,
+    spread out in the same way.
 
     Parameters
     ----------
@@ -81,18 +82,18 @@ def fit_spark_ml(
     Spark adds 2**-52 to each weighted density and takes a variance as a difference of squares, so points further than
     some 10**7 interquartile ranges from the median spoil its fit.
     """
-    held = points.weights > 0
-    points = WeightedPoints(points.positions[held], points.weights[held], points.spreads[held])
-    standardised, center, exponent = points.standardised()
+    standardised, center, exponent = points.held().standardised()
     coarse = standardised.coarsened(POINTS)
     total, size = coarse.total_weight, min(n_components, coarse.size)
     start = _STANDARD
     if size > 1:
         # One partition: the start and the order of every sum are then the same, however many cores there are.
-        rows = session.createDataFrame(_rows(coarse)).coalesce(1)
+        spread_out = _spread_out(coarse)
+        table = pa.table({POSITION: spread_out.positions, _WEIGHT: spread_out.weights})
+        rows = session.createDataFrame(table).coalesce(1)
         start = _several(rows, total, size, seed, tol, max_iter, weightCol=_WEIGHT).mixture
-    found = refine(standardised, start, tol=tol, max_iter=_STEPS_AFTER * max_iter)
-    return _judged(found, standardised, center, exponent, standardised.size)
+    found = refine(_spread_out(standardised), start, tol=tol, max_iter=_STEPS_AFTER * max_iter)
+    return in_own_units(found, standardised, center, exponent, standardised.size)
 
 
 def fit_spark_ml_full(
@@ -138,19 +139,7 @@ def fit_spark_ml_full(
         found = _several(rows(center, exponent), total, size, seed, tol, max_iter)
     else:
         found = refine(standardised, _STANDARD, tol=tol, max_iter=max_iter)
-    return _judged(found, standardised, center, exponent, round(total))
-
-
-def _judged(found: EMResult, standardised: WeightedPoints, center: float, exponent: int, n_points: int) -> MixtureFit:
-    """Return the fit of standardised points in the column's own units, judged by all of them."""
-    mean_log_likelihood = found.mixture.mean_log_likelihood(standardised.positions, standardised.weights)
-    return MixtureFit(
-        mixture=found.mixture.rescaled(center, exponent).sorted(),
-        mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
-        history=found.history - exponent * math.log(2),
-        converged=found.converged,
-        n_points=n_points,
-    )
+    return in_own_units(found, standardised, center, exponent, round(total))
 
 
 def _several(
@@ -179,11 +168,11 @@ def _several(
     return EMResult(mixture, np.array([summary.logLikelihood / total_weight]), summary.numIter < max_iter)
 
 
-def _rows(points: WeightedPoints) -> pa.Table:
-    """Return rows of about the same weight where points are heavy, one for each light point; no two are the same.
+def _spread_out(points: WeightedPoints) -> WeightedPoints:
+    """Return points of about the same weight where points are heavy, one for each light point; no two are the same.
 
     Spark starts from rows that it draws whatever their weight: heavy points are more of them, as in the column itself.
-    Those of a point have its mean and variance.
+    Those of a point have its mean and variance together; the one of a light point keeps its spread.
     """
     shares = points.weights / points.weights.mean()
     counts = np.maximum(np.rint(ROWS_PER_POINT * shares), 1).astype(np.int64)
@@ -192,4 +181,6 @@ def _rows(points: WeightedPoints) -> pa.Table:
     stds = np.sqrt(np.maximum(points.spreads, VARIANCE_FLOOR))
     unit = np.sqrt(np.maximum(np.square(counts) - 1, 1) / 12)
     positions = points.positions[owners] + steps * (stds / unit)[owners]
-    return pa.table({POSITION: positions, _WEIGHT: (points.weights / counts)[owners]})
+    order = np.argsort(positions, kind="stable")
+    weights, spreads = points.weights / counts, np.where(counts == 1, points.spreads, 0.0)
+    return WeightedPoints(positions[order], weights[owners][order], spreads[owners][order])
