@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import signal
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, raise_interrupts_as
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
+_LOOK_EVERY = 0.1
+"""Seconds: the system may hand a signal to any thread, and the main one does not wake from waiting then."""
 
 
 def call_at_once(
@@ -30,24 +33,35 @@ def call_at_once(
         Called at a second interruption, before they have ended.
     """
     with ThreadPoolExecutor(threads) as pool, raise_interrupts_as(KeyboardInterrupt):
+        # The pool loses a thread that it is just starting when it is interrupted.
+        with capture_interrupts():
+            futures = [pool.submit(call) for call in calls]
+            interrupted = check_captured_interrupt()
         try:
-            futures = _submitted(pool, calls)
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+            _wait_for_success(futures)
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop()
             try:
-                pool.shutdown()
+                _wait_for_end([future for future in futures if not future.cancelled()])
             except KeyboardInterrupt:
                 abandon()
             raise
 
 
-def _submitted(pool: ThreadPoolExecutor, calls: Sequence[Callable[[], T]]) -> list[Future[T]]:
-    """Submit calls; an interruption meanwhile is raised afterwards, as the pool could lose a thread that it starts."""
-    with capture_interrupts():
-        futures = [pool.submit(call) for call in calls]
-        interrupted = check_captured_interrupt()
-    if interrupted:
-        raise KeyboardInterrupt
-    return futures
+def _wait_for_success(futures: Sequence[Future[T]]) -> None:
+    """Wait until all have ended well; raise what the first that fails does."""
+    pending = set(futures)
+    while pending:
+        ended, pending = wait(pending, _LOOK_EVERY, FIRST_COMPLETED)
+        for future in ended:
+            future.result()
+
+
+def _wait_for_end(futures: Sequence[Future[T]]) -> None:
+    """Wait until all have ended, well or not."""
+    while wait(futures, _LOOK_EVERY).not_done:
+        pass
