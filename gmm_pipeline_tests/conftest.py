@@ -11,7 +11,6 @@ from workplace import Workplace
 from xdist.scheduler import LoadScopeScheduling
 
 from gmm_pipeline.engines.spark.cluster import Cluster
-from gmm_pipeline.engines.spark.java import JavaMissingError, java_variables
 from gmm_pipeline.engines.spark.session import spark_session
 
 if TYPE_CHECKING:
@@ -61,15 +60,6 @@ class OneSpark(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneSpark:
     return OneSpark(config, log)
-
-
-@pytest.fixture
-def java(tmp_path: pathlib.Path) -> None:
-    """Skip a test where Spark finds no Java, neither the machine's nor a bundled one, with what to install."""
-    try:
-        java_variables(tmp_path)
-    except JavaMissingError as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

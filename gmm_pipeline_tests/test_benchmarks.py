@@ -127,7 +127,6 @@ def test_scale_tells_stages_of_rows_and_both_ways_of_columns(quick: Quick) -> No
     assert "| 3,000 |" in printed
 
 
-@pytest.mark.usefixtures("java")
 def test_what_a_trillion_rows_would_take_is_calculated_from_what_was_measured(quick: Quick) -> None:
     results, printed = quick("trillion", "--measured", str(RESULTS / "spark.json"))
 

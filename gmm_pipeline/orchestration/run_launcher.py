@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
+import psutil
 
 # What a launcher answers with has no public name yet.
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
@@ -22,8 +21,8 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Whether run monitoring may ask for the process of a run; Windows has no way to look without harm."""
-        return os.name == "posix"
+        """Whether run monitoring may ask for the process of a run."""
+        return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Say whether the process of a run is there."""
@@ -52,21 +51,10 @@ class Worker:
     def is_running(self) -> bool:
         """Return whether it is there still; another that was given its number since does not count."""
         try:
-            os.kill(self.process_id, 0)
-        except ProcessLookupError:
+            process = psutil.Process(self.process_id)
+            is_ended = process.status() == psutil.STATUS_ZOMBIE
+            return not is_ended and process.create_time() <= self.seen + _CLOCK_MAY_SHIFT
+        except psutil.NoSuchProcess:
             return False
-        except PermissionError:
-            pass
-        state = Path(f"/proc/{self.process_id}/stat")
-        if not state.exists():
+        except psutil.AccessDenied:
             return True
-        # Its name comes first, in brackets, and may hold anything; see proc(5) for the fields after it.
-        fields = state.read_text().rpartition(")")[2].split()
-        is_ended = fields[0] == "Z"
-        started = _boot_time() + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-        return not is_ended and started <= self.seen + _CLOCK_MAY_SHIFT
-
-
-def _boot_time() -> float:
-    lines = Path("/proc/stat").read_text().splitlines()
-    return float(next(line.split()[1] for line in lines if line.startswith("btime ")))

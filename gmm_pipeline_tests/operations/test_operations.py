@@ -134,7 +134,7 @@ def test_a_column_of_any_name_is_materialised_from_the_ui(
     assert run.partition == encode_name(hostile_names[-1])
 
 
-@pytest.mark.usefixtures("java", "backfilled")
+@pytest.mark.usefixtures("backfilled")
 def test_each_run_of_a_backfill_on_spark_has_one_session_which_ends_with_it_and_so_does_its_jvm(
     running_dagster: RunningDagster,
 ) -> None:

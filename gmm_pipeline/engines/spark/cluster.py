@@ -11,13 +11,14 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from gmm_pipeline.engines.spark.java import java_variables
 from gmm_pipeline.errors import PipelineError
@@ -174,11 +175,11 @@ def _wait_for(reached: Callable[[], bool], seconds: float, otherwise: str) -> No
 
 def _is_spark(process: int) -> bool:
     """Whether a process is a part of a Spark cluster; another may have been given the number since."""
-    command = ["ps", "-ww", "-o", "stat=,command=", "-p", str(process)]  # whole, wherever output goes
-    told = subprocess.run(  # noqa: S603
-        command, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return _PROGRAM in told and not told.startswith("Z")
+    try:
+        found = psutil.Process(process)
+        return found.status() != psutil.STATUS_ZOMBIE and any(_PROGRAM in argument for argument in found.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _free_ports(count: int) -> list[int]:
