@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.arrow.encoded import Encoded
 from gmm_pipeline.arrow.numbers import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
-from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, place_atoms
+from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, place_atoms, without_atoms
 from gmm_pipeline.core.codec import RowCodec
 from gmm_pipeline.core.coordinate import numbers_of
 from gmm_pipeline.core.modes import ColumnModel
@@ -47,7 +47,8 @@ class NumberCodec:
         self._atom_numbers = numbers_of([0 if value is None else value for value in values], numeric.dtype)
         self._atom_is_null = np.array([value is None for value in values], dtype=np.bool_)
         finite = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(np.int32)
-        self._finite_atoms = AtomIndex(self._atom_numbers[finite], finite) if finite.size else None
+        self._no_atom = NO_ATOM if model.n_continuous else _UNSEEN
+        self._finite_atoms = AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows."""
@@ -100,12 +101,12 @@ class NumberCodec:
     def _coordinates(self, batch: NumberBatch, atoms: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the coordinate of each row that no atom holds; whatever elsewhere."""
         if not self._model.n_continuous:
-            return np.zeros(atoms.size)
-        numbers, free = batch.numbers, atoms == NO_ATOM
-        if not free.all():
+            return np.empty(batch.numbers.size)
+        numbers = batch.numbers
+        if atoms.size:
             low, high = self._model.range
             ordinary = self._coordinate.backward(np.array([low / 2 + high / 2]))
-            numbers = np.where(free, numbers, ordinary)
+            numbers = without_atoms(numbers, atoms, ordinary)
         return self._within_range(self._coordinate.forward(numbers))
 
     def _within_range(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,11 +122,17 @@ class NumberCodec:
         )
 
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
-        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for what no mode takes."""
-        atoms = np.full(batch.numbers.size, NO_ATOM if self._model.n_continuous else _UNSEEN, dtype=np.int32)
-        if self._finite_atoms is not None:
-            self._finite_atoms.find(batch.numbers, atoms)
+        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for what no mode takes.
+
+        Empty when the column has no atoms, and all numbers are finite.
+        """
         usable = batch.finite()
+        if self._finite_atoms is not None:
+            atoms = self._finite_atoms.find(batch.numbers)
+        elif usable is None and self._model.n_continuous:
+            return np.empty(0, dtype=np.int32)
+        else:
+            atoms = np.full(batch.numbers.size, self._no_atom, dtype=np.int32)
         if usable is not None:
             atoms[~usable] = self._special_atoms(batch, ~usable)
         return atoms

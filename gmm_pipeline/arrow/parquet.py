@@ -29,12 +29,23 @@ _MOST_NEW = 1 / 8
 """The share of rows with a number that none before them had, up to which a dictionary pays."""
 
 
-def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write batches as one Parquet file; return the number of rows. How rows are batched makes no difference to it."""
+def write_rows(
+    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], without_extremes: Sequence[str] = ()
+) -> int:
+    """Write batches as one Parquet file; return the number of rows. How rows are batched makes no difference to it.
+
+    Parameters
+    ----------
+    path : Path
+    schema : pyarrow.Schema
+    batches : iterable of pyarrow.RecordBatch
+    without_extremes : sequence of str
+        Columns of which the least and the most of each row group are not noted: nobody seeks rows by them.
+    """
     groups = _row_groups(schema, batches)
     first = next(groups, schema.empty_table())
     rows = 0
-    with _open_writer(path, first) as writer:
+    with _open_writer(path, first, without_extremes) as writer:
         for group in chain([first] if first.num_rows else [], groups):
             writer.write_table(group, ROWS_PER_GROUP)
             rows += group.num_rows
@@ -59,7 +70,7 @@ def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterato
         yield pa.Table.from_batches(held, schema=schema).combine_chunks()
 
 
-def _open_writer(path: Path, first: pa.Table) -> pq.ParquetWriter:
+def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -> pq.ParquetWriter:
     """Open a file whose columns are encoded as their first rows suggest.
 
     Trying a dictionary on numbers that hardly repeat costs several times what writing them does.
@@ -71,6 +82,7 @@ def _open_writer(path: Path, first: pa.Table) -> pq.ParquetWriter:
         compression="lz4",
         use_dictionary=[name for name in first.column_names if name not in packed and _repeats(first[name])],
         column_encoding=dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
+        write_statistics=[name for name in first.column_names if name not in without_extremes],
         write_page_checksum=True,
         store_schema=True,
     )
@@ -82,7 +94,10 @@ def _is_packed(arrow_type: pa.DataType) -> bool:
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
-    """Whether a dictionary of a column's values pays; taken for granted of text."""
+    """Whether a dictionary of a column's values pays; taken for granted of text.
+
+    Of a single number it does not: compression leaves as little of it in less time.
+    """
     numeric = pat.is_integer(column.type) or pat.is_float32(column.type) or pat.is_float64(column.type)
     if not (numeric or pat.is_temporal(column.type)):
         return True
@@ -92,7 +107,7 @@ def _repeats(column: pa.ChunkedArray) -> bool:
     bits = np.sort(tried.view(f"int{column.type.bit_width}").to_numpy())
     counts = np.diff(np.flatnonzero(np.diff(bits)), prepend=-1, append=len(bits) - 1)
     # The share of numbers that occur once is that of new ones among the rows to come (Good, 1953, after Turing).
-    return bool(np.count_nonzero(counts == 1) <= _MOST_NEW * len(bits))
+    return len(counts) > 1 and bool(np.count_nonzero(counts == 1) <= _MOST_NEW * len(bits))
 
 
 def open_reader(

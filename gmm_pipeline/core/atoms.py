@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.values import hash_of
 
 NO_ATOM = -1
-_LEAST_SLOTS = 64
+_LEAST_SLOT_BITS = 6
+_WORD = 64
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2**64 divided by the golden ratio."""
+_ONE, _ZERO = np.uint64(1), np.uint64(0)
 
 
 class AtomIndex:
@@ -21,49 +24,85 @@ class AtomIndex:
     numbers : int64 or float64 array of shape (n,)
         Finite and different from one another.
     atoms : int32 array of shape (n,)
-        The atom of each.
+        The atom of each, from 0 on.
+    otherwise : int
+        What is found for all other numbers, below 0.
     """
 
-    def __init__(self, numbers: Numbers, atoms: NDArray[np.int32]) -> None:
-        slots = max(_LEAST_SLOTS, 1 << (2 * numbers.size + 1).bit_length())
-        self._keys = np.zeros(slots, dtype=np.uint64)
-        self._atoms = np.full(slots, NO_ATOM, dtype=np.int32)
-        _fill(_bits(numbers), atoms, self._keys, self._atoms)
+    def __init__(self, numbers: Numbers, atoms: NDArray[np.int32], otherwise: int) -> None:
+        slot_bits = max(_LEAST_SLOT_BITS, (2 * numbers.size + 1).bit_length())
+        self._shift = np.uint64(_WORD - slot_bits)
+        self._keys = np.zeros(1 << slot_bits, dtype=np.uint64)
+        self._atoms = np.full(1 << slot_bits, otherwise, dtype=np.int32)
+        # Of floats, −0.0 is the one number that equals another one of other bits.
+        self._also_zero = np.uint64(1 << (_WORD - 1) if numbers.dtype == np.float64 else 0)
+        _fill(numbers.view(np.uint64), atoms, self._also_zero, self._shift, self._keys, self._atoms)
 
-    def find(self, numbers: Numbers, out: NDArray[np.int32]) -> None:
-        """Write the atom of each number that has one to `out`, shape (n,); −0.0 is 0.0."""
-        _find(_bits(numbers), self._keys, self._atoms, out)
-
-
-def _bits(numbers: Numbers) -> NDArray[np.uint64]:
-    return (numbers + numbers.dtype.type(0)).view(np.uint64)
+    def find(self, numbers: Numbers) -> NDArray[np.int32]:
+        """Return the atom of each number, shape (n,)."""
+        found = np.empty(numbers.size, dtype=np.int32)
+        _find(numbers.view(np.uint64), self._also_zero, self._shift, self._keys, self._atoms, found)
+        return found
 
 
 @kernel
-def _slot_of(bits: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]) -> int:
-    """Return the slot that holds some bits, or the empty one where they would be."""
-    mask = keys.size - 1
-    slot = int(hash_of(bits)) & mask
-    # Both are asked in any case: whether the first holds is hard to foresee, whether both do is not.
-    while (atoms[slot] != NO_ATOM) & (keys[slot] != bits):
-        slot = (slot + 1) & mask
+def _slot_of(
+    number: np.uint64, also_zero: np.uint64, shift: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]
+) -> np.uint64:
+    """Return the slot that holds the bits of a number, or the empty one where they would be.
+
+    Slots are sought from the first bits of a product on, which set consecutive numbers apart (Knuth, 1973, "The art of
+    computer programming" 3, 6.4).
+    """
+    bits = _ZERO if number == also_zero else number
+    slot = (bits * _GOLDEN) >> shift
+    while atoms[slot] >= 0 and keys[slot] != bits:
+        slot = (slot + _ONE) & np.uint64(keys.size - 1)
     return slot
 
 
 @kernel
 def _fill(
-    bits: NDArray[np.uint64], atoms_of: NDArray[np.int32], keys: NDArray[np.uint64], atoms: NDArray[np.int32]
+    numbers: NDArray[np.uint64],
+    atoms_of: NDArray[np.int32],
+    also_zero: np.uint64,
+    shift: np.uint64,
+    keys: NDArray[np.uint64],
+    atoms: NDArray[np.int32],
 ) -> None:
-    for i in range(bits.size):
-        slot = _slot_of(bits[i], keys, atoms)
-        keys[slot], atoms[slot] = bits[i], atoms_of[i]
+    for i in range(numbers.size):
+        slot = _slot_of(numbers[i], also_zero, shift, keys, atoms)
+        keys[slot], atoms[slot] = _ZERO if numbers[i] == also_zero else numbers[i], atoms_of[i]
 
 
 @kernel
-def _find(bits: NDArray[np.uint64], keys: NDArray[np.uint64], atoms: NDArray[np.int32], out: NDArray[np.int32]) -> None:
-    for i in range(bits.size):
-        atom = atoms[_slot_of(bits[i], keys, atoms)]
-        out[i] = out[i] if atom == NO_ATOM else atom
+def _find(
+    numbers: NDArray[np.uint64],
+    also_zero: np.uint64,
+    shift: np.uint64,
+    keys: NDArray[np.uint64],
+    atoms: NDArray[np.int32],
+    found: NDArray[np.int32],
+) -> None:
+    # Which rows hold an atom is hard to foresee, so nothing branches on it; few are in another slot than their first.
+    elsewhere, n_elsewhere = np.empty(numbers.size, dtype=np.int64), 0
+    for i in range(numbers.size):
+        bits = _ZERO if numbers[i] == also_zero else numbers[i]
+        slot = (bits * _GOLDEN) >> shift
+        found[i] = atoms[slot]
+        elsewhere[n_elsewhere] = i
+        n_elsewhere += (atoms[slot] >= 0) & (keys[slot] != bits)
+    for i in elsewhere[:n_elsewhere]:
+        found[i] = atoms[_slot_of(numbers[i], also_zero, shift, keys, atoms)]
+
+
+@kernel
+def without_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) -> Numbers:
+    """Return numbers, (n,), with another one, (1,), in place of those that atoms hold."""
+    others = np.empty_like(numbers)
+    for i in range(numbers.size):
+        others[i] = numbers[i] if atoms[i] == NO_ATOM else instead[0]
+    return others
 
 
 @kernel
@@ -77,10 +116,8 @@ def place_atoms(
     """Write the numbers of the rows that are atoms to `numbers`, and which are null to `nulls`; return how many are."""
     n_nulls = 0
     for i in range(atoms.size):
-        if atoms[i] >= 0:
-            numbers[i] = numbers_of_atoms[atoms[i]]
-            nulls[i] = null_of_atoms[atoms[i]]
-            n_nulls += nulls[i]
-        else:
-            nulls[i] = False
+        atom, held = max(atoms[i], 0), atoms[i] >= 0
+        numbers[i] = numbers_of_atoms[atom] if held else numbers[i]
+        nulls[i] = held & null_of_atoms[atom]
+        n_nulls += nulls[i]
     return n_nulls

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.steps import from_origin, hold_decimals, snap, to_whole_numbers
 from gmm_pipeline.errors import ColumnDataError, OffGridError
 
 Numbers = NDArray[np.float64] | NDArray[np.int64]
@@ -65,23 +65,6 @@ class RealCoordinate:
         return self
 
 
-@kernel
-def _hold_decimals(x: NDArray[np.float64], steps: float, furthest: float) -> bool:
-    """Whether all numbers are nearest to multiples of 1 / steps that are at most so many steps from 0."""
-    others = 0
-    for i in range(x.size):
-        step = x[i] * steps
-        others += (np.rint(step) / steps != x[i]) | (abs(step) > furthest)
-    return others == 0
-
-
-@kernel
-def _snap(x: NDArray[np.float64], steps: float, nearest: NDArray[np.float64]) -> None:
-    """Write the nearest multiple of 1 / steps of each number; no zero is negative."""
-    for i in range(x.size):
-        nearest[i] = np.rint(x[i] * steps) / steps + 0.0
-
-
 @dataclass(frozen=True)
 class DecimalCoordinate:
     """Floating-point numbers that are the nearest to decimals of `places` places, such as cents.
@@ -99,7 +82,7 @@ class DecimalCoordinate:
     def snapped(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the nearest numbers of the grid, shape (n,)."""
         nearest = np.empty(x.size, dtype=np.float64)
-        _snap(x, 10.0**self.places, nearest)
+        snap(x, 10.0**self.places, nearest)
         if self.digits not in _NARROW:
             return nearest
         with np.errstate(over="ignore"):
@@ -114,7 +97,7 @@ class DecimalCoordinate:
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
         """Return float64 numbers of shape (n,), which are their own coordinates; raise OffGridError if off the grid."""
         x: NDArray[np.float64] = numbers.astype(np.float64, copy=False)
-        if self.digits in _NARROW or not _hold_decimals(x, 10.0**self.places, 2.0 ** (self.digits - 3)):
+        if self.digits in _NARROW or not hold_decimals(x, 10.0**self.places, 2.0 ** (self.digits - 3)):
             _refuse_off_grid(x.size - int(np.count_nonzero(self.holds(x))), f"{10.0**-self.places:g}")
         return x
 
@@ -182,17 +165,20 @@ class IntegerCoordinate:
                 remedy="Name those far out as atoms, encode the column as categories (kind = categorical), cast it to "
                 "float64 or to a coarser unit, or leave it out",
             )
-        differences = integers - np.int64(self.origin)
         if self.divisor > 1:
-            _refuse_off_grid(int(np.count_nonzero(differences % self.divisor)), str(self.divisor))
-        return differences.astype(np.float64) / self.per_unit if self.per_unit > 1 else differences.astype(np.float64)
+            others = np.count_nonzero((integers - np.int64(self.origin)) % self.divisor)
+            _refuse_off_grid(int(others), str(self.divisor))
+        x = np.empty(integers.size)
+        from_origin(integers, self.origin, self.per_unit, x)
+        return x
 
     def backward(self, coordinates: NDArray[np.float64]) -> Numbers:
         """Map coordinates to the nearest multiples of the divisor within the type's bounds, int64 of shape (n,)."""
         low = max(-((self.origin - self.lowest) // self.divisor), -2 * _FURTHEST_STEPS)
         high = min((self.highest - self.origin) // self.divisor, 2 * _FURTHEST_STEPS)
-        steps = np.rint(np.clip(coordinates * (self.per_unit / self.divisor), low, high)).astype(np.int64)
-        numbers: NDArray[np.int64] = steps * np.int64(self.divisor) + np.int64(self.origin)
+        numbers = np.empty(coordinates.size, dtype=np.int64)
+        factor = self.per_unit / self.divisor
+        to_whole_numbers(coordinates, factor, float(low), float(high), self.divisor, self.origin, numbers)
         return numbers
 
     def nearest(self, numbers: Numbers) -> Numbers:

@@ -21,11 +21,13 @@ from gmm_pipeline.core.mode_table import ModeTable
 from gmm_pipeline.core.modes import HALF_WIDTH_STDS
 from gmm_pipeline.core.robust import center_and_scale
 
-_TOP_BITS, _CHILD_BITS = 4, 4
+_CELL_BITS, _CHILD_BITS = 8, 4
 _OCTAVES = 32
-_TOP_SHIFT = 52 - _TOP_BITS
-_ONE = 1023 << _TOP_BITS
-_SIDE = _OCTAVES << _TOP_BITS
+_CELL_SHIFT = 52 - _CELL_BITS
+_ONE = 1023 << _CELL_BITS
+_SIDE = _OCTAVES << _CELL_BITS
+_BEYOND = 2 * _SIDE
+"""The cell of all that lies beyond the others."""
 _CHILDREN = 1 << _CHILD_BITS
 _MOST_DIVIDED = 256
 _WORTHWHILE = 2.0**-16
@@ -35,14 +37,14 @@ _WORTHWHILE = 2.0**-16
 class DrawTable(NamedTuple):
     """What draws lead to in each cell.
 
-    `cells` has the row in `modes` of each of the outermost cells, negative side first, and of all that lies beyond; an
-    entry below 0 stands for the 16 entries from its complement on. `modes` has shape (n, DRAWS), by the first bits of
-    the draw; `certain`, (n, n_gaussians, 2), has the bounds between the modes, as `decide` gives them.
+    `cells` has the row in `modes` of each cell, negative side first, and of all that lies beyond; an entry below 0
+    stands for the 16 entries from its complement on. `modes` has shape (n, DRAWS), by the first bits of the draw;
+    `certain`, (n, n_gaussians, 2), has the bounds between the modes, as `decide` gives them.
     """
 
     center: float
     inverse_scale: float
-    cells: NDArray[np.int64]
+    cells: NDArray[np.int32]
     modes: NDArray[np.uint8]
     certain: NDArray[np.float64]
 
@@ -50,7 +52,7 @@ class DrawTable(NamedTuple):
 _ONE_MODE = np.repeat(np.arange(DRAWS, dtype=np.uint8)[:, np.newaxis], DRAWS, axis=1)
 """Row k is that of cells where all draws lead to mode k; the last one where nothing is decided."""
 _NO_BOUNDS = np.broadcast_to(np.array([0.0, 1.0]), (DRAWS, 1, 2)).copy()
-NOTHING_DECIDED = DrawTable(0.0, 1.0, np.full(2 * _SIDE + 1, UNDECIDED, dtype=np.int64), _ONE_MODE, _NO_BOUNDS)
+NOTHING_DECIDED = DrawTable(0.0, 1.0, np.full(_BEYOND + 1, UNDECIDED, dtype=np.int32), _ONE_MODE, _NO_BOUNDS)
 """The table of no modes."""
 
 
@@ -67,19 +69,7 @@ def look_up(
 
     All arrays have shape (n,); `numbers` is room to work in.
     """
-    _find_cells(x, table, numbers, modes)
-    patterns = numbers.view(np.int64)
-    divided = 0
-    for i in range(x.size):
-        modes[i] = table.cells[modes[i]]
-        rows[divided] = i
-        divided += modes[i] < 0
-    for j in range(divided):
-        i = rows[j]
-        shift = _TOP_SHIFT
-        while modes[i] < 0:
-            shift -= _CHILD_BITS
-            modes[i] = table.cells[~modes[i] + ((patterns[i] >> shift) & (_CHILDREN - 1))]
+    _find_cells(x, table, numbers, modes, rows)
     open_ones = 0
     for i in range(x.size):
         entry = modes[i]
@@ -93,15 +83,33 @@ def look_up(
 
 @kernel
 def _find_cells(
-    x: NDArray[np.float64], table: DrawTable, numbers: NDArray[np.float64], cells: NDArray[np.int64]
+    x: NDArray[np.float64],
+    table: DrawTable,
+    numbers: NDArray[np.float64],
+    cells: NDArray[np.int64],
+    rows: NDArray[np.int64],
 ) -> None:
-    """Write the numbers 1 + |y|, and the outermost cells, by which `table.cells` begins."""
+    """Write the row of the table that each coordinate's cell has; `numbers` and `rows` are room to work in."""
     scale(x, table.center, table.inverse_scale, numbers, cells)
     patterns = numbers.view(np.int64)
     for i in range(x.size):
-        from_center = (patterns[i] >> _TOP_SHIFT) - _ONE
+        from_center = (patterns[i] >> _CELL_SHIFT) - _ONE
         cell = _SIDE - 1 - from_center if cells[i] else _SIDE + from_center
-        cells[i] = cell if from_center < _SIDE else 2 * _SIDE
+        cells[i] = table.cells[cell if from_center < _SIDE else _BEYOND]
+    divided = 0
+    for i in range(x.size):
+        rows[divided] = i
+        divided += cells[i] < 0
+    shift = _CELL_SHIFT
+    while divided > 0:
+        shift -= _CHILD_BITS
+        still_divided = 0
+        for j in range(divided):
+            i = rows[j]
+            cells[i] = table.cells[~cells[i] + ((patterns[i] >> shift) & (_CHILDREN - 1))]
+            rows[still_divided] = i
+            still_divided += cells[i] < 0
+        divided = still_divided
 
 
 @kernel
@@ -119,35 +127,45 @@ def draw_table(modes: ModeTable) -> DrawTable:
     """Return the table of a model's modes; it decides nothing where there are no Gaussian modes, or too many."""
     if not 0 < modes.n_gaussians < UNDECIDED - modes.lows.size or modes.floor > 0.0:
         return NOTHING_DECIDED
-    outermost = 2 * _SIDE
-    cells = np.empty(outermost + 1 + _CHILDREN * _MOST_DIVIDED, dtype=np.int64)
-    cells[outermost] = UNDECIDED
+    cells = np.empty(_BEYOND + 1 + _CHILDREN * _MOST_DIVIDED, dtype=np.int32)
+    cells[_BEYOND] = UNDECIDED
     weights = np.exp(modes.log_factors) * modes.half_widths / HALF_WIDTH_STDS
     center, exponent = _center_and_scale(modes, weights)
     rows, bounds = [_ONE_MODE], [np.broadcast_to(_NO_BOUNDS, (DRAWS, modes.n_gaussians, 2))]
-    n_rows, size, shift = DRAWS, outermost + 1, _TOP_SHIFT
-    entries = np.arange(outermost)
-    sides = np.where(entries < _SIDE, -1.0, 1.0)
-    patterns = (np.where(entries < _SIDE, _SIDE - 1 - entries, entries - _SIDE) + _ONE) << shift
+    n_rows, n_divided, end = DRAWS, 0, _BEYOND + 1
+    # Cells are decided 16 at a time at first: where these are as one, so is each.
+    entries, sides, patterns, shift = *_families(), _CELL_SHIFT + _CHILD_BITS
     while entries.size:
-        decided = np.empty((entries.size, DRAWS), dtype=np.uint8)
-        certain, gains = np.empty((entries.size, modes.n_gaussians, 2)), np.empty(entries.size)
+        decided = np.empty((sides.size, DRAWS), dtype=np.uint8)
+        certain, gains = np.empty((sides.size, modes.n_gaussians, 2)), np.empty(sides.size)
         decide(sides, patterns, 1 << shift, center, 2.0**exponent, modes, weights, decided, certain, gains)
-        divided = _most_worthwhile(gains, (cells.size - size) // _CHILDREN if shift >= _CHILD_BITS else 0)
+        divided = _most_worthwhile(gains, _MOST_DIVIDED - n_divided if shift >= _CHILD_BITS else 0)
         mixed = ~divided & (decided != decided[:, :1]).any(axis=1)
-        cells[entries] = decided[:, 0]
-        cells[entries[mixed]] = n_rows + np.arange(np.count_nonzero(mixed))
+        cells[entries] = decided[:, :1]
+        cells[entries[mixed]] = n_rows + np.arange(np.count_nonzero(mixed))[:, np.newaxis]
         rows.append(decided[mixed])
         bounds.append(certain[mixed])
         n_rows += len(rows[-1])
-        first_children = size + _CHILDREN * np.arange(np.count_nonzero(divided))
-        cells[entries[divided]] = ~first_children
-        size += _CHILDREN * first_children.size
+        n_divided += int(np.count_nonzero(divided))
         shift -= _CHILD_BITS
-        entries = (first_children[:, np.newaxis] + np.arange(_CHILDREN)).ravel()
+        children = entries[divided]
+        if children.shape[1] == 1:
+            first_children = end + _CHILDREN * np.arange(len(children))
+            cells[children[:, 0]] = ~first_children
+            children = first_children[:, np.newaxis] + np.arange(_CHILDREN)
+            end += children.size
+        entries = children.reshape(-1, 1)
         patterns = (patterns[divided][:, np.newaxis] + (np.arange(_CHILDREN) << max(shift, 0))).ravel()
         sides = np.repeat(sides[divided], _CHILDREN)
-    return DrawTable(center, 2.0**-exponent, cells[:size].copy(), np.concatenate(rows), np.concatenate(bounds))
+    return DrawTable(center, 2.0**-exponent, cells[:end].copy(), np.concatenate(rows), np.concatenate(bounds))
+
+
+def _families() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return cells that lie next to one another, outwards, (n, 16), their side, and the pattern of the first, (n,)."""
+    from_center = np.arange(_SIDE).reshape(-1, _CHILDREN)
+    cells = np.concatenate([_SIDE - 1 - from_center, _SIDE + from_center])
+    sides = np.repeat([-1.0, 1.0], len(from_center))
+    return cells, sides, np.tile((from_center[:, 0] + _ONE) << _CELL_SHIFT, 2)
 
 
 def _center_and_scale(modes: ModeTable, weights: NDArray[np.float64]) -> tuple[float, int]:

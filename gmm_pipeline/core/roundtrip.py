@@ -14,6 +14,11 @@ from gmm_pipeline.core.modes import BOUND
 _FLOAT32_PRECISION = 2.0**-22
 _BOUND = float(np.float32(BOUND))
 _FLOAT64_ULPS = 4 * 2.0**-52
+_EXACT, _WITHIN, _BEYOND = 15, 30, 45
+"""Where in an integer those rows are counted, above all rows that are counted with them."""
+_MOST_PACKED = 1 << 10
+_LANES = 1 << 2
+"""Counts that take turns, so that a row need not wait for the count of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -150,18 +155,57 @@ def _count_numbers(
     A number may be off by its mode's reach times the stretch, or `relative` times its size if that is more; and by
     `own` times its size besides.
     """
-    for i in range(rank.size):
-        counts[rank[i], 0] += 1
-        counts[rank[i], 3] += abs(value[i]) > _BOUND
-        lost = differently_null.size > 0 and differently_null[i]
-        if not lost and (before[i] == after[i] or (before[i] != before[i] and after[i] != after[i])):
-            counts[rank[i], 1] += 1
-            continue
-        distance = abs(np.float64(after[i]) - np.float64(before[i]))
-        error = np.inf if lost or np.isnan(distance) else distance
-        size = abs(np.float64(before[i]))
-        counts[rank[i], 2] += error <= max(reaches[rank[i]] * stretch[i], relative * size) + own * size
-        largest[rank[i]] = max(largest[rank[i]], error)
+    packed = np.zeros((_LANES, reaches.size), dtype=np.int64)
+    outcomes, errors = np.empty(_MOST_PACKED, dtype=np.int64), np.empty(_MOST_PACKED)
+    for start in range(0, rank.size, _MOST_PACKED):
+        end = min(start + _MOST_PACKED, rank.size)
+        n = end - start
+        n_exact = _compare(before[start:end], after[start:end], differently_null[start:end], errors, outcomes)
+        for j in range(n):
+            outcomes[j] += 1 + ((abs(value[start + j]) > _BOUND) << _BEYOND)
+        if n_exact < n:
+            for j in range(n):
+                mode, size = rank[start + j], abs(np.float64(before[start + j]))
+                near = errors[j] <= max(reaches[mode] * stretch[start + j], relative * size) + own * size
+                outcomes[j] += (near & (outcomes[j] & (1 << _EXACT) == 0)) << _WITHIN
+            for j in range(n):
+                largest[rank[start + j]] = max(largest[rank[start + j]], errors[j])
+        for j in range(n):
+            packed[j & (_LANES - 1), rank[start + j]] += outcomes[j]
+        _unpack(packed, counts)
+
+
+@kernel
+def _compare(
+    before: Numbers,
+    after: Numbers,
+    differently_null: NDArray[np.bool_],
+    errors: NDArray[np.float64],
+    outcomes: NDArray[np.int64],
+) -> int:
+    """Write how far rows, (n,), are from what they were, and which are exact; return how many are."""
+    n_exact = 0
+    for j in range(before.size):
+        same = (before[j] == after[j]) | ((before[j] != before[j]) & (after[j] != after[j]))
+        distance = abs(np.float64(after[j]) - np.float64(before[j]))
+        errors[j] = 0.0 if same else np.inf if np.isnan(distance) else distance
+        outcomes[j] = same << _EXACT
+        n_exact += same
+    for j in range(differently_null.size):
+        if differently_null[j]:
+            n_exact -= outcomes[j] >> _EXACT
+            errors[j], outcomes[j] = np.inf, 0
+    return n_exact
+
+
+@kernel
+def _unpack(packed: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+    """Add packed counts, (_LANES, n_modes), to those of each kind, (n_modes, 4), and empty them."""
+    for lane in range(_LANES):
+        for k in range(counts.shape[0]):
+            for kind in range(counts.shape[1]):
+                counts[k, kind] += (packed[lane, k] >> (kind * _EXACT)) & ((1 << _EXACT) - 1)
+    packed[:] = 0
 
 
 @kernel

@@ -12,7 +12,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.encoded import ColumnCodec
 from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, rechunked, write_rows
-from gmm_pipeline.arrow.tables import encoded_schema
+from gmm_pipeline.arrow.tables import encoded_schema, value_name
 from gmm_pipeline.core.roundtrip import RoundTrip
 from gmm_pipeline.engines.engine import ColumnRows, Written, read_quickly
 from gmm_pipeline.engines.local.parquet_column import ParquetColumn
@@ -67,7 +67,7 @@ def encode_part(
             yield encoded.batch(schema)
             row += len(array)
 
-    write_rows(path, schema, encoded_batches())
+    write_rows(path, schema, encoded_batches(), [value_name(column.field.name)])
     return reduce(RoundTrip.merge, outcomes)
 
 
