@@ -14,6 +14,8 @@ _WORD = 64
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio."""
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
+_LANES = 1 << 2
+"""Counts that take turns, so that a row need not wait for the count of the one before it."""
 
 
 class AtomIndex:
@@ -103,6 +105,24 @@ def without_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) 
     for i in range(numbers.size):
         others[i] = numbers[i] if atoms[i] == NO_ATOM else instead[0]
     return others
+
+
+def set_apart(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64]) -> Numbers:
+    """Count the numbers that atoms hold, by these, (n_atoms,); return the others, in their order."""
+    others = np.empty_like(numbers)
+    return others[: _set_apart(numbers, atoms, counts, others)]
+
+
+@kernel
+def _set_apart(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64], others: Numbers) -> int:
+    counted = np.zeros((_LANES, 1 + counts.size), dtype=np.int64)
+    size = 0
+    for i in range(numbers.size):
+        others[size] = numbers[i]
+        size += atoms[i] == NO_ATOM
+        counted[i & (_LANES - 1), 1 + atoms[i]] += 1
+    counts += counted[:, 1:].sum(axis=0)
+    return size
 
 
 @kernel

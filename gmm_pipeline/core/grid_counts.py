@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, set_apart
 from gmm_pipeline.core.cell_sums import CellSums
 from gmm_pipeline.core.coordinate import Coordinate, Numbers
 from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid
-from gmm_pipeline.core.heavy import SMALLEST_SHARE, set_apart
+from gmm_pipeline.core.heavy import SMALLEST_SHARE
 from gmm_pipeline.core.values import ValueCounts
 
 _LARGEST_VARIANCE = 1e300
@@ -156,6 +157,7 @@ class GridCounter:
         self._grid = grid
         self._coordinate = coordinate
         self._apart = apart
+        self._apart_index = AtomIndex(apart, np.arange(apart.size, dtype=np.int32), NO_ATOM)
         self._apart_counts = np.zeros(apart.size, dtype=np.int64)
         self._sums = CellSums(grid)
 
@@ -168,8 +170,7 @@ class GridCounter:
             If the coordinate cannot hold them.
         """
         if self._apart.size:
-            others = np.empty_like(numbers)
-            numbers = others[: set_apart(numbers, self._apart, self._apart_counts, others)]
+            numbers = set_apart(numbers, self._apart_index.find(numbers), self._apart_counts)
         if numbers.size:
             self._sums.add(self._coordinate.forward(numbers))
 

@@ -61,26 +61,6 @@ def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     return size
 
 
-@kernel
-def set_apart(numbers: Numbers, apart: Numbers, counts: NDArray[np.int64], others: Numbers) -> int:
-    """Count the numbers that are among the sorted `apart`; write the others to `others`, return how many they are."""
-    size = 0
-    for i in range(numbers.size):
-        low, high = 0, apart.size
-        while low < high:
-            middle = (low + high) // 2
-            if apart[middle] < numbers[i]:
-                low = middle + 1
-            else:
-                high = middle
-        if low < apart.size and apart[low] == numbers[i]:
-            counts[low] += 1
-        else:
-            others[size] = numbers[i]
-            size += 1
-    return size
-
-
 class HeavyCounter:
     """Finds the values that hold many rows as they stream by, of one dtype (int64 or float64)."""
 

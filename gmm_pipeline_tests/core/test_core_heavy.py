@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.heavy import SMALLEST_SHARE, HeavyCounter, set_apart
+from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, set_apart
+from gmm_pipeline.core.heavy import SMALLEST_SHARE, HeavyCounter
 from gmm_pipeline.core.sketch import NumberSample
 from gmm_pipeline.core.values import LIMIT, ValueCounter
 
@@ -90,10 +91,11 @@ def test_negative_zero_counts_as_zero() -> None:
 def test_numbers_set_apart_are_counted_and_the_others_keep_their_order(
     rows: NDArray[np.int64], apart: NDArray[np.int64]
 ) -> None:
-    counts, others = np.zeros(apart.size, dtype=np.int64), np.empty_like(rows)
-    size = set_apart(rows, apart, counts, others)
+    counts = np.zeros(apart.size, dtype=np.int64)
+    index = AtomIndex(apart, np.arange(apart.size, dtype=np.int32), NO_ATOM)
+    others = set_apart(rows, index.find(rows), counts)
     assert counts.tolist() == [int(np.count_nonzero(rows == value)) for value in apart]
-    assert others[:size].tolist() == [number for number in rows.tolist() if number not in set(apart.tolist())]
+    assert others.tolist() == [number for number in rows.tolist() if number not in set(apart.tolist())]
 
 
 @settings(max_examples=25)
