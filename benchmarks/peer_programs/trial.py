@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 COLUMN = "x"
-WARM_UP_ROWS = 2000
+WARM_UP_ROWS = 20_000
+"""So many that all that is compiled or loaded once is: of fewer rows, we count every value."""
 TOLERANCE = 1e-6
 """A value is lost that comes back further from what it was than this, relative to its size or 1."""
 

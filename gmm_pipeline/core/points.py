@@ -92,7 +92,12 @@ def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.zeros(weights.size)
     padded = np.pad(weights, NEIGHBOURS, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1)
-    return np.nanmedian(np.delete(windows, NEIGHBOURS, axis=1), axis=1)
+    # NaN comes last in the order. NumPy's own median without NaN takes ten times as long.
+    ordered = np.sort(np.delete(windows, NEIGHBOURS, axis=1), axis=1)
+    places = np.arange(weights.size)
+    neighbours = np.minimum(places, NEIGHBOURS) + np.minimum(places[::-1], NEIGHBOURS)
+    medians: NDArray[np.float64] = (ordered[places, (neighbours - 1) // 2] + ordered[places, neighbours // 2]) / 2
+    return medians
 
 
 @dataclass(frozen=True)
