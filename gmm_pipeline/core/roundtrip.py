@@ -16,7 +16,9 @@ _BOUND = float(np.float32(BOUND))
 _FLOAT64_ULPS = 4 * 2.0**-52
 _EXACT, _WITHIN, _BEYOND = 15, 30, 45
 """Where in an integer those rows are counted, above all rows that are counted with them."""
-_MOST_PACKED = 1 << 10
+_MOST_PACKED = (1 << _EXACT) - 1
+_BLOCK = 1 << 10
+"""Rows that are worked on together."""
 _LANES = 1 << 2
 """Counts that take turns, so that a row need not wait for the count of the one before it."""
 
@@ -156,9 +158,10 @@ def _count_numbers(
     `own` times its size besides.
     """
     packed = np.zeros((_LANES, reaches.size), dtype=np.int64)
-    outcomes, errors = np.empty(_MOST_PACKED, dtype=np.int64), np.empty(_MOST_PACKED)
-    for start in range(0, rank.size, _MOST_PACKED):
-        end = min(start + _MOST_PACKED, rank.size)
+    n_packed = 0
+    outcomes, errors = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK)
+    for start in range(0, rank.size, _BLOCK):
+        end = min(start + _BLOCK, rank.size)
         n = end - start
         n_exact = _compare(before[start:end], after[start:end], differently_null[start:end], errors, outcomes)
         for j in range(n):
@@ -170,9 +173,13 @@ def _count_numbers(
                 outcomes[j] += (near & (outcomes[j] & (1 << _EXACT) == 0)) << _WITHIN
             for j in range(n):
                 largest[rank[start + j]] = max(largest[rank[start + j]], errors[j])
+        if n_packed + n > _MOST_PACKED:
+            _unpack(packed, counts)
+            n_packed = 0
         for j in range(n):
             packed[j & (_LANES - 1), rank[start + j]] += outcomes[j]
-        _unpack(packed, counts)
+        n_packed += n
+    _unpack(packed, counts)
 
 
 @kernel
@@ -203,9 +210,10 @@ def _unpack(packed: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
     """Add packed counts, (_LANES, n_modes), to those of each kind, (n_modes, 4), and empty them."""
     for lane in range(_LANES):
         for k in range(counts.shape[0]):
-            for kind in range(counts.shape[1]):
-                counts[k, kind] += (packed[lane, k] >> (kind * _EXACT)) & ((1 << _EXACT) - 1)
-    packed[:] = 0
+            if packed[lane, k] != 0:
+                for kind in range(counts.shape[1]):
+                    counts[k, kind] += (packed[lane, k] >> (kind * _EXACT)) & ((1 << _EXACT) - 1)
+                packed[lane, k] = 0
 
 
 @kernel

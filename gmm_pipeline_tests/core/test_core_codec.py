@@ -83,6 +83,17 @@ def test_encoding_does_not_depend_on_chunks(mode_choice: str, seed: int, first_r
     assert bits([np.concatenate([part[field] for part in parts]) for field in (0, 1)]) == bits(whole)
 
 
+@pytest.mark.parametrize("mode_choice", ["sample", "argmax"])
+@given(SEEDS)
+def test_rows_that_are_no_atoms_are_encoded_alike_with_and_without_atoms_around(mode_choice: str, seed: int) -> None:
+    codec = codec_of(model_of(GAUSSIANS, ATOMS, mode_choice=mode_choice))
+    x, atoms = random_rows(seed)
+    free = atoms < 0
+    mixed, alone, untold = (codec.encode(x, a, 0) for a in (atoms, no_atoms(x.size), np.empty(0, dtype=np.int32)))
+    assert bits(untold) == bits(alone)
+    assert bits([field[free] for field in mixed]) == bits([field[free] for field in alone])
+
+
 def test_the_seed_and_the_column_decide_the_draws() -> None:
     x = np.full(1000, 1.0)
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, set_apart
 from gmm_pipeline.core.heavy import SMALLEST_SHARE, HeavyCounter
 from gmm_pipeline.core.sketch import NumberSample
 from gmm_pipeline.core.values import LIMIT, ValueCounter
@@ -82,20 +81,6 @@ def test_rows_that_come_in_batches_count_as_rows_that_come_at_once() -> None:
 def test_negative_zero_counts_as_zero() -> None:
     rows = np.concatenate([np.arange(1.0, ROWS), np.tile([0.0, -0.0], ROWS // 256)])
     assert bits(count(rows).candidates()) == bits(np.array([0.0]))
-
-
-@given(
-    st.lists(st.integers(-5, 5)).map(lambda rows: np.array(rows, dtype=np.int64)),
-    st.sets(st.integers(-6, 6)).map(lambda values: np.array(sorted(values), dtype=np.int64)),
-)
-def test_numbers_set_apart_are_counted_and_the_others_keep_their_order(
-    rows: NDArray[np.int64], apart: NDArray[np.int64]
-) -> None:
-    counts = np.zeros(apart.size, dtype=np.int64)
-    index = AtomIndex(apart, np.arange(apart.size, dtype=np.int32), NO_ATOM)
-    others = set_apart(rows, index.find(rows), counts)
-    assert counts.tolist() == [int(np.count_nonzero(rows == value)) for value in apart]
-    assert others.tolist() == [number for number in rows.tolist() if number not in set(apart.tolist())]
 
 
 @settings(max_examples=25)

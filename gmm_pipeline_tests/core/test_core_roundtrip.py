@@ -1,3 +1,4 @@
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,25 @@ def test_integers_that_differ_have_changed() -> None:
     found = compare([5, 6, 2**62], [5, 7, 2**62], [0.0] * 3, own=0.0)
     assert totals(found) == (3, 2, 0, 1)
     assert found.largest_error[0] == 1.0
+
+
+def test_comparisons_of_many_rows_are_those_of_their_parts() -> None:
+    rng = np.random.default_rng(0)
+    rows = 150_000
+    before, rank = rng.normal(size=rows), rng.choice(3, rows, p=[0.98, 0.02, 0.0]).astype(np.uint8)
+    after = before + rng.choice([0.0, 1e-8, 1.0], rows)
+    value, lost = rng.normal(0, 0.5, rows).astype(np.float32), rng.random(rows) < 0.01
+    precision = Precision(HALF_WIDTHS, np.dtype(np.float32), 0.0)
+
+    def compare_part(part: slice) -> RoundTrip:
+        stretch = np.ones(rank[part].size)
+        return count_numbers(before[part], after[part], lost[part], value[part], rank[part], precision, stretch)
+
+    parts = [compare_part(slice(start, start + 700)) for start in range(0, rows, 700)]
+    whole = compare_part(slice(None))
+    assert bits(reduce(RoundTrip.merge, parts)) == bits(whole)
+    assert whole.rows.tolist() == np.bincount(rank, minlength=3).tolist()
+    assert whole.exact.sum() == np.count_nonzero((before == after) & ~lost)
 
 
 def test_labels_come_back_or_have_changed() -> None:
