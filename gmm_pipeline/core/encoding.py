@@ -140,7 +140,10 @@ def _write_free(
             mode = min(modes[i], table.n_gaussians - 1)
             in_gaussian = (places[i] - table.means[mode]) / table.half_widths[mode]
             value[i] = min(max(in_gaussian, -bound), bound)
-    if table.lows.size > 0:
+    n_in_tails = 0
+    for i in range(places.size):
+        n_in_tails += modes[i] >= table.n_gaussians
+    if n_in_tails > 0:
         for i in range(places.size):
             if modes[i] >= table.n_gaussians:
                 value[i] = min(max(value_in(places[i], modes[i], table), -bound), bound)

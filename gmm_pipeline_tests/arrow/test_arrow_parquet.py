@@ -42,3 +42,8 @@ def test_a_column_of_which_few_distinct_values_are_held_takes_few_bytes(tmp_path
 def test_extremes_are_noted_but_of_columns_that_go_without(tmp_path: pathlib.Path) -> None:
     columns = written(tmp_path / "rows.parquet", ("many numbers",))
     assert [name for name, column in columns.items() if not column.is_stats_set] == ["many numbers"]
+
+
+def test_numbers_that_hardly_shrink_are_not_compressed(tmp_path: pathlib.Path) -> None:
+    columns = written(tmp_path / "rows.parquet")
+    assert [name for name, column in columns.items() if column.compression == "UNCOMPRESSED"] == ["many numbers"]
