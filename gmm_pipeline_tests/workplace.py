@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
@@ -131,7 +132,13 @@ def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
 
 
 def flip_a_byte(path: pathlib.Path) -> None:
-    """Damage a file in a way that its size does not tell."""
+    """Damage a file in a way that its size does not tell; a Parquet file in the values of its first column."""
     content = bytearray(path.read_bytes())
-    content[len(content) // 3] ^= 0xFF
+    place = len(content) // 3
+    if content.startswith(b"PAR1") and (groups := pq.read_metadata(path)).num_row_groups:
+        column = groups.row_group(0).column(0)
+        place = column.data_page_offset + column.total_compressed_size - 1
+        if column.has_dictionary_page:
+            place -= column.data_page_offset - column.dictionary_page_offset
+    content[place] ^= 0xFF
     path.write_bytes(content)
