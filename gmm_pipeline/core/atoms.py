@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.kernel import LANES, kernel
 
 NO_ATOM = -1
 _LEAST_SLOT_BITS = 6
@@ -14,8 +14,6 @@ _WORD = 64
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio."""
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
-_LANES = 1 << 2
-"""Counts that take turns, so that a row need not wait for the count of the one before it."""
 
 
 class AtomIndex:
@@ -48,17 +46,25 @@ class AtomIndex:
 
 
 @kernel
-def _slot_of(
-    number: np.uint64, also_zero: np.uint64, shift: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]
-) -> np.uint64:
-    """Return the slot that holds the bits of a number, or the empty one where they would be.
+def _key(number: np.uint64, also_zero: np.uint64) -> np.uint64:
+    """Return the bits that a number is sought by."""
+    return _ZERO if number == also_zero else number
 
-    Slots are sought from the first bits of a product on, which set consecutive numbers apart (Knuth, 1973, "The art of
-    computer programming" 3, 6.4).
+
+@kernel
+def _first_slot(key: np.uint64, shift: np.uint64) -> np.uint64:
+    """Return where a key is sought first: by the first bits of a product, which set consecutive numbers apart.
+
+    See Knuth (1973), "The art of computer programming" 3, 6.4.
     """
-    bits = _ZERO if number == also_zero else number
-    slot = (bits * _GOLDEN) >> shift
-    while atoms[slot] >= 0 and keys[slot] != bits:
+    return (key * _GOLDEN) >> shift
+
+
+@kernel
+def _slot_of(key: np.uint64, shift: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]) -> np.uint64:
+    """Return the slot that holds a key, or the empty one where it would be."""
+    slot = _first_slot(key, shift)
+    while atoms[slot] >= 0 and keys[slot] != key:
         slot = (slot + _ONE) & np.uint64(keys.size - 1)
     return slot
 
@@ -73,8 +79,9 @@ def _fill(
     atoms: NDArray[np.int32],
 ) -> None:
     for i in range(numbers.size):
-        slot = _slot_of(numbers[i], also_zero, shift, keys, atoms)
-        keys[slot], atoms[slot] = _ZERO if numbers[i] == also_zero else numbers[i], atoms_of[i]
+        key = _key(numbers[i], also_zero)
+        slot = _slot_of(key, shift, keys, atoms)
+        keys[slot], atoms[slot] = key, atoms_of[i]
 
 
 @kernel
@@ -89,13 +96,13 @@ def _find(
     # Which rows hold an atom is hard to foresee, so nothing branches on it; few are in another slot than their first.
     elsewhere, n_elsewhere = np.empty(numbers.size, dtype=np.int64), 0
     for i in range(numbers.size):
-        bits = _ZERO if numbers[i] == also_zero else numbers[i]
-        slot = (bits * _GOLDEN) >> shift
+        key = _key(numbers[i], also_zero)
+        slot = _first_slot(key, shift)
         found[i] = atoms[slot]
         elsewhere[n_elsewhere] = i
-        n_elsewhere += (atoms[slot] >= 0) & (keys[slot] != bits)
+        n_elsewhere += (atoms[slot] >= 0) & (keys[slot] != key)
     for i in elsewhere[:n_elsewhere]:
-        found[i] = atoms[_slot_of(numbers[i], also_zero, shift, keys, atoms)]
+        found[i] = atoms[_slot_of(_key(numbers[i], also_zero), shift, keys, atoms)]
 
 
 @kernel
@@ -115,12 +122,12 @@ def set_apart(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int
 
 @kernel
 def _set_apart(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64], others: Numbers) -> int:
-    counted = np.zeros((_LANES, 1 + counts.size), dtype=np.int64)
+    counted = np.zeros((LANES, 1 + counts.size), dtype=np.int64)
     size = 0
     for i in range(numbers.size):
         others[size] = numbers[i]
         size += atoms[i] == NO_ATOM
-        counted[i & (_LANES - 1), 1 + atoms[i]] += 1
+        counted[i & (LANES - 1), 1 + atoms[i]] += 1
     counts += counted[:, 1:].sum(axis=0)
     return size
 

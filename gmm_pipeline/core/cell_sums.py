@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.extremes import extremes
 from gmm_pipeline.core.grid import CELLS, Grid, find_places
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.kernel import BLOCK, kernel
 
-_BLOCK = 1 << 10
-"""Rows that are worked on together."""
 _COUNT_SHIFT = 40
 _MOST_PACKED = 1 << 23
 """Rows whose number, above `_COUNT_SHIFT`, and sum of offsets, below it, fit into one integer."""
@@ -87,10 +85,10 @@ def _pack(
     Return the least and the most of them.
     """
     minimum, maximum = np.inf, -np.inf
-    numbers = np.empty(_BLOCK)
-    cells, offsets = np.empty(_BLOCK, dtype=np.uint32), np.empty(_BLOCK, dtype=np.uint32)
-    for start in range(0, values.size, _BLOCK):
-        block = values[start : start + _BLOCK]
+    numbers = np.empty(BLOCK)
+    cells, offsets = np.empty(BLOCK, dtype=np.uint32), np.empty(BLOCK, dtype=np.uint32)
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
         n = block.size
         least, most = extremes(block)
         minimum, maximum = min(minimum, least), max(maximum, most)

@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.draw import uniform
 from gmm_pipeline.core.draw_table import DrawTable, look_up
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.kernel import BLOCK, kernel
 from gmm_pipeline.core.mode_table import ModeTable, likeliest, sampled, value_in
-
-_BLOCK = 1 << 10
-"""Rows that are worked on together."""
 
 
 class Ranks(NamedTuple):
@@ -47,11 +44,11 @@ def encode_sampled(
 ) -> None:
     """Write value and rank of each row, its mode by a draw; in blocks that stay in the cache."""
     probabilities = np.empty(table.means.size)
-    places, row_draws, numbers = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    modes, free = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK, dtype=np.int64)
-    left_open = np.empty(_BLOCK, dtype=np.int64)
-    for start in range(0, x.size, _BLOCK):
-        end = min(start + _BLOCK, x.size)
+    places, row_draws, numbers = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    modes, free = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    left_open = np.empty(BLOCK, dtype=np.int64)
+    for start in range(0, x.size, BLOCK):
+        end = min(start + BLOCK, x.size)
         n = _take_free(x[start:end], atoms[start:end], places, free)
         for j in range(n):
             row_draws[j] = uniform(first_key, second_key, first_row + np.uint64(start + free[j]))

@@ -1,4 +1,4 @@
-"""How loops over rows are compiled."""
+"""How loops over rows are compiled and cut up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 F = TypeVar("F", bound="Callable[..., object]")
+
+BLOCK = 1 << 10
+"""Rows that are worked on together: what is known of them stays in a core's cache."""
+LANES = 1 << 2
+"""Counts that take turns, so that a row need not wait for the count of the one before it."""
 
 
 def kernel(function: F) -> F:

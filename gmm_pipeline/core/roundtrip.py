@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.kernel import BLOCK, LANES, kernel
 from gmm_pipeline.core.modes import BOUND
 
 _FLOAT32_PRECISION = 2.0**-22
@@ -17,10 +17,6 @@ _FLOAT64_ULPS = 4 * 2.0**-52
 _EXACT, _WITHIN, _BEYOND = 15, 30, 45
 """Where in an integer those rows are counted, above all rows that are counted with them."""
 _MOST_PACKED = (1 << _EXACT) - 1
-_BLOCK = 1 << 10
-"""Rows that are worked on together."""
-_LANES = 1 << 2
-"""Counts that take turns, so that a row need not wait for the count of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +153,11 @@ def _count_numbers(
     A number may be off by its mode's reach times the stretch, or `relative` times its size if that is more; and by
     `own` times its size besides.
     """
-    packed = np.zeros((_LANES, reaches.size), dtype=np.int64)
+    packed = np.zeros((LANES, reaches.size), dtype=np.int64)
     n_packed = 0
-    outcomes, errors = np.empty(_BLOCK, dtype=np.int64), np.empty(_BLOCK)
-    for start in range(0, rank.size, _BLOCK):
-        end = min(start + _BLOCK, rank.size)
+    outcomes, errors = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK)
+    for start in range(0, rank.size, BLOCK):
+        end = min(start + BLOCK, rank.size)
         n = end - start
         n_exact = _compare(before[start:end], after[start:end], differently_null[start:end], errors, outcomes)
         for j in range(n):
@@ -177,7 +173,7 @@ def _count_numbers(
             _unpack(packed, counts)
             n_packed = 0
         for j in range(n):
-            packed[j & (_LANES - 1), rank[start + j]] += outcomes[j]
+            packed[j & (LANES - 1), rank[start + j]] += outcomes[j]
         n_packed += n
     _unpack(packed, counts)
 
@@ -207,8 +203,8 @@ def _compare(
 
 @kernel
 def _unpack(packed: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-    """Add packed counts, (_LANES, n_modes), to those of each kind, (n_modes, 4), and empty them."""
-    for lane in range(_LANES):
+    """Add packed counts, (LANES, n_modes), to those of each kind, (n_modes, 4), and empty them."""
+    for lane in range(LANES):
         for k in range(counts.shape[0]):
             if packed[lane, k] != 0:
                 for kind in range(counts.shape[1]):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import Numbers
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.kernel import LANES, kernel
 
 LIMIT = 1 << 14
 """Most distinct values that are counted exactly."""
@@ -27,8 +27,6 @@ _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _WORD = 64
 _MOST_STEPS = 1 << 12
-_LANES = 1 << 2
-"""Tables that take turns, so that a row need not wait for the count of the one before it."""
 ONE_EACH = np.ones(1, dtype=np.int64)
 """The weights of rows that are counted one by one: a single weight holds for all."""
 
@@ -139,9 +137,9 @@ def _count(
 
 @kernel
 def _count_steps(values: Numbers, least: int, counts: NDArray[np.int64]) -> None:
-    """Count whole numbers by their distance from the least, in the tables of `counts`, (_LANES, distances)."""
+    """Count whole numbers by their distance from the least, in the tables of `counts`, (LANES, distances)."""
     for i in range(values.size):
-        counts[i & (_LANES - 1), values[i] - least] += 1
+        counts[i & (LANES - 1), values[i] - least] += 1
 
 
 def _counts_of_near(values: Numbers) -> ValueCounts | None:
@@ -151,7 +149,7 @@ def _counts_of_near(values: Numbers) -> ValueCounts | None:
     least, most = int(values.min()), int(values.max())
     if most - least >= min(_MOST_STEPS, values.size):
         return None
-    counts = np.zeros((_LANES, most - least + 1), dtype=np.int64)
+    counts = np.zeros((LANES, most - least + 1), dtype=np.int64)
     _count_steps(values, least, counts)
     sums = counts.sum(axis=0)
     held = np.flatnonzero(sums)
