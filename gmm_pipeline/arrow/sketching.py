@@ -33,7 +33,7 @@ from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
 ROWS_READ_WHOLE = 1 << 24
 """Up to so many rows, the grid is learned from all of them."""
 SAMPLE_WINDOWS = 64
-WINDOW_ROWS = 1 << 15
+WINDOW_ROWS = 1 << 14
 
 
 class CountingPass(Protocol):

@@ -85,16 +85,29 @@ def _pack(
     Return the least and the most of them.
     """
     minimum, maximum = np.inf, -np.inf
-    numbers = np.empty(BLOCK)
+    first_used, last_used = CELLS, -1
     cells, offsets = np.empty(BLOCK, dtype=np.uint32), np.empty(BLOCK, dtype=np.uint32)
     for start in range(0, values.size, BLOCK):
         block = values[start : start + BLOCK]
         n = block.size
-        least, most = extremes(block)
-        minimum, maximum = min(minimum, least), max(maximum, most)
-        find_places(block, center, inverse_scale, numbers[:n], cells[:n], offsets[:n])
+        find_places(block, center, inverse_scale, cells[:n], offsets[:n])
+        first, last = _span(cells[:n].view(np.int32))
+        # Cells are in the order of values, so most blocks can hold no extreme.
+        if first <= first_used or last >= last_used:
+            least, most = extremes(block)
+            minimum, maximum = min(minimum, least), max(maximum, most)
+            first_used, last_used = min(first_used, first), max(last_used, last)
         for i in range(n):
             offset = np.int64(offsets[i])
             packed[cells[i], 0] += (1 << _COUNT_SHIFT) + offset
             packed[cells[i], 1] += offset * offset
     return minimum, maximum
+
+
+@kernel
+def _span(cells: NDArray[np.int32]) -> tuple[int, int]:
+    """Return the first and the last of some cells, (n,), n > 0."""
+    first = last = cells[0]
+    for i in range(cells.size):
+        first, last = min(first, cells[i]), max(last, cells[i])
+    return first, last

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.draw_bounds import DRAWS, UNDECIDED, decide
-from gmm_pipeline.core.grid import scale
+from gmm_pipeline.core.grid import pattern_of
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mode_table import ModeTable
 from gmm_pipeline.core.modes import HALF_WIDTH_STDS
@@ -61,15 +61,15 @@ def look_up(
     x: NDArray[np.float64],
     draws: NDArray[np.float64],
     table: DrawTable,
-    numbers: NDArray[np.float64],
+    patterns: NDArray[np.int64],
     modes: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> int:
     """Write the mode that each draw leads to, or UNDECIDED; return how many are so, and write to `rows` which.
 
-    All arrays have shape (n,); `numbers` is room to work in.
+    All arrays have shape (n,); `patterns` is room to work in.
     """
-    _find_cells(x, table, numbers, modes, rows)
+    _find_cells(x, table, patterns, modes, rows)
     open_ones = 0
     for i in range(x.size):
         entry = modes[i]
@@ -85,16 +85,16 @@ def look_up(
 def _find_cells(
     x: NDArray[np.float64],
     table: DrawTable,
-    numbers: NDArray[np.float64],
+    patterns: NDArray[np.int64],
     cells: NDArray[np.int64],
     rows: NDArray[np.int64],
 ) -> None:
-    """Write the row of the table that each coordinate's cell has; `numbers` and `rows` are room to work in."""
-    scale(x, table.center, table.inverse_scale, numbers, cells)
-    patterns = numbers.view(np.int64)
+    """Write the row of the table that each coordinate's cell has; `patterns` and `rows` are room to work in."""
     for i in range(x.size):
+        y = (x[i] - table.center) * table.inverse_scale
+        patterns[i] = pattern_of(y)
         from_center = (patterns[i] >> _CELL_SHIFT) - _ONE
-        cell = _SIDE - 1 - from_center if cells[i] else _SIDE + from_center
+        cell = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
         cells[i] = table.cells[cell if from_center < _SIDE else _BEYOND]
     divided = 0
     for i in range(x.size):

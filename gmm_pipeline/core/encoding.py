@@ -44,7 +44,7 @@ def encode_sampled(
 ) -> None:
     """Write value and rank of each row, its mode by a draw; in blocks that stay in the cache."""
     probabilities = np.empty(table.means.size)
-    places, row_draws, numbers = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    places, row_draws, patterns = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
     modes, free = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
     left_open = np.empty(BLOCK, dtype=np.int64)
     for start in range(0, x.size, BLOCK):
@@ -52,7 +52,7 @@ def encode_sampled(
         n = _take_free(x[start:end], atoms[start:end], places, free)
         for j in range(n):
             row_draws[j] = uniform(first_key, second_key, first_row + np.uint64(start + free[j]))
-        n_open = look_up(places[:n], row_draws[:n], draws, numbers[:n], modes[:n], left_open[:n])
+        n_open = look_up(places[:n], row_draws[:n], draws, patterns[:n], modes[:n], left_open[:n])
         for j in left_open[:n_open]:
             modes[j] = sampled(places[j], row_draws[j], table, probabilities)
         _write(

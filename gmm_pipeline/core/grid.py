@@ -50,7 +50,7 @@ class Grid:
     def places(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the cells of finite values and their offsets in units of 2**-OFFSET_BITS of a cell, both (n,)."""
         cells, offsets = np.empty(values.size, dtype=np.int64), np.empty(values.size, dtype=np.int64)
-        find_places(values, self.center, 2.0**-self.exponent, np.empty(values.size), cells, offsets)
+        find_places(values, self.center, 2.0**-self.exponent, cells, offsets)
         return cells, offsets
 
     def edges(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -63,18 +63,9 @@ class Grid:
 
 
 @kernel
-def scale(
-    values: NDArray[np.float64],
-    center: float,
-    inverse_scale: float,
-    numbers: NDArray[np.float64],
-    negative: NDArray[np.integer],
-) -> None:
-    """Write 1 + |y| of each value, by whose bits cells are numbered, and whether y is negative; all of shape (n,)."""
-    for i in range(values.size):
-        y = (values[i] - center) * inverse_scale
-        numbers[i] = 1.0 + abs(y)
-        negative[i] = y < 0.0
+def pattern_of(y: float) -> int:
+    """Return the bits of 1 + |y|, by which the cells of a side are numbered."""
+    return int(np.float64(1.0 + abs(y)).view(np.int64))
 
 
 @kernel
@@ -82,17 +73,16 @@ def find_places(
     values: NDArray[np.float64],
     center: float,
     inverse_scale: float,
-    numbers: NDArray[np.float64],
     cells: NDArray[np.integer],
     offsets: NDArray[np.integer],
 ) -> None:
     """Write the cell and the offset of each finite value; the outermost cells take all that lies beyond.
 
-    All arrays have shape (n,); `numbers` is room to work in.
+    All arrays have shape (n,).
     """
-    scale(values, center, inverse_scale, numbers, cells)
-    patterns = numbers.view(np.int64)
     for i in range(values.size):
-        from_center = min((patterns[i] >> _CELL_SHIFT) - _ONE, _SIDE - 1)
-        cells[i] = _SIDE - 1 - from_center if cells[i] else _SIDE + from_center
-        offsets[i] = (patterns[i] >> _OFFSET_SHIFT) & _OFFSET_MASK
+        y = (values[i] - center) * inverse_scale
+        pattern = pattern_of(y)
+        from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
+        cells[i] = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
+        offsets[i] = (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK

@@ -52,7 +52,7 @@ def contradicted(
 ) -> tuple[int, int]:
     """Return how many draws at x the table decides otherwise than the evaluation, and how many it decides."""
     found, wanted, rows = (np.empty(x.size, dtype=np.int64) for _ in range(3))
-    left_open = look_up(x, draws, table, np.empty(x.size), found, rows)
+    left_open = look_up(x, draws, table, np.empty(x.size, dtype=np.int64), found, rows)
     evaluated(x, draws, modes, wanted)
     decided = found != UNDECIDED
     assert (np.flatnonzero(~decided) == rows[:left_open]).all()
