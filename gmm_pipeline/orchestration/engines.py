@@ -14,8 +14,8 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import SparkSettings, spark_session
+from gmm_pipeline.orchestration.concurrency import memory_of_a_run
 from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.instance import memory_of_a_run
 from gmm_pipeline.orchestration.recipes import stored_column
 from gmm_pipeline.storage.result import Result
 

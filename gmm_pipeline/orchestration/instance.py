@@ -8,19 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.engines.local.machine import GIGABYTE, memory
-from gmm_pipeline.engines.local.partitioning import PROCESS_MEMORY
+from gmm_pipeline.engines.local.machine import memory
+from gmm_pipeline.orchestration.concurrency import runs_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import dagster as dg
 
-    from gmm_pipeline.orchestration.fit_spec import FitSpec
-
 HOME_VARIABLE = "DAGSTER_HOME"
-_MEMORY_OF_A_COLUMN = GIGABYTE // 2
-"""Enough for two threads to pass over it in full batches."""
 
 _CONFIG = """\
 # Written by gmm-pipeline, once; change what does not suit your machine.
@@ -122,27 +118,3 @@ def instances_in_stores() -> Iterator[None]:
         os.environ.pop(HOME_VARIABLE, None)
         if before is not None:
             os.environ[HOME_VARIABLE] = before
-
-
-def memory_of_a_run() -> int:
-    """Return the bytes that a run may hold by default: a share of half of the memory, one for each run at once."""
-    total = memory()
-    return total // 2 // runs_at_once(os.cpu_count() or 1, total)
-
-
-def runs_at_once(cores: int, memory: int) -> int:
-    """Return how many runs a machine of so many cores and bytes of memory takes well."""
-    return max(1, min(cores // 2 + 1, memory // (2 * GIGABYTE)))
-
-
-def columns_at_once(spec: FitSpec, threads: int, memory: int) -> int:
-    """Return how many columns of a fit a process works on at once, with so many threads each, in so much memory.
-
-    More than one, as a fit, a small pass and Dagster's own work keep one core busy; few, as large passes keep all of
-    them. One where Spark has a part in it, whose session is one for all of the process.
-    """
-    methods = {spec.settings.of(column).method for column in spec.columns}
-    if spec.engine == "spark" or any(method.startswith("spark") for method in methods):
-        return 1
-    room = (memory - PROCESS_MEMORY) // _MEMORY_OF_A_COLUMN
-    return max(1, min(len(spec.columns), (threads or os.cpu_count() or 1) // 2 + 1, room))

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.engines.local.machine import forget_peak_memory, peak_memory, write_speed
-from gmm_pipeline.engines.local.partitioning import held_together, partition_column, share_of_memory
+from gmm_pipeline.engines.local.partitioning import partition_column
 from gmm_pipeline.engines.local.sampled_rows import row_groups, sampled_ranges, write_sample
 from gmm_pipeline.engines.local.source import LocalTable, open_table
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.orchestration import recipes
-from gmm_pipeline.orchestration.instance import columns_at_once, instances_in_stores, memory_of_a_run
+from gmm_pipeline.orchestration.concurrency import Concurrency
+from gmm_pipeline.orchestration.instance import instances_in_stores
 from gmm_pipeline.orchestration.projection import PassCost, Projection, SampledCost, StageCost, busiest, project
 from gmm_pipeline.orchestration.run_progress import Unwatched
 from gmm_pipeline.orchestration.sample_engine import SampleEngine
@@ -90,8 +91,8 @@ def run_sample(
     memory : int
         Bytes that a run may hold; 0 means what suits the machine.
     """
-    threads, memory = threads or os.cpu_count() or 1, memory or memory_of_a_run()
-    at_once = columns_at_once(spec, threads, memory)
+    threads = threads or os.cpu_count() or 1
+    concurrency = Concurrency.of(spec, threads, memory)
     columns = spread_columns(table, spec.columns, most_columns)
     speed = write_speed(folder)
     ranges = sampled_ranges(row_groups(table), threads * ROWS_PER_TASK)
@@ -101,7 +102,7 @@ def run_sample(
     failures: dict[str, str] = {}
     forget_peak_memory()
     loading = 0.0
-    with _engines(spec, threads, share_of_memory(memory, at_once)) as engine_of:
+    with _engines(spec, threads, concurrency.memory_of_a_column) as engine_of:
         for name in columns:
             engine = engine_of(table.column(name))
             measured = _Measured(sample.column(name), spec.settings.of(name), engine, folder / f"column{len(costs)}")
@@ -112,7 +113,7 @@ def run_sample(
             except PipelineError as error:
                 failures[name] = str(error)
     peak = peak_memory()
-    together = None if peak is None else max(peak, held_together([peak] * at_once, at_once))
+    together = None if peak is None else max(peak, concurrency.held([peak] * concurrency.columns))
     if not costs:
         return SampleRun(sample.rows, (), 0.0, failures, None, together, speed)
     good = costs[0].column
@@ -122,7 +123,13 @@ def run_sample(
     )
     start += loading
     projection = project(
-        costs, len(spec.columns), table.rows, start=start, around=around, write_speed=speed, at_once=at_once
+        costs,
+        len(spec.columns),
+        table.rows,
+        start=start,
+        around=around,
+        write_speed=speed,
+        at_once=concurrency.columns,
     )
     return SampleRun(sample.rows, tuple(costs), around, failures, projection, together, speed)
 

@@ -11,7 +11,7 @@ from gmm_pipeline.storage.manifest import Origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 5
+FORMAT = 6
 """Raised when the same inputs and settings lead to another result than before."""
 SOURCE = "source"
 TYPE = "type"

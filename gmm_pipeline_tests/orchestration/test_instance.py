@@ -9,10 +9,8 @@ import time
 import dagster as dg
 import pytest
 
-from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.instance import columns_at_once, open_instance, prepare_home, runs_at_once
+from gmm_pipeline.orchestration.instance import open_instance, prepare_home
 from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher, Worker
-from gmm_pipeline.orchestration.settings import TableSettings
 
 GIGABYTE = 1 << 30
 
@@ -22,30 +20,6 @@ def instance(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> "dg.Dag
     monkeypatch.setenv("DAGSTER_HOME", "")
     with open_instance(tmp_path / "store") as instance:
         yield instance
-
-
-@pytest.mark.parametrize(
-    ("cores", "gigabytes", "runs"), [(1, 16, 1), (2, 24, 2), (8, 64, 5), (64, 16, 8), (16, 1, 1), (4, 0.5, 1)]
-)
-def test_runs_at_once_are_bounded_by_cores_and_memory(cores: int, gigabytes: float, runs: int) -> None:
-    assert runs_at_once(cores, int(gigabytes * GIGABYTE)) == runs
-
-
-@pytest.mark.parametrize(
-    ("threads", "gigabytes", "columns"), [(1, 6, 1), (2, 6, 2), (2, 0.5, 1), (8, 6, 4), (16, 2, 3)]
-)
-def test_columns_in_work_are_bounded_by_threads_and_memory(threads: int, gigabytes: float, columns: int) -> None:
-    four = FitSpec(name="t", source="t.parquet", columns=("a", "b", "c", "d"))
-
-    assert columns_at_once(four, threads, int(gigabytes * GIGABYTE)) == columns
-
-
-def test_columns_that_spark_has_a_part_in_are_made_one_after_the_other() -> None:
-    two = FitSpec(name="t", source="t.parquet", columns=("a", "b"))
-    fitted = two.model_copy(update={"settings": TableSettings(columns={"b": {"method": "spark_ml"}})})
-
-    assert columns_at_once(two.model_copy(update={"engine": "spark"}), 2, 6 * GIGABYTE) == 1
-    assert columns_at_once(fitted, 2, 6 * GIGABYTE) == 1
 
 
 def test_the_instance_of_a_store_bounds_runs_and_watches_them(instance: dg.DagsterInstance) -> None:

@@ -94,16 +94,6 @@ def partition(row_bytes: int, rows: int, cores: int, memory: int, *, chunk_bytes
     return Partitioning(1, BATCHES[-1], peak)
 
 
-def share_of_memory(memory: int, columns: int) -> int:
-    """Return the bytes that the process may hold if there were only one of so many columns that are in work at once."""
-    return PROCESS_MEMORY + (memory - PROCESS_MEMORY) // columns
-
-
-def held_together(peaks: Sequence[int], columns: int) -> int:
-    """Return the bytes that the process holds at most with so many columns in work, by what it holds with one each."""
-    return PROCESS_MEMORY + sum(peak - PROCESS_MEMORY for peak in sorted(peaks)[-columns:])
-
-
 def footprints(table: LocalTable, columns: Sequence[str]) -> dict[str, Footprint]:
     """Return what the footers of a table's files say of some columns."""
     chunks = _chunks(map(read_footer, table.files), columns)

@@ -12,7 +12,7 @@ import click
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.partitioning import footprints, held_together, partition, share_of_memory
+from gmm_pipeline.engines.local.partitioning import footprints, partition
 from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
@@ -27,8 +27,8 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
 from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
+from gmm_pipeline.orchestration.concurrency import Concurrency
 from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec
-from gmm_pipeline.orchestration.instance import columns_at_once, memory_of_a_run
 from gmm_pipeline.orchestration.planning import ColumnStatus, State, present_statuses, statuses_of
 from gmm_pipeline.orchestration.preview import preview
 from gmm_pipeline.orchestration.settings import EngineName
@@ -180,33 +180,35 @@ def _passes(
 
 def _here(spec: FitSpec, table: LocalTable, kinds: dict[str, str], threads: int, memory: int) -> dict[str, Any]:
     """Return how the local engine passes over columns, by their footers and kinds."""
-    limit = memory or memory_of_a_run()
+    concurrency = Concurrency.of(spec, threads, memory)
     cores = threads or os.cpu_count() or 1
     found = footprints(table, list(kinds))
-    at_once = columns_at_once(spec, threads, limit)
-    share = share_of_memory(limit, at_once)
+    share = concurrency.memory_of_a_column
     passes = [
         partition(column.row_bytes, table.rows, cores, share, chunk_bytes=column.chunk_bytes)
         for column in found.values()
     ]
+    together = concurrency.over(len(kinds))
     encoded = sum(table.rows * (1 if kind == "categorical" else _ENCODED_BYTES) for kind in kinds.values())
     return {
         "name": "local",
-        "columns_at_once": max(1, min(at_once, len(kinds))),
+        "columns_at_once": together.columns,
+        "processes": together.processes,
         "threads": min((each.threads for each in passes), default=cores),
         "rows_per_batch": min((each.batch_rows for each in passes), default=ROWS_PER_GROUP),
         "rows_per_group": ROWS_PER_GROUP,
         "rows_per_part": ROWS_PER_PART,
-        "memory_limit": limit,
-        "peak_memory": held_together([each.peak_memory for each in passes], at_once) if passes else 0,
+        "memory_limit": concurrency.memory,
+        "peak_memory": together.held([each.peak_memory for each in passes]) if passes else 0,
         "disk": sum(column.file_bytes for column in found.values()) + encoded,
     }
 
 
 def _print_passes(passes: dict[str, Any]) -> None:
     threads = f"{passes['threads']} thread" + ("s" if passes["threads"] > 1 else "")
-    together = passes["columns_at_once"]
+    together, processes = passes["columns_at_once"], passes["processes"]
     columns = f"{together} columns at once" if together > 1 else "one column at a time"
+    columns += f" in {processes} processes" if processes > 1 else ""
     stdout().print(
         f"Local engine: {columns}, with {threads} each, that hold {passes['rows_per_batch']:,} rows at a time. "
         f"Results are stored in row groups of {passes['rows_per_group']:,} rows and parts of "
