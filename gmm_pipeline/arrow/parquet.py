@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pat
 
+from gmm_pipeline.arrow.types import is_text
 from gmm_pipeline.errors import SourceError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterato
 def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -> pq.ParquetWriter:
     """Open a file whose columns are encoded as their first rows suggest.
 
-    Trying a dictionary on numbers that hardly repeat costs several times what writing them does.
+    Trying a dictionary on numbers that hardly repeat costs several times what writing them does. The least and the most
+    text of a row group would cost about as much as writing it.
     """
     packed = [field.name for field in first.schema if _is_packed(field.type)]
     in_dictionaries = [name for name in first.column_names if name not in packed and _repeats(first[name])]
@@ -87,7 +89,9 @@ def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -
         compression={name: _codec_of(first[name]) if name in plain else _CODEC for name in first.column_names},
         use_dictionary=in_dictionaries,
         column_encoding=dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
-        write_statistics=[name for name in first.column_names if name not in without_extremes],
+        write_statistics=[
+            field.name for field in first.schema if field.name not in without_extremes and not is_text(field.type)
+        ],
         write_page_checksum=True,
         store_schema=True,
     )

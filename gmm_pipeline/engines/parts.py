@@ -49,7 +49,8 @@ def copy_part(column: ParquetColumn, rows: range, path: Path, batch_rows: int = 
     schema = stored_schema(column.field)
     plain = replace(column, field=schema.field(0))
     arrays = rechunked(plain.arrays(rows), batch_rows)
-    write_rows(path, schema, (pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays))
+    batches = (pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays)
+    write_rows(path, schema, batches, schema.names)
 
 
 def encode_part(
