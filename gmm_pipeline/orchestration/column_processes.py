@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,12 +32,15 @@ _LOOK_EVERY = 1.0
 """Seconds."""
 
 
+class ProcessGoneError(Exception):
+    """A process is no longer there."""
+
+
 @dataclass(frozen=True)
 class _Ended:
-    """How a run ended: with an error, well if that is None, or because the runs are stopping."""
+    """How a run ended: with an error, or well if that is None."""
 
     error: str | None
-    interrupted: bool = False
 
 
 class ColumnProcess:
@@ -49,8 +53,10 @@ class ColumnProcess:
         # A process inherits which signals are blocked; starting Python's tracker of resources unblocks them.
         resource_tracker.ensure_running()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        self._process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         other_end.close()
         self._started = False
         self._sending = Lock()
@@ -58,10 +64,8 @@ class ColumnProcess:
     def has_started(self) -> bool:
         """Whether columns can be run; it takes seconds."""
         if not self._started and self._connection.poll():
-            try:
+            with suppress(EOFError, ConnectionError):
                 self._started = self._connection.recv() == _STARTED
-            except EOFError:
-                return False
         return self._started
 
     def run(self, asked: ColumnRun, on_stage: Callable[[Stage], None]) -> str | None:
@@ -71,19 +75,20 @@ class ColumnProcess:
         ------
         KeyboardInterrupt
             If a stage did not begin as the runs are stopping.
-        EOFError, ConnectionError
-            If the process is no longer there.
+        ProcessGoneError
+        Exception
+            That was raised there.
         """
         self._send(asked)
-        while not isinstance(told := self._connection.recv(), _Ended):
+        while not isinstance(told := self._receive(), _Ended):
+            if isinstance(told, BaseException):
+                raise told
             on_stage(told)
-        if told.interrupted:
-            raise KeyboardInterrupt
         return told.error
 
     def stop(self) -> None:
         """Let no further stage begin."""
-        with suppress(ConnectionError):
+        with suppress(ProcessGoneError):
             self._send(_STOP)
 
     def end(self) -> None:
@@ -94,14 +99,29 @@ class ColumnProcess:
 
     def _send(self, told: ColumnRun | str) -> None:
         with self._sending:
-            self._connection.send(told)
+            try:
+                self._connection.send(told)
+            except ConnectionError as error:
+                raise ProcessGoneError from error
+
+    def _receive(self) -> Any:
+        try:
+            return self._connection.recv()
+        except (EOFError, ConnectionError) as error:
+            raise ProcessGoneError from error
 
 
 class ColumnProcesses:
     """So many processes, for as long as the context lasts."""
 
     def __init__(self, make: MakeRunner, number: int) -> None:
-        self._all = [ColumnProcess(make) for _ in range(number)]
+        self._all: list[ColumnProcess] = []
+        try:
+            for _ in range(number):
+                self._all.append(ColumnProcess(make))
+        except BaseException:
+            self.end()
+            raise
         self._free = list(self._all)
         self._lock = Lock()
 
@@ -150,9 +170,10 @@ def _serve(connection: Connection[Any, Any], make: MakeRunner) -> None:
                     stopping.set()
                 else:
                     asked.put(told)
-    except EOFError:
+    except (EOFError, ConnectionError):
         pass
-    os._exit(1)
+    finally:
+        os._exit(1)
 
 
 def _run_columns(
@@ -161,8 +182,10 @@ def _run_columns(
     runner = make(stopping)
     connection.send(_STARTED)
     while True:
+        ended: _Ended | BaseException
         try:
             ended = _Ended(runner.run(asked.get(), connection.send))
-        except KeyboardInterrupt:
-            ended = _Ended(None, interrupted=True)
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - raised where it was asked for
+            error.add_note(traceback.format_exc())
+            ended = error
         connection.send(ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from gmm_pipeline.orchestration.column_processes import ColumnProcesses
+from gmm_pipeline.orchestration.column_processes import ColumnProcesses, ProcessGoneError
 from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
 from gmm_pipeline.orchestration.concurrency import Concurrency
 from gmm_pipeline.orchestration.fit_spec import FitSpec
@@ -72,7 +73,7 @@ class DagsterRunner:
         try:
             with processes.free() as process:
                 error = (process or self._runner).run(asked, partial(progress.stage, asked.column))
-        except (EOFError, ConnectionError):
+        except ProcessGoneError:
             error = _PROCESS_GONE
             self._runner.give_up(asked.run_id, error)
         self._working.discard(asked.run_id)
@@ -82,6 +83,8 @@ class DagsterRunner:
 
     def _abandon(self, processes: ColumnProcesses) -> None:
         """End this process, and what is in work with it: as after a crash, nothing is half-visible."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         processes.end()
         for run_id in tuple(self._working):
             self._runner.give_up(run_id, "Interrupted.")

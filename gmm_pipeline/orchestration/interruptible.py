@@ -43,9 +43,9 @@ def call_at_once(
             _wait_for_success(futures)
             return [future.result() for future in futures]
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            stop()
             try:
+                pool.shutdown(wait=False, cancel_futures=True)
+                stop()
                 _wait_for_end([future for future in futures if not future.cancelled()])
             except KeyboardInterrupt:
                 abandon()

@@ -115,6 +115,15 @@ def test_no_stage_begins_in_a_process_that_is_stopped(runner: DagsterRunner, tmp
     assert run_in(tmp_path / "store", asked.run_id)[0] is dg.DagsterRunStatus.FAILURE
 
 
+def test_what_is_raised_in_a_process_is_raised_where_it_was_asked_for(runner: DagsterRunner) -> None:
+    with one_process(runner) as (_, process):
+        with pytest.raises(dg.DagsterInvalidSubsetError) as raised:
+            process.run(ColumnRun(str(uuid.uuid4()), "a", (Stage("none", "no such asset", (), ()),), {}), print)
+        assert process.run(run_of("a"), lambda _: None) is None
+
+    assert any("Traceback" in note for note in raised.value.__notes__)
+
+
 def test_a_process_ends_with_the_one_that_started_it() -> None:
     context = get_context("spawn")
     own_end, other_end = context.Pipe()

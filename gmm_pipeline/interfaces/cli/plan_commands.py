@@ -172,23 +172,26 @@ def _passes(
     spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int
 ) -> dict[str, Any]:
     """Return how the engine passes over the columns that there is something to do for, by their footers."""
-    kinds = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"] and entry["kind"]}
-    return (
-        spark_passes(spec, table, list(kinds)) if spec.engine == "spark" else _here(spec, table, kinds, threads, memory)
-    )
-
-
-def _here(spec: FitSpec, table: LocalTable, kinds: dict[str, str], threads: int, memory: int) -> dict[str, Any]:
-    """Return how the local engine passes over columns, by their footers and kinds."""
+    to_do = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"]}
+    kinds = {column: kind for column, kind in to_do.items() if kind}
+    if spec.engine == "spark":
+        return spark_passes(spec, table, list(kinds))
     concurrency = Concurrency.of(spec, threads, memory)
-    cores = threads or os.cpu_count() or 1
+    return _here(table, kinds, threads or os.cpu_count() or 1, concurrency, concurrency.over(len(to_do)))
+
+
+def _here(
+    table: LocalTable, kinds: dict[str, str], cores: int, most: Concurrency, together: Concurrency
+) -> dict[str, Any]:
+    """Return how the local engine passes over columns, by their footers and kinds.
+
+    Memory is shared as if all columns of the fit had something to do, whoever works on those that have.
+    """
     found = footprints(table, list(kinds))
-    share = concurrency.memory_of_a_column
     passes = [
-        partition(column.row_bytes, table.rows, cores, share, chunk_bytes=column.chunk_bytes)
+        partition(column.row_bytes, table.rows, cores, most.memory_of_a_column, chunk_bytes=column.chunk_bytes)
         for column in found.values()
     ]
-    together = concurrency.over(len(kinds))
     encoded = sum(table.rows * (1 if kind == "categorical" else _ENCODED_BYTES) for kind in kinds.values())
     return {
         "name": "local",
@@ -198,7 +201,7 @@ def _here(spec: FitSpec, table: LocalTable, kinds: dict[str, str], threads: int,
         "rows_per_batch": min((each.batch_rows for each in passes), default=ROWS_PER_GROUP),
         "rows_per_group": ROWS_PER_GROUP,
         "rows_per_part": ROWS_PER_PART,
-        "memory_limit": concurrency.memory,
+        "memory_limit": most.memory,
         "peak_memory": together.held([each.peak_memory for each in passes]) if passes else 0,
         "disk": sum(column.file_bytes for column in found.values()) + encoded,
     }
