@@ -1,9 +1,9 @@
 """The order of a table's files: that in which they came."""
 
 import pathlib
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -55,15 +55,15 @@ def folder(tmp_path: pathlib.Path) -> Folder:
     return Folder(tmp_path)
 
 
+@contextmanager
 def new_folder() -> Iterator[Folder]:
-    path = pathlib.Path(tempfile.mkdtemp())
-    yield Folder(path)
-    shutil.rmtree(path)
+    with tempfile.TemporaryDirectory() as path:
+        yield Folder(pathlib.Path(path))
 
 
 @given(BATCHES)
 def test_files_that_are_added_come_last_whatever_their_names(batches: list[list[str]]) -> None:
-    for folder in new_folder():
+    with new_folder() as folder:
         seen: list[list[str]] = []
         for batch in batches:
             new = sorted(set(batch) - {name for names in seen for name in names})
@@ -75,7 +75,7 @@ def test_files_that_are_added_come_last_whatever_their_names(batches: list[list[
 
 @given(BATCHES)
 def test_digests_tell_what_the_table_was_after_each_batch(batches: list[list[str]]) -> None:
-    for folder in new_folder():
+    with new_folder() as folder:
         ledgers: list[SourceLedger] = []
         for batch in batches:
             new = [name for name in batch if not (folder.source / f"{name}.parquet").exists()]
@@ -108,7 +108,7 @@ def test_digests_depend_on_the_files_and_their_order_alone(files: list[SourceFil
 def test_a_file_that_is_changed_or_gone_makes_one_batch_in_the_order_of_names(
     batches: list[list[str]], data: st.DataObject
 ) -> None:
-    for folder in new_folder():
+    with new_folder() as folder:
         for batch in batches:
             folder.put(*batch)
             names = sorted(name for found in folder.names(folder.take_stock()) for name in found)
