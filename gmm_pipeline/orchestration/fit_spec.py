@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from gmm_pipeline.arrow.files import whole
 from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_mean
 from gmm_pipeline.orchestration.settings import EngineName, SparkValue, TableSettings
@@ -85,9 +85,8 @@ def save_spec(spec: FitSpec, folder: FitFolder) -> None:
     text = spec.model_dump_json(indent=2)
     if not folder.spec_path.exists() or folder.spec_path.read_text() != text:
         # Runs of several columns may look at a changed source at once.
-        partial = folder.spec_path.with_name(f".{folder.spec_path.name}.{os.getpid()}.new")
-        partial.write_text(text)
-        partial.replace(folder.spec_path)
+        with whole(folder.spec_path) as partial:
+            partial.write_text(text)
 
 
 def load_spec(folder: FitFolder) -> FitSpec:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gmm_pipeline.arrow.files import whole
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.orchestration.stages import STAGES
 
@@ -43,9 +44,8 @@ class RunRecord(BaseModel):
 
     def write(self, folder: FitFolder) -> None:
         """Keep the record with its fit."""
-        partial = folder.run_path.with_name(f".{folder.run_path.name}.new")
-        partial.write_text(self.model_dump_json(indent=2))
-        partial.replace(folder.run_path)
+        with whole(folder.run_path) as partial:
+            partial.write_text(self.model_dump_json(indent=2))
 
     @classmethod
     def read(cls, folder: FitFolder) -> RunRecord:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gmm_pipeline.arrow.files import whole
 from gmm_pipeline.engines.local.files import SourceFiles, find_files, is_settled
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.storage.manifest import FileFacts, digest
@@ -169,9 +169,8 @@ def keep_ledger(ledger: SourceLedger, folder: FitFolder) -> None:
     """Keep a ledger with its fit."""
     if ledger != read_ledger(folder):
         folder.path.mkdir(parents=True, exist_ok=True)
-        partial = folder.ledger_path.with_name(f".{folder.ledger_path.name}.{uuid.uuid4().hex}")
-        partial.write_text(ledger.model_dump_json(indent=1))
-        partial.replace(folder.ledger_path)
+        with whole(folder.ledger_path) as partial:
+            partial.write_text(ledger.model_dump_json(indent=1))
 
 
 def read_ledger(folder: FitFolder) -> SourceLedger | None:

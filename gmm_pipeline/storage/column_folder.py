@@ -21,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gmm_pipeline.arrow.files import WrittenFile, WrittenFiles, flush
+from gmm_pipeline.arrow.files import WrittenFile, WrittenFiles, flush, whole
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.storage.earlier import keep_earlier
 from gmm_pipeline.storage.manifest import FileFacts, Manifest, versions
@@ -134,7 +134,8 @@ class ColumnFolder:
         """Remember why a stage failed."""
         failure = Failure(stage=stage, error=type(error).__name__, message=str(error), at=datetime.now(UTC))
         self.path.mkdir(parents=True, exist_ok=True)
-        _write_atomically(self._failure_path, failure.model_dump_json(indent=2))
+        with whole(self._failure_path) as partial:
+            partial.write_text(failure.model_dump_json(indent=2))
 
     def clear_failure(self) -> None:
         """Forget the last failure."""
@@ -154,11 +155,11 @@ class ColumnFolder:
     def _manifest_path(self, stage: str, content_id: str) -> Path:
         return self.path / "manifests" / f"{stage}-{content_id}.json"
 
-    def _keep_fit(self) -> None:
+    def _keep_fit(self, draft: Path) -> None:
         """Keep the present model and ranking as an earlier fit, if they belong together."""
         model, ranking = (self.result(stage) for stage in FITTED)
         if model and ranking and ranking.manifest.origin.inputs.get(model.manifest.stage) == model.manifest.content:
-            keep_earlier(self.path / EARLIER / model.manifest.content_id, [model, ranking])
+            keep_earlier(self.path / EARLIER / model.manifest.content_id, [model, ranking], draft)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -209,7 +210,10 @@ class ColumnFolder:
         stage = manifest.stage
         path = self._manifest_path(stage, manifest.content_id)
         path.parent.mkdir(exist_ok=True)
-        _write_atomically(path, manifest.model_dump_json(indent=2))
+        partial = draft.with_suffix(".json")
+        partial.write_text(manifest.model_dump_json(indent=2))
+        flush(partial)
+        partial.replace(path)
         for file in [entry for entry in draft.iterdir() if entry.is_file()]:
             file.rename(draft / with_id(Path(file.name), manifest.content_id))
         same = present is not None and present.manifest.content == manifest.content
@@ -218,18 +222,11 @@ class ColumnFolder:
             if kept:
                 link_files(kept, draft)
             if stage == FITTED[0] and content_id_of(self.path / stage) != manifest.content_id:
-                self._keep_fit()
+                self._keep_fit(draft.with_suffix(".earlier"))
             put_in_place(draft, self.path / stage)
         for other in path.parent.glob(f"{stage}-*.json"):
             if other != path:
                 other.unlink(missing_ok=True)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    partial.write_text(text)
-    flush(partial)
-    partial.replace(path)
 
 
 def _facts(draft: Path, known: WrittenFiles) -> dict[str, FileFacts]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.storage.result import link_files
@@ -15,18 +13,18 @@ if TYPE_CHECKING:
     from gmm_pipeline.storage.result import Result
 
 
-def keep_earlier(target: Path, results: Sequence[Result]) -> None:
-    """Make a column's folder of results that are about to be replaced, whole or not at all; nothing if it is there."""
+def keep_earlier(target: Path, results: Sequence[Result], draft: Path) -> None:
+    """Make a column's folder of results that are about to be replaced, whole or not at all; nothing if it is there.
+
+    `draft` is where it is made, on the same file system; what is left there is for the caller to remove.
+    """
     if target.exists():
         return
-    draft = target.parent / f".{target.name}-{uuid.uuid4().hex}"
-    try:
-        for result in results:
-            manifest = result.manifest
-            link_files(result, draft / manifest.stage)
-            manifests = draft / "manifests"
-            manifests.mkdir(exist_ok=True)
-            (manifests / f"{manifest.stage}-{manifest.content_id}.json").write_text(manifest.model_dump_json(indent=2))
-        draft.rename(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    for result in results:
+        manifest = result.manifest
+        link_files(result, draft / manifest.stage)
+        manifests = draft / "manifests"
+        manifests.mkdir(exist_ok=True)
+        (manifests / f"{manifest.stage}-{manifest.content_id}.json").write_text(manifest.model_dump_json(indent=2))
+    target.parent.mkdir(exist_ok=True)
+    draft.rename(target)

@@ -13,6 +13,7 @@ from workplace import flip_a_byte, states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
+from gmm_pipeline.storage import column_folder
 from gmm_pipeline.storage.column_folder import ColumnFolder
 from gmm_pipeline.storage.manifest import FileFacts, Origin
 from gmm_pipeline.storage.result import Made, Product
@@ -101,6 +102,21 @@ def test_a_writer_that_fails_leaves_the_old_result_and_no_draft(folder: ColumnFo
     assert not drafts(folder)
     folder.publish(product(3))
     assert folder.require("raw").manifest.summary == {"content": 3}
+
+
+def test_a_disk_that_fills_up_at_the_manifest_leaves_the_old_result_and_nothing_else(
+    folder: ColumnFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(path: pathlib.Path) -> None:
+        raise OSError(f"no space left for {path.suffix}")
+
+    folder.publish(product(1))
+    before = states(folder.path)
+    monkeypatch.setattr(column_folder, "flush", fill_up)
+    with pytest.raises(OSError, match=r"no space left for \.json"):
+        folder.publish(product(2))
+
+    assert states(folder.path) == before
 
 
 def test_a_second_writer_is_turned_away_while_the_first_one_writes(folder: ColumnFolder) -> None:

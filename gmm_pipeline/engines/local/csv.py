@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
-import uuid
 from typing import TYPE_CHECKING, cast
 
+from gmm_pipeline.arrow.files import whole
 from gmm_pipeline.errors import SourceError
 
 if TYPE_CHECKING:
@@ -37,25 +36,23 @@ def convert(files: Sequence[Path], target: Path, null_values: Sequence[str], sch
     """
     import polars as pl
 
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         known = _agreed_types(files, null_values) if schema is None else _polars_types(schema)
-        pl.scan_csv(
+        table = pl.scan_csv(
             list(files),
             null_values=["", *null_values],
             infer_schema_length=None,
             try_parse_dates=True,
             schema_overrides={name: dtype for name, dtype in known.items() if name in header(files[0])},
-        ).sink_parquet(partial, compression="lz4", row_group_size=1 << 18)
-        os.replace(partial, target)  # noqa: PTH105 - the same, and atomic by its documentation
+        )
+        with whole(target) as partial:
+            table.sink_parquet(partial, compression="lz4", row_group_size=1 << 18)
     except pl.exceptions.PolarsError as error:
         raise SourceError(
             f"CSV cannot be read: {str(error).splitlines()[0]}",
             remedy="Check the delimiter and the quoting of the file, or convert it to Parquet",
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
