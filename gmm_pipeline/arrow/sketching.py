@@ -22,6 +22,7 @@ from gmm_pipeline.arrow.counters import (
 )
 from gmm_pipeline.arrow.label_counter import LabelCounter
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.types import Reading, reading_of, value_type
 from gmm_pipeline.core.coordinate import Coordinate, LogCoordinate, Numbers, PlainCoordinate, numbers_of
 from gmm_pipeline.core.grid import Grid
@@ -47,12 +48,15 @@ class CountingPass(Protocol):
 def sample_windows(rows: int) -> tuple[list[range], list[range]]:
     """Return ranges of rows to learn the grid from, and the ranges between them.
 
-    They are all rows if these are few enough, so that the grid does not depend on their order; evenly spaced otherwise.
+    They are all rows if these are few enough, so that the grid does not depend on their order. Otherwise they are
+    evenly spaced, and begin where row groups of copied columns do: what comes before a window in its group is read too.
     """
     if rows <= max(ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []
-    starts = [number * (rows - WINDOW_ROWS) // (SAMPLE_WINDOWS - 1) for number in range(SAMPLE_WINDOWS)]
-    windows = [range(start, start + WINDOW_ROWS) for start in starts]
+    last = rows - WINDOW_ROWS
+    grain = min(ROWS_PER_GROUP, last // (SAMPLE_WINDOWS - 1))
+    starts = [number * last // (SAMPLE_WINDOWS - 1) // grain * grain for number in range(SAMPLE_WINDOWS - 1)]
+    windows = [range(start, start + WINDOW_ROWS) for start in (*starts, last)]
     between = [range(left.stop, right.start) for left, right in pairwise(windows)]
     return windows, [gap for gap in between if gap]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.exponential import exponentials
+from gmm_pipeline.core.exponential import exponentials, logarithms
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mixture import Mixture
 from gmm_pipeline.core.points import WeightedPoints
@@ -89,19 +89,24 @@ def _accumulate(
     """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component, d from its pivot; return Σ log density."""
     n_components = mixture.shape[1]
     sums[:] = 0.0
-    room = np.empty((n_components + 2, min(_POINTS_AT_A_TIME, positions.size)))
+    room = np.empty((n_components + 4, min(_POINTS_AT_A_TIME, positions.size)))
     total = 0.0
     for start in range(0, positions.size, _POINTS_AT_A_TIME):
         points = slice(start, start + _POINTS_AT_A_TIME)
         x, weight, spread = positions[points], weights[points], spreads[points]
         _fill_densities(x, spread, mixture, room)
         largest, share = room[n_components, : x.size], room[n_components + 1, : x.size]
+        density, logarithm = room[n_components + 2, : x.size], room[n_components + 3, : x.size]
+        density[:] = 0.0
+        for k in range(n_components):
+            relative = room[k, : x.size]
+            for i in range(x.size):
+                density[i] += relative[i]
+        logarithms(density, logarithm, share)
         for i in range(x.size):
-            density = 0.0
-            for k in range(n_components):
-                density += room[k, i]
-            total += weight[i] * (largest[i] + np.log(density))
-            share[i] = weight[i] / density
+            share[i] = weight[i] / density[i]
+        for i in range(x.size):
+            total += weight[i] * (largest[i] + logarithm[i])
         for k in range(n_components):
             relative, pivot = room[k, : x.size], pivots[k]
             zeroth, first, second = sums[0, k], sums[1, k], sums[2, k]
@@ -121,7 +126,7 @@ def _fill_densities(
 ) -> None:
     """Write the weighted densities of components at each x relative to the largest, (n_components, n).
 
-    The logarithm of the largest comes in the row after them; one more row is room to compute in.
+    The logarithm of the largest comes in the row after them; the next row is room to compute in.
     """
     n_components = mixture.shape[1]
     largest, powers = room[n_components, : x.size], room[n_components + 1, : x.size]
@@ -274,7 +279,7 @@ def expectation_maximisation(
     tol : float
     max_iter : int
     """
-    parameters = np.stack([start.weights, start.means, np.maximum(np.square(start.stds), variance_floor)])
+    parameters = np.array([start.weights, start.means, np.maximum(np.square(start.stds), variance_floor)])
     history = np.empty(max_iter)
     steps, converged = _run(points.positions, points.weights, points.spreads, parameters, variance_floor, tol, history)
     shares, means, variances = parameters

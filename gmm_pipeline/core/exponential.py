@@ -1,4 +1,4 @@
-"""The exponential function of many numbers at once, in operations that compilers turn into vector instructions."""
+"""Exponentials and logarithms of many numbers at once, in operations that compilers turn into vector instructions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _TO_INTEGER = 1.5 * 2.0**52
 """Added to a whole number, it leaves that number in the last digits."""
 _INTEGER_BITS = int(np.float64(_TO_INTEGER).view(np.int64))
 _LOWEST = -700.0
+_ROOT_HALF_BITS = int(np.float64(math.sqrt(0.5)).view(np.int64))
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1.0 / math.factorial(k) for k in range(2, 14))
+_L3, _L5, _L7, _L9, _L11, _L13, _L15, _L17, _L19, _L21 = (2.0 / k for k in range(3, 22, 2))
 
 
 @kernel
@@ -39,3 +41,24 @@ def exponentials(x: NDArray[np.float64], powers: NDArray[np.float64], negligible
         bits[i] = (bits[i] - _INTEGER_BITS + 1023) << 52
     for i in range(x.size):
         x[i] *= powers[i]
+
+
+@kernel
+def logarithms(x: NDArray[np.float64], logarithm: NDArray[np.float64], powers: NDArray[np.float64]) -> None:
+    """Write the logarithm of each normal x > 0, shape (n,), to within 2 units in the last place.
+
+    `powers` is room for as many numbers. With x = 2**p · m and m between √½ and √2, the logarithm is p·log 2 and a
+    series in s = (m − 1) / (m + 1), which is that of 2·artanh s.
+    """
+    bits, mantissa, power_bits = x.view(np.int64), logarithm.view(np.int64), powers.view(np.int64)
+    for i in range(x.size):
+        power = (bits[i] - _ROOT_HALF_BITS) >> 52
+        mantissa[i] = bits[i] - (power << 52)
+        power_bits[i] = power + _INTEGER_BITS
+    for i in range(x.size):
+        s = (logarithm[i] - 1.0) / (logarithm[i] + 1.0)
+        z = s * s
+        tail = _L13 + z * (_L15 + z * (_L17 + z * (_L19 + z * _L21)))
+        series = z * (_L3 + z * (_L5 + z * (_L7 + z * (_L9 + z * (_L11 + z * tail)))))
+        power_of_2 = powers[i] - _TO_INTEGER
+        logarithm[i] = power_of_2 * _LN2_HIGH + (s * (2.0 + series) + power_of_2 * _LN2_LOW)

@@ -147,8 +147,10 @@ def _replaced(
     mixture: Mixture, places: list[int], weights: list[float], means: list[float], stds: list[float]
 ) -> Mixture:
     """Return the mixture with other components in place of some."""
+    kept = np.ones(mixture.n_components, dtype=np.bool_)
+    kept[places] = False
     return Mixture(
-        np.append(np.delete(mixture.weights, places), weights),
-        np.append(np.delete(mixture.means, places), means),
-        np.append(np.delete(mixture.stds, places), stds),
+        np.concatenate([mixture.weights[kept], weights]),
+        np.concatenate([mixture.means[kept], means]),
+        np.concatenate([mixture.stds[kept], stds]),
     )

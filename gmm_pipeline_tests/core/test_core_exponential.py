@@ -1,4 +1,4 @@
-"""The exponentials of many numbers are those of the mathematical library, but for the last digit."""
+"""Exponentials and logarithms of many numbers are those of the mathematical library, but for the last digit."""
 
 import math
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.exponential import exponentials
+from gmm_pipeline.core.exponential import exponentials, logarithms
 
 
 def of(x: NDArray[np.float64], negligible: float = -800.0) -> NDArray[np.float64]:
@@ -29,3 +29,12 @@ def test_the_exponential_of_zero_is_one() -> None:
 def test_what_is_negligible_counts_for_nothing() -> None:
     x = np.array([-1.0, -39.0, -40.0, -41.0, -1e308, -np.inf])
     assert (of(x, negligible=-40.0) > 0).tolist() == [True, True, False, False, False, False]
+
+
+@given(
+    st.lists(st.floats(np.finfo(np.float64).tiny, allow_infinity=False) | st.floats(0.5, 2.0), min_size=1, max_size=50)
+)
+def test_logarithms_are_near_those_of_the_library(values: list[float]) -> None:
+    exact, result = np.array([math.log(value) for value in values]), np.empty(len(values))
+    logarithms(np.array(values), result, np.empty(len(values)))
+    assert np.all(np.abs(result - exact) <= 2 * np.spacing(np.abs(exact)))

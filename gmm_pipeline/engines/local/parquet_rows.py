@@ -58,11 +58,15 @@ class ParquetRows:
         groups = self._row_groups(rows)
         skip, remaining = rows.start - self.starts[groups.start], len(rows)
         with open_reader(self.path, self.metadata, dictionaries) as reader:
-            for batch in reader.iter_batches(batch_rows, row_groups=groups, columns=columns, use_threads=False):
+            # Pages after the last row that is asked for are neither decompressed nor verified.
+            size = min(batch_rows, len(rows))
+            for batch in reader.iter_batches(size, row_groups=groups, columns=columns, use_threads=False):
                 piece = batch.slice(skip, remaining)
                 skip, remaining = max(skip - batch.num_rows, 0), remaining - piece.num_rows
                 if piece.num_rows:
                     yield piece
+                if not remaining:
+                    return
 
     def numbers_text(self, column: str, rows: range) -> bool:
         """Whether the row groups of a range hold text as numbers in dictionaries, as far as their sizes tell.
