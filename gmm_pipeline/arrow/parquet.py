@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 ROWS_PER_GROUP = 1 << 18
 """Rows of a row group: what a thread holds of a column at a time."""
 ROWS_PER_PART = 1 << 21
@@ -28,6 +30,9 @@ _TRIED_ROWS = 1 << 15
 """Rows that tell whether numbers repeat."""
 _MOST_NEW = 1 / 8
 """The share of rows with a number that none before them had, up to which a dictionary pays."""
+_FEW_BITS = 6
+"""Most bits of the span of whole numbers that a dictionary leaves hardly fewer bytes of."""
+_PACKED, _NUMBERED, _PLAIN = "DELTA_BINARY_PACKED", "RLE_DICTIONARY", "PLAIN"
 _CODEC = "lz4"
 _LEAST_SAVED = 1 / 16
 """The share of the bytes of numbers that compression has to save to pay."""
@@ -77,18 +82,16 @@ def _row_groups(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterato
 def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -> pq.ParquetWriter:
     """Open a file whose columns are encoded as their first rows suggest.
 
-    Trying a dictionary on numbers that hardly repeat costs several times what writing them does. The least and the most
-    text of a row group would cost about as much as writing it.
+    The least and the most text of a row group would cost about as much as writing it.
     """
-    packed = [field.name for field in first.schema if _is_packed(field.type)]
-    in_dictionaries = [name for name in first.column_names if name not in packed and _repeats(first[name])]
-    plain = [name for name in first.column_names if name not in packed and name not in in_dictionaries]
+    encodings = {name: _encoding_of(first[name]) for name in first.column_names}
+    of = {encoding: [name for name in encodings if encodings[name] == encoding] for encoding in (_NUMBERED, _PLAIN)}
     return pq.ParquetWriter(
         path,
         first.schema,
-        compression={name: _codec_of(first[name]) if name in plain else _CODEC for name in first.column_names},
-        use_dictionary=in_dictionaries,
-        column_encoding=dict.fromkeys(packed, "DELTA_BINARY_PACKED"),
+        compression={name: _codec_of(first[name]) if name in of[_PLAIN] else _CODEC for name in encodings},
+        use_dictionary=of[_NUMBERED],
+        column_encoding={name: encoding for name, encoding in encodings.items() if encoding == _PACKED},
         write_statistics=[
             field.name for field in first.schema if field.name not in without_extremes and not is_text(field.type)
         ],
@@ -97,26 +100,34 @@ def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -
     )
 
 
-def _is_packed(arrow_type: pa.DataType) -> bool:
-    """Whether a type is one of ranks and flags, which take a few bits each."""
-    return bool(pat.is_uint8(arrow_type) or pat.is_uint16(arrow_type) or pat.is_uint32(arrow_type))
+def _encoding_of(column: pa.ChunkedArray) -> str:
+    """Return how a column is best written, as its first rows suggest.
+
+    Trying a dictionary on numbers that hardly repeat costs several times what writing them does. Whole numbers that are
+    near each other take about as few bytes as differences, and half the time.
+    """
+    if pat.is_uint8(column.type) or pat.is_uint16(column.type) or pat.is_uint32(column.type):
+        return _PACKED
+    whole = pat.is_integer(column.type) or pat.is_temporal(column.type)
+    if not (whole or pat.is_float32(column.type) or pat.is_float64(column.type)):
+        return _NUMBERED
+    tried = column.slice(0, _TRIED_ROWS).combine_chunks().drop_null()
+    bits = np.sort(tried.view(f"int{column.type.bit_width}").to_numpy())
+    numbered = len(column) >= _TRIED_ROWS and _repeats(bits)
+    span = int(bits[-1]) - int(bits[0]) if len(bits) else 0
+    if whole and span.bit_length() <= (_FEW_BITS if numbered else column.type.bit_width // 2):
+        return _PACKED
+    return _NUMBERED if numbered else _PLAIN
 
 
-def _repeats(column: pa.ChunkedArray) -> bool:
-    """Whether a dictionary of a column's values pays; taken for granted of text.
+def _repeats(numbers: NDArray[np.integer]) -> bool:
+    """Whether a dictionary of sorted numbers pays.
 
     Of a single number it does not: compression leaves as little of it in less time.
     """
-    numeric = pat.is_integer(column.type) or pat.is_float32(column.type) or pat.is_float64(column.type)
-    if not (numeric or pat.is_temporal(column.type)):
-        return True
-    if len(column) < _TRIED_ROWS:
-        return False
-    tried = pa.concat_arrays(column.slice(0, _TRIED_ROWS).chunks).drop_null()
-    bits = np.sort(tried.view(f"int{column.type.bit_width}").to_numpy())
-    counts = np.diff(np.flatnonzero(np.diff(bits)), prepend=-1, append=len(bits) - 1)
+    counts = np.diff(np.flatnonzero(np.diff(numbers)), prepend=-1, append=len(numbers) - 1)
     # The share of numbers that occur once is that of new ones among the rows to come (Good, 1953, after Turing).
-    return len(counts) > 1 and bool(np.count_nonzero(counts == 1) <= _MOST_NEW * len(bits))
+    return len(counts) > 1 and bool(np.count_nonzero(counts == 1) <= _MOST_NEW * len(numbers))
 
 
 def _codec_of(column: pa.ChunkedArray) -> str:
