@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.extremes import extremes
-from gmm_pipeline.core.grid import CELLS, Grid, find_places
+from gmm_pipeline.core.grid import CELLS, OFFSET_BITS, Grid, find_places
 from gmm_pipeline.core.kernel import BLOCK, kernel
 
-_COUNT_SHIFT = 40
-_MOST_PACKED = 1 << 23
-"""Rows whose number, above `_COUNT_SHIFT`, and sum of offsets, below it, fit into one integer."""
+_PACKED_BITS = 6
+"""Up to 2**6 rows of a cell are summed in one integer: their squares in its lowest bits, their offsets, their number.
+
+Their number reaches the sign, the highest bit, when there is no room for more.
+"""
+_OFFSETS_SHIFT = 2 * OFFSET_BITS + _PACKED_BITS
+_COUNT_SHIFT = _OFFSETS_SHIFT + OFFSET_BITS + _PACKED_BITS
+_OFFSETS_MASK = (1 << (OFFSET_BITS + _PACKED_BITS)) - 1
+_SQUARES_MASK = (1 << _OFFSETS_SHIFT) - 1
+_COUNT_MASK = (1 << (_PACKED_BITS + 1)) - 1
+
+Packed = TypeVar("Packed", NDArray[np.int64], np.int64)
+"""Such integers, or one."""
 
 
 class CellSums:
@@ -32,18 +43,12 @@ class CellSums:
     def __init__(self, grid: Grid) -> None:
         self.minimum, self.maximum = math.inf, -math.inf
         self._grid = grid
-        self._packed = np.zeros((CELLS, 2), dtype=np.int64)
-        self._n_packed = 0
+        self._packed = np.zeros(CELLS, dtype=np.int64)
         self._sums = np.zeros((CELLS, 3), dtype=np.int64)
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Add finite values of shape (n,), a row each."""
-        for start in range(0, values.size, _MOST_PACKED):
-            piece = values[start : start + _MOST_PACKED]
-            if self._n_packed + piece.size > _MOST_PACKED:
-                self._unpack()
-            self._widen(*_pack(piece, self._grid.center, 2.0**-self._grid.exponent, self._packed))
-            self._n_packed += piece.size
+        self._widen(*_add(values, self._grid.center, 2.0**-self._grid.exponent, self._packed, self._sums))
 
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
         """Add finite values, each as many rows as is given; both of shape (n,)."""
@@ -53,34 +58,39 @@ class CellSums:
 
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the cells that hold rows, (n,) in increasing order, and their sums, (3, n)."""
-        self._unpack()
-        cells = self._in_use(self._sums)
+        packed = self._in_use(self._packed)
+        self._sums[packed] += np.stack(_unpacked(self._packed[packed]), axis=1)
+        self._packed[packed] = 0
+        cells = self._in_use(self._sums[:, 0])
         return cells, self._sums[cells].T.copy()
 
     def _widen(self, least: float, most: float) -> None:
         self.minimum, self.maximum = min(self.minimum, least + 0.0), max(self.maximum, most + 0.0)
 
-    def _unpack(self) -> None:
-        cells = self._in_use(self._packed)
-        first, squares = self._packed[cells].T
-        self._sums[cells] += np.stack([first >> _COUNT_SHIFT, first & ((1 << _COUNT_SHIFT) - 1), squares], axis=1)
-        self._packed[cells] = 0
-        self._n_packed = 0
-
     def _in_use(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the cells that hold rows; those beyond the extremes are not looked at, and so never allocated."""
+        """Return the cells whose sums, (CELLS,), are not 0; none beyond the extremes is looked at, and so allocated."""
         if self.minimum > self.maximum:
             return np.empty(0, dtype=np.int64)
         (first, last), _ = self._grid.places(np.array([self.minimum, self.maximum]))
-        cells: NDArray[np.int64] = first + np.flatnonzero(sums[first : last + 1, 0])
+        cells: NDArray[np.int64] = first + np.flatnonzero(sums[first : last + 1])
         return cells
 
 
 @kernel
-def _pack(
-    values: NDArray[np.float64], center: float, inverse_scale: float, packed: NDArray[np.int64]
+def _unpacked(packed: Packed) -> tuple[Packed, Packed, Packed]:
+    """Return number, offsets and squares."""
+    return (packed >> _COUNT_SHIFT) & _COUNT_MASK, (packed >> _OFFSETS_SHIFT) & _OFFSETS_MASK, packed & _SQUARES_MASK
+
+
+@kernel
+def _add(
+    values: NDArray[np.float64],
+    center: float,
+    inverse_scale: float,
+    packed: NDArray[np.int64],
+    sums: NDArray[np.int64],
 ) -> tuple[float, float]:
-    """Add finite values to their cells in `packed`, (CELLS, 2): number and offsets in one, squares in the other.
+    """Add finite values to their cells in `packed`, (CELLS,), and what is full there to `sums`, (CELLS, 3).
 
     Return the least and the most of them.
     """
@@ -98,9 +108,14 @@ def _pack(
             minimum, maximum = min(minimum, least), max(maximum, most)
             first_used, last_used = min(first_used, first), max(last_used, last)
         for i in range(n):
-            offset = np.int64(offsets[i])
-            packed[cells[i], 0] += (1 << _COUNT_SHIFT) + offset
-            packed[cells[i], 1] += offset * offset
+            cell, offset = cells[i], np.int64(offsets[i])
+            packed[cell] += (1 << _COUNT_SHIFT) + (offset << _OFFSETS_SHIFT) + offset * offset
+            if packed[cell] < 0:
+                count, first_power, second_power = _unpacked(packed[cell])
+                sums[cell, 0] += count
+                sums[cell, 1] += first_power
+                sums[cell, 2] += second_power
+                packed[cell] = 0
     return minimum, maximum
 
 
