@@ -102,7 +102,7 @@ def _accumulate(
             relative = room[k, : x.size]
             for i in range(x.size):
                 density[i] += relative[i]
-        logarithms(density, logarithm, share)
+        logarithms(density, logarithm)
         for i in range(x.size):
             share[i] = weight[i] / density[i]
         for i in range(x.size):
@@ -126,10 +126,10 @@ def _fill_densities(
 ) -> None:
     """Write the weighted densities of components at each x relative to the largest, (n_components, n).
 
-    The logarithm of the largest comes in the row after them; the next row is room to compute in.
+    The logarithm of the largest comes in the row after them.
     """
     n_components = mixture.shape[1]
-    largest, powers = room[n_components, : x.size], room[n_components + 1, : x.size]
+    largest = room[n_components, : x.size]
     largest[:] = -np.inf
     for k in range(n_components):
         constant = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
@@ -143,7 +143,7 @@ def _fill_densities(
         density = room[k, : x.size]
         for i in range(x.size):
             density[i] -= largest[i]
-        exponentials(density, powers, _NEGLIGIBLE)
+        exponentials(density, _NEGLIGIBLE)
 
 
 @kernel

@@ -23,42 +23,40 @@ _L3, _L5, _L7, _L9, _L11, _L13, _L15, _L17, _L19, _L21 = (2.0 / k for k in range
 
 
 @kernel
-def exponentials(x: NDArray[np.float64], powers: NDArray[np.float64], negligible: float) -> None:
+def exponentials(x: NDArray[np.float64], negligible: float) -> None:
     """Replace each x ≤ 0, shape (n,), by its exponential to within 2 units in the last place; by 0 below `negligible`.
 
-    `powers` is room for as many numbers. With x = m·log 2 + r, the exponential is 2**m times a polynomial in r.
+    With x = m·log 2 + r, the exponential is 2**m times a polynomial in r, summed in parts that do not wait for each
+    other (Estrin, 1960).
     """
-    bits = powers.view(np.int64)
     for i in range(x.size):
-        powers[i] = max(x[i], _LOWEST) * _LOG2_E + _TO_INTEGER
-    for i in range(x.size):
-        m = powers[i] - _TO_INTEGER
+        shifted = np.float64(max(x[i], _LOWEST) * _LOG2_E + _TO_INTEGER)
+        m = shifted - _TO_INTEGER
         r = (max(x[i], _LOWEST) - m * _LN2_HIGH) - m * _LN2_LOW
-        tail = _C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * (_C12 + r * _C13))))
-        value = 1.0 + r * (1.0 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * (_C7 + r * tail)))))))
-        x[i] = value if x[i] > negligible else 0.0
-    for i in range(x.size):
-        bits[i] = (bits[i] - _INTEGER_BITS + 1023) << 52
-    for i in range(x.size):
-        x[i] *= powers[i]
+        r2 = r * r
+        r4 = r2 * r2
+        low = (_C2 + r * _C3) + r2 * (_C4 + r * _C5)
+        middle = (_C6 + r * _C7) + r2 * (_C8 + r * _C9)
+        high = (_C10 + r * _C11) + r2 * (_C12 + r * _C13)
+        value = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
+        power = np.int64((shifted.view(np.int64) - _INTEGER_BITS + 1023) << 52).view(np.float64)
+        x[i] = value * power if x[i] > negligible else 0.0
 
 
 @kernel
-def logarithms(x: NDArray[np.float64], logarithm: NDArray[np.float64], powers: NDArray[np.float64]) -> None:
+def logarithms(x: NDArray[np.float64], logarithm: NDArray[np.float64]) -> None:
     """Write the logarithm of each normal x > 0, shape (n,), to within 2 units in the last place.
 
-    `powers` is room for as many numbers. With x = 2**p · m and m between √½ and √2, the logarithm is p·log 2 and a
-    series in s = (m − 1) / (m + 1), which is that of 2·artanh s.
+    With x = 2**p · m and m between √½ and √2, the logarithm is p·log 2 and a series in s = (m − 1) / (m + 1), which is
+    that of 2·artanh s.
     """
-    bits, mantissa, power_bits = x.view(np.int64), logarithm.view(np.int64), powers.view(np.int64)
+    bits = x.view(np.int64)
     for i in range(x.size):
         power = (bits[i] - _ROOT_HALF_BITS) >> 52
-        mantissa[i] = bits[i] - (power << 52)
-        power_bits[i] = power + _INTEGER_BITS
-    for i in range(x.size):
-        s = (logarithm[i] - 1.0) / (logarithm[i] + 1.0)
+        m = np.int64(bits[i] - (power << 52)).view(np.float64)
+        s = (m - 1.0) / (m + 1.0)
         z = s * s
         tail = _L13 + z * (_L15 + z * (_L17 + z * (_L19 + z * _L21)))
         series = z * (_L3 + z * (_L5 + z * (_L7 + z * (_L9 + z * (_L11 + z * tail)))))
-        power_of_2 = powers[i] - _TO_INTEGER
-        logarithm[i] = power_of_2 * _LN2_HIGH + (s * (2.0 + series) + power_of_2 * _LN2_LOW)
+        p = np.int64(power + _INTEGER_BITS).view(np.float64) - _TO_INTEGER
+        logarithm[i] = p * _LN2_HIGH + (s * (2.0 + series) + p * _LN2_LOW)
