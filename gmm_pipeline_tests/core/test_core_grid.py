@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coordinate import IntegerCoordinate
-from gmm_pipeline.core.grid import CELL_BITS, CELLS, Grid
+from gmm_pipeline.core.grid import CELL_BITS, CELLS, OFFSET_BITS, Grid
 from gmm_pipeline.core.grid_counts import GridCounter
 from gmm_pipeline.core.values import ValueCounts
 
@@ -225,6 +225,19 @@ def test_values_with_their_counts_add_up_to_the_same_as_row_by_row(
     counter = GridCounter(grid, REAL, apart)
     counter.add_counts(count_values(repeated))
     assert bits(counter.counts()) == bits(count_on(grid, repeated, apart=apart))
+
+
+@given(st.integers(1, 300), st.lists(st.integers(1, 200), min_size=1, max_size=4))
+def test_the_sums_of_a_cell_are_exact_however_many_rows_it_holds(rows: int, batches: list[int]) -> None:
+    last = 2.0 - 2.0**-40  # the largest offset of its cell
+    counter = GridCounter(Grid(0.0, 0), REAL, np.empty(0))
+    for size in (rows, *batches):
+        counter.add(np.repeat([last, 0.25], [size, 1]))
+    counted = counter.counts()
+    largest, n = (1 << OFFSET_BITS) - 1, rows + sum(batches)
+    sums = [counted.counts, counted.offset_sums, counted.square_sums]
+    assert [column[-1] for column in sums] == [n, n * largest, n * largest**2]
+    assert counted.counts[0] == 1 + len(batches)
 
 
 @given(GRIDS, ROWS)
