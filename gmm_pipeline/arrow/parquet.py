@@ -27,11 +27,11 @@ ROWS_PER_PART = 1 << 21
 
 
 _TRIED_ROWS = 1 << 15
-"""Rows that tell whether numbers repeat."""
+"""Rows that tell whether numbers repeat, and how far they are from each other."""
 _MOST_NEW = 1 / 8
 """The share of rows with a number that none before them had, up to which a dictionary pays."""
 _FEW_BITS = 6
-"""Most bits of the span of whole numbers that a dictionary leaves hardly fewer bytes of."""
+"""Whole numbers that repeat and span more bits take clearly fewer bytes in a dictionary than as differences."""
 _PACKED, _NUMBERED, _PLAIN = "DELTA_BINARY_PACKED", "RLE_DICTIONARY", "PLAIN"
 _CODEC = "lz4"
 _LEAST_SAVED = 1 / 16
@@ -85,12 +85,13 @@ def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -
     The least and the most text of a row group would cost about as much as writing it.
     """
     encodings = {name: _encoding_of(first[name]) for name in first.column_names}
-    of = {encoding: [name for name in encodings if encodings[name] == encoding] for encoding in (_NUMBERED, _PLAIN)}
     return pq.ParquetWriter(
         path,
         first.schema,
-        compression={name: _codec_of(first[name]) if name in of[_PLAIN] else _CODEC for name in encodings},
-        use_dictionary=of[_NUMBERED],
+        compression={
+            name: _codec_of(first[name]) if encoding == _PLAIN else _CODEC for name, encoding in encodings.items()
+        },
+        use_dictionary=[name for name, encoding in encodings.items() if encoding == _NUMBERED],
         column_encoding={name: encoding for name, encoding in encodings.items() if encoding == _PACKED},
         write_statistics=[
             field.name for field in first.schema if field.name not in without_extremes and not is_text(field.type)

@@ -49,7 +49,7 @@ def sample_windows(rows: int) -> tuple[list[range], list[range]]:
     """Return ranges of rows to learn the grid from, and the ranges between them.
 
     They are all rows if these are few enough, so that the grid does not depend on their order. Otherwise they are
-    evenly spaced, and begin where row groups of copied columns do: what comes before a window in its group is read too.
+    evenly spaced, and all but the last begin where row groups of copies do: what comes before them would be read too.
     """
     if rows <= max(ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []

@@ -47,16 +47,18 @@ def exponentials(x: NDArray[np.float64], negligible: float) -> None:
 def logarithms(x: NDArray[np.float64], logarithm: NDArray[np.float64]) -> None:
     """Write the logarithm of each normal x > 0, shape (n,), to within 2 units in the last place.
 
-    With x = 2**p · m and m between √½ and √2, the logarithm is p·log 2 and a series in s = (m − 1) / (m + 1), which is
-    that of 2·artanh s.
+    With x = 2**p · m, m = 1 + f between √½ and √2, and s = f / (2 + f), the logarithm is p·log 2 + 2·artanh s, where
+    the series of artanh is added to f − f²/2, as f is exact and s is not (FreeBSD's msun, e_log.c).
     """
     bits = x.view(np.int64)
     for i in range(x.size):
         power = (bits[i] - _ROOT_HALF_BITS) >> 52
         m = np.int64(bits[i] - (power << 52)).view(np.float64)
-        s = (m - 1.0) / (m + 1.0)
+        f = m - 1.0
+        s = f / (2.0 + f)
         z = s * s
+        half_square = 0.5 * f * f
         tail = _L13 + z * (_L15 + z * (_L17 + z * (_L19 + z * _L21)))
         series = z * (_L3 + z * (_L5 + z * (_L7 + z * (_L9 + z * (_L11 + z * tail)))))
         p = np.int64(power + _INTEGER_BITS).view(np.float64) - _TO_INTEGER
-        logarithm[i] = p * _LN2_HIGH + (s * (2.0 + series) + p * _LN2_LOW)
+        logarithm[i] = p * _LN2_HIGH - ((half_square - (s * (half_square + series) + p * _LN2_LOW)) - f)
