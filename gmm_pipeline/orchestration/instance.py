@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
+from gmm_pipeline.arrow.files import whole
 from gmm_pipeline.engines.local.machine import memory
+from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.orchestration.concurrency import runs_at_once
 
 if TYPE_CHECKING:
@@ -67,23 +71,39 @@ run_retries:
 
 
 def prepare_home(store: Path) -> Path:
-    """Return the folder of `DAGSTER_HOME`, or one in the store, which is made ready first, when that is not set."""
-    if os.environ.get(HOME_VARIABLE):
-        return Path(os.environ[HOME_VARIABLE])
+    """Return the folder of `DAGSTER_HOME`, or one in the store, which is made ready first, when that is not set.
+
+    Raises SettingsError if the variable names no folder.
+    """
+    if given := os.environ.get(HOME_VARIABLE):
+        home = Path(given)
+        if not (home.is_absolute() and home.is_dir()):
+            raise SettingsError(
+                f"{HOME_VARIABLE} is {given}, which is not the absolute path of a folder",
+                remedy="Make it, or unset the variable: Dagster's instance is then kept in the store",
+            )
+        return home
     home = (store / ".dagster").absolute()
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, memory())))
+        with whole(config) as partial:
+            partial.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, memory())))
     return home
 
 
 def open_instance(store: Path) -> dg.DagsterInstance:
-    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set."""
+    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set.
+
+    Processes may open a new one at once: Dagster fails when another process makes the same databases, so that one makes
+    them while the others wait.
+    """
     import dagster as dg
 
-    os.environ[HOME_VARIABLE] = str(prepare_home(store))
-    return dg.DagsterInstance.get()
+    home = prepare_home(store)
+    os.environ[HOME_VARIABLE] = str(home)
+    with FileLock(home / ".lock") if os.access(home, os.W_OK) else nullcontext():
+        return dg.DagsterInstance.get()
 
 
 def open_own_instance(store: Path) -> dg.DagsterInstance:

@@ -9,6 +9,7 @@ import time
 import dagster as dg
 import pytest
 
+from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.orchestration.instance import open_instance, prepare_home
 from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher, Worker
 
@@ -48,6 +49,45 @@ def test_an_instance_of_ones_own_is_used_as_it_is(tmp_path: pathlib.Path, monkey
 
     assert prepare_home(tmp_path / "store") == tmp_path
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("home", ["relative", "/no/such/folder"])
+def test_a_home_that_is_no_folder_is_told(home: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", home)
+
+    with pytest.raises(SettingsError, match=rf"DAGSTER_HOME is {home}, .* unset the variable"):
+        open_instance(tmp_path / "store")
+
+
+OPENS = """
+import pathlib, sys
+import dagster as dg
+from gmm_pipeline.orchestration.instance import open_instance
+print("ready", flush=True)
+sys.stdin.read()
+with open_instance(pathlib.Path("store")) as instance:
+    instance.add_dynamic_partitions("t_columns", sys.argv[1:])
+"""
+
+
+def test_processes_may_open_a_new_instance_at_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    def start(column: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", OPENS, column]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=tmp_path, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    with start("a") as first, start("b") as second, start("c") as third:
+        processes = (first, second, third)
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 3
+        for process in processes:
+            process.stdin.close()
+        errors = [process.stderr.read() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], errors
+
+    with open_instance(tmp_path / "store") as instance:
+        assert set(instance.get_dynamic_partitions("t_columns")) == {"a", "b", "c"}
 
 
 def test_a_process_is_known_by_its_number_and_its_start() -> None:

@@ -164,6 +164,8 @@ def project(new_workplace: Callable[[], Workplace]) -> Workplace:
 def answers(project: Workplace, new_workplace: Callable[[], Workplace]) -> dict[str, Finished]:
     """What programs say of the project, and `dg` of one with a mistake; they run side by side, for each takes long."""
     mistaken = new_workplace()
+    with project.history():
+        pass  # Programs that make its databases at once would fail.
     project_in(mistaken.path, DEFS_YAML.replace("max_modes", "max_mode"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATA", str(project.path))

@@ -13,7 +13,7 @@ import click
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, STORE_VARIABLE, read_configuration, store_of
-from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
+from gmm_pipeline.orchestration.instance import open_instance
 
 # `dg dev`, which is to take the place of `dagster dev`, only works in the folder of a project.
 _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
@@ -51,7 +51,8 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
     _check_free(host, port)
     configuration = None if config is None else read_configuration(config)
     folder = store_of(configuration) if store is None else store.absolute()
-    os.environ.update({STORE_VARIABLE: str(folder), HOME_VARIABLE: str(prepare_home(folder))})
+    os.environ[STORE_VARIABLE] = str(folder)
+    open_instance(folder).dispose()
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
     stderr().print(f"http://{host}:{port} shows {folder} as soon as Dagster has started", markup=False)
