@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,10 +111,10 @@ class ColumnFolder:
         with self._locked():
             present = self.result(product.stage)
             self._check_kept(product, present)
-            self._clear_drafts()
+            self._remove_drafts()
             if product.keeps and product.keeps.manifest.origin == product.origin:
                 return product.keeps
-            draft = self.path / ".drafts" / f"{product.stage}-{uuid.uuid4().hex}"
+            draft = self._drafts / f"{product.stage}-{uuid.uuid4().hex}"
             draft.mkdir(parents=True)
             try:
                 manifest = self._write(product, draft, present)
@@ -122,6 +122,12 @@ class ColumnFolder:
             finally:
                 shutil.rmtree(draft.parent, ignore_errors=True)
             return Result(manifest, self.path / product.stage)
+
+    def tidy(self) -> None:
+        """Remove what a run that was killed left behind, unless another run is writing to this column."""
+        if self._drafts.exists():
+            with suppress(StoreError), self._locked():
+                self._remove_drafts()
 
     def earlier(self) -> list[ColumnFolder]:
         """Return the fits that others have taken the place of, each as a folder of its model and ranking, by age."""
@@ -147,6 +153,10 @@ class ColumnFolder:
             return Failure.model_validate_json(self._failure_path.read_text())
         except (FileNotFoundError, ValidationError):
             return None
+
+    @property
+    def _drafts(self) -> Path:
+        return self.path / ".drafts"
 
     @property
     def _failure_path(self) -> Path:
@@ -176,9 +186,9 @@ class ColumnFolder:
             remedy="Wait for it to end, then run again; what it finished is not redone",
         )
 
-    def _clear_drafts(self) -> None:
+    def _remove_drafts(self) -> None:
         """Remove what a run that was killed left behind; the lock keeps those of living runs out."""
-        shutil.rmtree(self.path / ".drafts", ignore_errors=True)
+        shutil.rmtree(self._drafts, ignore_errors=True)
 
     def _check_kept(self, product: Product, present: Result | None) -> None:
         if product.keeps and (present is None or present.manifest.content != product.keeps.manifest.content):

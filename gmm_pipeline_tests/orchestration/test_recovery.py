@@ -67,6 +67,16 @@ def test_a_second_run_does_nothing(done: Workplace, source: pathlib.Path) -> Non
     assert done.runs() == 0
 
 
+def test_what_a_killed_run_left_of_a_column_that_is_done_is_removed(done: Workplace, source: pathlib.Path) -> None:
+    replaced = done.store / "t" / "amount" / ".drafts" / "raw-killed"
+    replaced.mkdir(parents=True)
+
+    again = done.call("run", source)
+
+    assert "nothing was done" in again.err
+    assert not replaced.parent.exists()
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_deleted_result_is_made_again_and_nothing_else(done: Workplace, source: pathlib.Path, stage: str) -> None:
     fit = done.store / "t"

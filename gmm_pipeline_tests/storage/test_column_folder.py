@@ -151,6 +151,19 @@ def test_what_a_killed_writer_left_is_cleared_by_the_next(folder: ColumnFolder) 
     assert folder.require("raw").manifest.summary == {"content": 1}
 
 
+def test_what_a_killed_writer_left_is_removed_but_nothing_of_a_living_one(folder: ColumnFolder) -> None:
+    def tidied() -> None:
+        folder.tidy()
+        assert drafts(folder)
+
+    folder.publish(product(1, before=tidied))
+    (folder.path / ".drafts" / "raw-killed").mkdir(parents=True)
+    folder.tidy()
+
+    assert not drafts(folder)
+    assert folder.require("raw").manifest.summary == {"content": 1}
+
+
 @pytest.mark.parametrize("lost", ["part-00001", "manifest", "the end of part-00001"])
 def test_a_result_that_lost_a_file_or_a_part_of_one_is_none(folder: ColumnFolder, lost: str) -> None:
     manifest = folder.publish(product(1)).manifest

@@ -133,8 +133,10 @@ def _run(spec: FitSpec, store: Path, threads: int, memory: int, record: RunRecor
     """Do what a run has left to do, print a summary of all columns, and exit with 1 if any failed."""
     started = time.perf_counter()
     folder = Store(store).fit(spec.name)
-    work = {status.column: record.left(status) for status in present_statuses(spec, folder)}
-    work = {column: stages for column, stages in work.items() if stages}
+    left = {status.column: record.left(status) for status in present_statuses(spec, folder)}
+    work = {column: stages for column, stages in left.items() if stages}
+    for column in left.keys() - work.keys():
+        folder.column(column).tidy()
     errors, seconds = _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
     entries = [summary_row(status, seconds, errors) for status in present_statuses(spec, folder)]
     elapsed = time.perf_counter() - started
