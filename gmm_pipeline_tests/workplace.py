@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
-from gmm_pipeline.orchestration.instance import HOME_VARIABLE, prepare_home
+from gmm_pipeline.orchestration.instance import HOME_VARIABLE, open_instance, prepare_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,11 +91,9 @@ class Workplace:
     @contextlib.contextmanager
     def history(self) -> "Iterator[dg.DagsterInstance]":
         """Give the Dagster instance."""
-        import dagster as dg
-
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(HOME_VARIABLE, str(self.dagster_home))
-            with dg.DagsterInstance.get() as instance:
+            with open_instance(self.store) as instance:
                 yield instance
 
     def runs(self) -> int:
@@ -123,11 +121,11 @@ def results(folder: pathlib.Path) -> dict[str, str]:
 
 
 def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
-    """Return the inode and the time of change of each file by its path in the folder."""
+    """Return the inode and the time of change of each file by its path in the folder; locks are left out."""
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != ".lock"
     }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.encoded import Encoded
@@ -73,6 +75,8 @@ class NumberCodec:
     def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
         """Decode rows to the column's own type."""
         del first_row
+        if not self._model.n_continuous:
+            return pc.take(self._atoms_by_rank, pa.array(encoded.rank), boundscheck=False)
         return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
     def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
@@ -88,6 +92,12 @@ class NumberCodec:
         return count_numbers(
             before.numbers, after.numbers, differently_null, encoded.value, encoded.rank, precision, stretch
         )
+
+    @cached_property
+    def _atoms_by_rank(self) -> pa.Array:
+        """What each rank decodes to where all modes are atoms."""
+        ranks = np.arange(self.rows.n_modes, dtype=self.rows.rank_dtype)
+        return self._decoded(*self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks))
 
     def _clipped(self, batch: NumberBatch) -> NumberBatch:
         """Return rows with each finite number as the nearest one that the fit knows of."""
