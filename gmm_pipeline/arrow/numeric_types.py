@@ -74,7 +74,10 @@ def to_numbers(array: pa.Array) -> Numbers:
     if pat.is_floating(arrow_type):
         return _numpy(array, pa.float64())
     if pat.is_uint64(arrow_type):
-        _refuse_large(int(pc.sum(pc.greater(array, pa.scalar(_INT64[1], pa.uint64()))).as_py() or 0))
+        large = int(pc.sum(pc.greater(array, pa.scalar(_INT64[1], pa.uint64()))).as_py() or 0)
+        _refuse_large(
+            large, "Encode the column as categories (kind = categorical), cast it to float64, or leave it out"
+        )
     if pat.is_decimal(arrow_type):
         return _unscaled(array)
     if pat.is_date32(arrow_type) or pat.is_time32(arrow_type):
@@ -135,7 +138,8 @@ def _unscaled(array: pa.Array) -> NDArray[np.int64]:
     if words < _INT64_WORDS:
         return parts[:, 0].astype(np.int64)
     numbers = np.ascontiguousarray(parts[:, :_INT64_WORDS]).view(np.int64)[:, 0]
-    _refuse_large(int(np.count_nonzero((parts[:, _INT64_WORDS:] != (numbers >> 63)[:, np.newaxis]).any(axis=1))))
+    large = int(np.count_nonzero((parts[:, _INT64_WORDS:] != (numbers >> 63)[:, np.newaxis]).any(axis=1)))
+    _refuse_large(large, "Cast the column to a string, which keeps every digit, or to float64, or leave it out")
     return numbers
 
 
@@ -153,10 +157,10 @@ def _scaled(numbers: Numbers, nulls: NDArray[np.bool_] | None, arrow_type: pa.Da
     return pa.Array.from_buffers(arrow_type, numbers.size, [validity, pa.py_buffer(parts)])
 
 
-def _refuse_large(rows: int) -> None:
+def _refuse_large(rows: int, remedy: str) -> None:
     if rows:
         raise ColumnDataError(
             "numbers beyond those of int64 cannot be encoded",
             rows=rows,
-            remedy="Encode the column as categories (kind = categorical), cast it to float64, or leave it out",
+            remedy=remedy,
         )

@@ -58,7 +58,8 @@ class RealCoordinate:
 
     def stretch(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how far numbers move when coordinates move by 1, shape (n,)."""
-        return np.full(coordinates.size, np.ldexp(1.0, -self.exponent))
+        with np.errstate(over="ignore"):
+            return np.full(coordinates.size, np.ldexp(1.0, -self.exponent))
 
     def relaxed(self) -> RealCoordinate:
         """Return the same without a grid."""

@@ -103,7 +103,13 @@ def open_instance(store: Path) -> dg.DagsterInstance:
     home = prepare_home(store)
     os.environ[HOME_VARIABLE] = str(home)
     with FileLock(home / ".lock") if os.access(home, os.W_OK) else nullcontext():
-        return dg.DagsterInstance.get()
+        try:
+            return dg.DagsterInstance.get()
+        except OSError as error:
+            raise SettingsError(
+                f"Dagster's instance in {home} cannot be used: {error}",
+                remedy=f"Let the folder be written to, or set {HOME_VARIABLE} to another one",
+            ) from error
 
 
 def open_own_instance(store: Path) -> dg.DagsterInstance:

@@ -4,7 +4,7 @@ from core_evidence import REAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.coordinate import IntegerCoordinate
+from gmm_pipeline.core.coordinate import IntegerCoordinate, RealCoordinate
 from gmm_pipeline.core.numeric_type import IntegerType
 from gmm_pipeline.errors import ColumnDataError
 
@@ -12,6 +12,10 @@ LOWEST, HIGHEST = -(2**63), 2**63 - 1
 FURTHEST = 2**50
 INT64 = st.integers(LOWEST, HIGHEST)
 OFFSETS = st.lists(st.integers(-FURTHEST, FURTHEST) | st.sampled_from([-FURTHEST, 0, FURTHEST]), min_size=1)
+
+
+def test_numbers_may_move_by_more_than_the_largest_when_coordinates_move_by_1() -> None:
+    assert np.isinf(RealCoordinate(-1024).stretch(np.zeros(2))).all()
 
 
 @given(INT64, OFFSETS)

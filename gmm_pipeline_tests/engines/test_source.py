@@ -76,6 +76,22 @@ def test_a_folder_gives_its_data_files_and_leaves_out_what_other_tools_put_there
     ]
 
 
+def test_a_file_is_the_same_from_wherever_it_is_named(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "t.parquet")
+    (tmp_path / "elsewhere").mkdir()
+
+    found = find_files(str(tmp_path / "t.parquet"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert find_files("../t.parquet") == found
+    assert find_files("../*.parquet") == found
+    assert find_files("..").files == found.files
+    (tmp_path / "elsewhere" / "deep").mkdir()
+    (tmp_path / "shortcut").symlink_to(tmp_path / "elsewhere" / "deep")
+    pl.DataFrame({"x": [2]}).write_parquet(tmp_path / "elsewhere" / "t.parquet")
+    assert find_files(str(tmp_path / "shortcut" / ".." / "t.parquet")).files == (tmp_path / "elsewhere" / "t.parquet",)
+
+
 def _nothing(folder: pathlib.Path) -> str:
     return str(folder / "missing.parquet")
 

@@ -1,6 +1,7 @@
 """Unusual columns come back as they were, floats to within their precision, or an error says why they cannot."""
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,13 @@ REFUSED = {
         2,
         "numbers beyond those of int64 cannot be encoded",
         "kind = categorical",
+    ),
+    "decimals beyond int64": (
+        column([Decimal("99999999999999999999999999999.5"), Decimal("0.5")], pl.Decimal(38, 9)),
+        ColumnDataError,
+        1,
+        "numbers beyond those of int64 cannot be encoded",
+        "Cast the column to a string",
     ),
     "many integers further apart than 2**50": (
         column([*range(100), 2**62, -(2**63)], pl.Int64),

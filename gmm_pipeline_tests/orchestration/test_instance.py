@@ -59,6 +59,14 @@ def test_a_home_that_is_no_folder_is_told(home: str, tmp_path: pathlib.Path, mon
         open_instance(tmp_path / "store")
 
 
+def test_a_home_that_cannot_be_used_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "history").touch()
+
+    with pytest.raises(SettingsError, match=r"cannot be used: .*history.* DAGSTER_HOME to another"):
+        open_instance(tmp_path / "store")
+
+
 OPENS = """
 import pathlib, sys
 import dagster as dg

@@ -61,7 +61,12 @@ def find_files(source: str) -> SourceFiles:
             f"source {source!r} holds files of several or unknown formats: {', '.join(sorted(formats))}",
             remedy="Give files that are all .parquet or all .csv, with a glob such as 'folder/*.parquet'",
         )
-    return SourceFiles(tuple(file.absolute() for file in found))
+    return SourceFiles(tuple(map(_absolute, found)))
+
+
+def _absolute(file: Path) -> Path:
+    """Return the absolute path of a file, the same from wherever it is named."""
+    return file.parent.resolve() / file.name if ".." in file.parts else file.absolute()
 
 
 def is_settled(file: Path) -> bool:
