@@ -121,11 +121,11 @@ def results(folder: pathlib.Path) -> dict[str, str]:
 
 
 def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
-    """Return the inode and the time of change of each file by its path in the folder; locks are left out."""
+    """Return the inode and the time of change of each file by its path in the folder."""
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".lock"
+        if path.is_file()
     }
 
 

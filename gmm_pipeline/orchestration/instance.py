@@ -93,7 +93,7 @@ def prepare_home(store: Path) -> Path:
 
 
 def open_instance(store: Path) -> dg.DagsterInstance:
-    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set.
+    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set, and set it to that.
 
     Processes may open a new one at once: Dagster fails when another process makes the same databases, so that one makes
     them while the others wait.

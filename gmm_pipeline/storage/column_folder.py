@@ -120,7 +120,7 @@ class ColumnFolder:
                 manifest = self._write(product, draft, present)
                 self._put_in_place(manifest, draft, product.keeps, present)
             finally:
-                shutil.rmtree(draft.parent, ignore_errors=True)
+                self._remove_drafts()
             return Result(manifest, self.path / product.stage)
 
     def tidy(self) -> None:
@@ -187,7 +187,7 @@ class ColumnFolder:
         )
 
     def _remove_drafts(self) -> None:
-        """Remove what a run that was killed left behind; the lock keeps those of living runs out."""
+        """Remove all drafts; the lock keeps those of other living runs out."""
         shutil.rmtree(self._drafts, ignore_errors=True)
 
     def _check_kept(self, product: Product, present: Result | None) -> None:

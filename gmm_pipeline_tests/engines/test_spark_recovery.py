@@ -117,7 +117,7 @@ def tell(workers: tuple[int, ...], what: signal.Signals) -> None:
 
 
 def wait_until(reached: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 120
     while not reached():
         assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.01)

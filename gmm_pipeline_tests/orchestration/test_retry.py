@@ -87,14 +87,15 @@ def test_a_repaired_source_is_continued_with(workplace: Workplace) -> None:
 
 @pytest.fixture
 def ended(workplace: Workplace) -> Callable[[], str]:
-    """Start to make all of a fit anew, and kill the process once the first column is done."""
+    """Start to make all of a fit anew, and kill the process once the first column is done, its drafts removed."""
 
     def end() -> str:
         fit = workplace.store / "t"
         started = time.time_ns()
         with workplace.start("gmm-pipeline", "run", workplace.path / "t.parquet", "--refit") as process:
-            while process.poll() is None and not any(
-                manifest.stat().st_mtime_ns > started for manifest in fit.glob("few/manifests/transformed-*.json")
+            while process.poll() is None and (
+                not any(file.stat().st_mtime_ns > started for file in fit.glob("few/manifests/transformed-*.json"))
+                or (fit / "few" / ".drafts").exists()
             ):
                 time.sleep(0.002)
             process.send_signal(signal.SIGKILL)

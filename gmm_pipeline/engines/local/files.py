@@ -65,7 +65,10 @@ def find_files(source: str) -> SourceFiles:
 
 
 def _absolute(file: Path) -> Path:
-    """Return the absolute path of a file, the same from wherever it is named."""
+    """Return the absolute path of a file, the same from wherever it is named.
+
+    Where `..` leads after a link to a folder, only the file system tells.
+    """
     return file.parent.resolve() / file.name if ".." in file.parts else file.absolute()
 
 

@@ -52,6 +52,7 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
     configuration = None if config is None else read_configuration(config)
     folder = store_of(configuration) if store is None else store.absolute()
     os.environ[STORE_VARIABLE] = str(folder)
+    # This sets DAGSTER_HOME, and makes the databases before Dagster's servers and other commands look for them.
     open_instance(folder).dispose()
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
