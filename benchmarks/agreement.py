@@ -1,9 +1,11 @@
-"""Whether the fast encoding gives what the plain one does: the same value and rank, bit for bit, of every row.
+"""Whether the fast encoding gives what the plain one does: the same value and rank, bit for bit, of
+every row.
 
     uv run --group test python benchmarks/agreement.py
 
-A codec is fitted to each column. All of its rows are then encoded twice: as always, where a table decides most draws of
-a mode, and by `RowCodec.encode_plainly`, which evaluates the probabilities of all modes for each row.
+A codec is fitted to each column. All of its rows are then encoded twice: as always, where a table
+decides most draws of a mode, and by `RowCodec.encode_plainly`, which evaluates the probabilities of
+all modes for each row.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from stages import FittedColumn
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
-    from gmm_pipeline.core.codec import RowCodec
+    from gmm_pipeline.arrow.column_codec import ColumnCodec, Encoded
+    from gmm_pipeline.core.coding.codec import RowCodec
 
 _ROWS, _QUICK_ROWS = 100_000_000, 50_000
 _ROWS_PER_TASK = 1 << 22
@@ -33,7 +35,9 @@ _ROWS_PER_TASK = 1 << 22
 
 @dataclass(frozen=True)
 class Agreement:
-    """Rows of a column that were encoded, those of them by the plain kernel as well, and those that differ."""
+    """Rows of a column that were encoded, those of them by the plain kernel as well, and those that
+    differ.
+    """
 
     column: str
     rows: int
@@ -87,12 +91,19 @@ def plainly(codec: ColumnCodec) -> tuple[ColumnCodec, PlainRows]:
 def differences(left: Encoded, right: Encoded) -> int:
     """Return in how many rows any bit of value or rank differs."""
     bits = np.dtype(f"u{left.value.itemsize}")
-    return int(np.count_nonzero((left.value.view(bits) != right.value.view(bits)) | (left.rank != right.rank)))
+    return int(
+        np.count_nonzero(
+            (left.value.view(bits) != right.value.view(bits)) | (left.rank != right.rank)
+        )
+    )
 
 
 def report(figures: Figures) -> str:
     """Return the figures as Markdown."""
-    rows = [[each["column"], f"{each['compared']:,}", f"{each['different']:,}"] for each in figures.results]
+    rows = [
+        [each["column"], f"{each['compared']:,}", f"{each['different']:,}"]
+        for each in figures.results
+    ]
     return markdown(["column", "rows encoded both ways", "different"], rows)
 
 
@@ -100,7 +111,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Compare, print, and fail if a row differs or was not compared."""
     parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int)
-    parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS), metavar="NAME")
+    parser.add_argument(
+        "--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS), metavar="NAME"
+    )
     options = parser.parse_args(arguments)
     options.rows = options.rows or (_QUICK_ROWS if options.quick else _ROWS)
     agreements = []

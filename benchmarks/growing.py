@@ -1,7 +1,8 @@
 """What a file that is added to a table costs, beside the first run.
 
-`uv run --group test python benchmarks/growing.py` adds 1 % of the rows to columns of 20 million, and prints the seconds
-of the stages by themselves and of whole runs through Dagster, in one process whose kernels are compiled.
+`uv run --group test python benchmarks/growing.py` adds 1 % of the rows to columns of 20 million,
+and prints the seconds of the stages by themselves and of whole runs through Dagster, in one process
+whose kernels are compiled.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import polars as pl
 from jobs import bare, through_dagster
 from measuring import Figures, conclude, markdown, parser_of, rows_in_words, seconds
 
-from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.fits.spec import FitSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,9 @@ _FARTHEST = 1e6
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds of the first run of a column and of one after rows were added, and their ratio in percent."""
+    """Seconds of the first run of a column and of one after rows were added, and their ratio in
+    percent.
+    """
 
     column: str
     way: str
@@ -45,7 +48,9 @@ class Growth:
 
 
 def rows_of(rng: np.random.Generator, rows: int) -> pl.DataFrame:
-    """Return rows within fixed extremes, which are always there: so later rows call for no new fit."""
+    """Return rows within fixed extremes, which are always there: so later rows call for no new
+    fit.
+    """
     heavy = np.clip(rng.standard_t(2, rows), -_FARTHEST, _FARTHEST)
     heavy[:2] = -_FARTHEST, _FARTHEST
     cents = np.round(rng.lognormal(3.0, 0.7, rows), 2).clip(0.5, 2000.0)
@@ -70,12 +75,16 @@ def measure(rows: int, added: int, repetitions: int, parent: Path | None) -> lis
         for way, prepare in (("stages alone", bare), ("through Dagster", through_dagster)):
             times = [_first_and_added(folder, spec, prepare) for _ in range(repetitions)]
             for column in COLUMNS:
-                first, second = (statistics.median(run[moment][column] for run in times) for moment in (0, 1))
+                first, second = (
+                    statistics.median(run[moment][column] for run in times) for moment in (0, 1)
+                )
                 growths.append(Growth(column, way, first, second))
         return growths
 
 
-def _first_and_added(folder: Path, spec: FitSpec, prepare: Callable[[FitSpec, Path], Make]) -> list[dict[str, float]]:
+def _first_and_added(
+    folder: Path, spec: FitSpec, prepare: Callable[[FitSpec, Path], Make]
+) -> list[dict[str, float]]:
     """Return the seconds of each column, first for the one file, then with the other beside it."""
     store = folder / "store"
     second = folder / "table" / "1.parquet"
@@ -101,11 +110,19 @@ def _warm_up(folder: Path) -> None:
 def report(figures: Figures) -> str:
     """Return the figures as Markdown."""
     rows = [
-        [each["column"], each["way"], f"{each['first']:.2f}", f"{each['added']:.3f}", f"{each['percent']:.1f} %"]
+        [
+            each["column"],
+            each["way"],
+            f"{each['first']:.2f}",
+            f"{each['added']:.3f}",
+            f"{each['percent']:.1f} %",
+        ]
         for each in figures.results
     ]
     options = figures.options
-    table = markdown(["column", "way", "first run, s", "rows added, s", "of the first run"], rows, left=2)
+    table = markdown(
+        ["column", "way", "first run, s", "rows added, s", "of the first run"], rows, left=2
+    )
     added = f"{rows_in_words(options['added'])} rows were added to {rows_in_words(options['rows'])}"
     return f"{table}\n\n{added}; medians of {options['repetitions']}."
 

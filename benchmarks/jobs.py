@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.orchestration import recipes
+from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.spec import FitSpec, save_spec
+from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
 from gmm_pipeline.orchestration.execution import DagsterRunner
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
-from gmm_pipeline.orchestration.run_progress import Unwatched
-from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gmm_pipeline.orchestration.run_progress import Progress
-    from gmm_pipeline.storage.result import Result
-    from gmm_pipeline.storage.store import FitFolder
+    from gmm_pipeline.fits.progress import Progress
+    from gmm_pipeline.store.result import Result
+    from gmm_pipeline.store.store import FitFolder
 
 Make = Callable[[Sequence[str]], None]
 """Makes all results of columns."""
@@ -53,8 +53,12 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
     return make
 
 
-def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, anew: bool = False) -> None:
-    """Make all results of a column; the last ones are continued if files were added, unless it is to be made anew."""
+def make_column(
+    spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, anew: bool = False
+) -> None:
+    """Make all results of a column; the last ones are continued if files were added, unless it is
+    to be made anew.
+    """
     ledger = take_stock(spec.source, folder, accept=lambda _: True)
     source = spec.open(ledger, folder.staging).column(name)
     column, settings = folder.column(name), spec.settings.of(name)
@@ -62,8 +66,12 @@ def make_column(spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, 
     def last(stage: Stage) -> Result | None:
         return None if anew else column.result(stage.name)
 
-    raw = column.publish(recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW)))
+    raw = column.publish(
+        recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW))
+    )
     sketch = column.publish(recipes.sketch(raw, settings, engine, last(SKETCH)))
-    model = column.publish(recipes.model(raw, sketch, settings, last(MODEL), engine.rows_fitter(source)))
+    model = column.publish(
+        recipes.model(raw, sketch, settings, last(MODEL), engine.rows_fitter(source))
+    )
     ranking = column.publish(recipes.feature_rank(model, settings, last(FEATURE_RANK)))
     column.publish(recipes.transformed(raw, model, ranking, settings, engine, last(TRANSFORMED)))

@@ -2,12 +2,14 @@
 
     uv run --group test python benchmarks/limits.py
 
-The limits are Polars' streaming sum of the column (of strings: of their lengths), which reads it, and Polars' copy of
-the column from Parquet to Parquet in lz4, which writes it too. Beside them are the sketch, the sketch with fit and
-ranking, the encoding without and with the round-trip check, and the decoding of the encoded rows to Parquet of the
-column's own type; all in one process, in turns, with compiled kernels and the files in the page cache.
+The limits are Polars' streaming sum of the column (of strings: of their lengths), which reads it,
+and Polars' copy of the column from Parquet to Parquet in lz4, which writes it too. Beside them are
+the sketch, the sketch with fit and ranking, the encoding without and with the round-trip check, and
+the decoding of the encoded rows to Parquet of the column's own type; all in one process, in turns,
+with compiled kernels and the files in the page cache.
 
-What the sketch consists of is measured too: reading the column through Arrow, and the sketch of rows in memory.
+What the sketch consists of is measured too: reading the column through Arrow, and the sketch of
+rows in memory.
 """
 
 from __future__ import annotations
@@ -26,15 +28,15 @@ from columns import COLUMNS, write_table
 from measuring import Figures, conclude, in_turns, markdown, median_ratio, parser_of, rows_in_words
 from stages import FittedColumn, Unchecked, decode, sketch
 
+from gmm_pipeline.arrow.memory_column import MemoryColumn
 from gmm_pipeline.engines.engine import read_quickly
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.memory_column import MemoryColumn
 from gmm_pipeline.engines.parts import pieces
 
 if TYPE_CHECKING:
     from measuring import Way
 
-    from gmm_pipeline.engines.engine import ColumnRows
+    from gmm_pipeline.arrow.rows import ColumnRows
 
 LIMITS = {
     **dict.fromkeys(["read", "sketch_in_memory", "sketch", "fit"], "sum"),
@@ -47,7 +49,9 @@ _QUICK_ROWS = (50_000,)
 
 @dataclass(frozen=True)
 class Comparison:
-    """A column's nanoseconds a row by each way, medians; and the ratios to the limits, medians over the rounds."""
+    """A column's nanoseconds a row by each way, medians; and the ratios to the limits, medians over
+    the rounds.
+    """
 
     column: str
     rows: int
@@ -112,15 +116,39 @@ def report(figures: Figures) -> str:
     headings += ["Polars' copy, ns", "encode", "encode + check", "decode"]
     rows = []
     for each in figures.results:
-        times, ratios = each["nanoseconds"], {way: f"{ratio:.2f} ×" for way, ratio in each["ratios"].items()}
-        cells = [each["column"], rows_in_words(each["rows"]), f"{times['sum']:.1f}", ratios["sketch"], ratios["fit"]]
-        rows.append([*cells, f"{times['copy']:.1f}", ratios["encode"], ratios["encode_checked"], ratios["decode"]])
+        times, ratios = (
+            each["nanoseconds"],
+            {way: f"{ratio:.2f} ×" for way, ratio in each["ratios"].items()},
+        )
+        cells = [
+            each["column"],
+            rows_in_words(each["rows"]),
+            f"{times['sum']:.1f}",
+            ratios["sketch"],
+            ratios["fit"],
+        ]
+        rows.append(
+            [
+                *cells,
+                f"{times['copy']:.1f}",
+                ratios["encode"],
+                ratios["encode_checked"],
+                ratios["decode"],
+            ]
+        )
     parts = [
         [each["column"], rows_in_words(each["rows"]), f"{each['nanoseconds']['sum']:.1f}"]
         + [f"{each['ratios'][way]:.2f} ×" for way in ("read", "sketch_in_memory", "sketch")]
         for each in figures.results
     ]
-    names = ["column", "rows", "Polars' sum, ns", "reading through Arrow", "sketch of rows in memory", "sketch"]
+    names = [
+        "column",
+        "rows",
+        "Polars' sum, ns",
+        "reading through Arrow",
+        "sketch of rows in memory",
+        "sketch",
+    ]
     return f"{markdown(headings, rows)}\n\n{markdown(names, parts)}"
 
 
@@ -128,7 +156,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, action="append", help="may be given several times")
-    parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS), metavar="NAME")
+    parser.add_argument(
+        "--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS), metavar="NAME"
+    )
     options = parser.parse_args(arguments)
     options.rows = options.rows or list(_QUICK_ROWS if options.quick else _ROWS)
     options.repetitions = 1 if options.quick else options.repetitions
@@ -137,7 +167,11 @@ def main(arguments: list[str] | None = None) -> None:
         for name in options.columns:
             with tempfile.TemporaryDirectory(dir=options.folder) as folder:
                 comparisons.append(measure(name, rows, options.repetitions, Path(folder)))
-    conclude(Figures.here(options, [asdict(comparison) for comparison in comparisons]), report, options.json)
+    conclude(
+        Figures.here(options, [asdict(comparison) for comparison in comparisons]),
+        report,
+        options.json,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""What all benchmarks share: rounds in which all ways take turns, medians, memory, the machine, tables and files."""
+"""What all benchmarks share: rounds in which all ways take turns, medians, memory, the machine,
+tables and files.
+"""
 
 from __future__ import annotations
 
@@ -29,19 +31,27 @@ PACKAGES = ("gmm-pipeline", "dagster", "polars", "pyarrow", "numba", "numpy")
 
 
 def parser_of(description: str | None, *, repetitions: int = 5) -> argparse.ArgumentParser:
-    """Return a parser with the options that all benchmarks have; the first paragraph says what they are."""
+    """Return a parser with the options that all benchmarks have; the first paragraph says what they
+    are.
+    """
     parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
     parser.add_argument("--repetitions", type=int, default=repetitions)
     parser.add_argument("--quick", action="store_true", help="a few rows, to see that it runs")
-    parser.add_argument("--folder", type=Path, help="where data are written for as long as the benchmark runs")
+    parser.add_argument(
+        "--folder", type=Path, help="where data are written for as long as the benchmark runs"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser
 
 
-def in_turns(ways: Mapping[str, Way], repetitions: int, folder: Path | None, uncounted: int = 1) -> dict[str, Any]:
-    """Take all ways in turn, so often and before that so often without counting; return the seconds of each.
+def in_turns(
+    ways: Mapping[str, Way], repetitions: int, folder: Path | None, uncounted: int = 1
+) -> dict[str, Any]:
+    """Take all ways in turn, so often and before that so often without counting; return the seconds
+    of each.
 
-    So kernels are compiled, files are in the page cache, and what slows the machine for a while slows all ways alike.
+    So kernels are compiled, files are in the page cache, and what slows the machine for a while
+    slows all ways alike.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
     for round_number in range(-uncounted, repetitions):
@@ -61,7 +71,9 @@ def seconds(call: Callable[..., object], *arguments: Any) -> float:
 
 
 def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
-    """Return what a call returns so often; or less often, but once, if that takes more than so many minutes."""
+    """Return what a call returns so often; or less often, but once, if that takes more than so many
+    minutes.
+    """
     ending = time.perf_counter() + 60 * minutes
     outcomes = [call()]
     while len(outcomes) < repetitions and time.perf_counter() < ending:
@@ -70,7 +82,9 @@ def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]
 
 
 def median_ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """Return the median over the rounds of one way's time divided by another's in the same round."""
+    """Return the median over the rounds of one way's time divided by another's in the same
+    round.
+    """
     return statistics.median(one / other for one, other in zip(of, to, strict=True))
 
 
@@ -81,8 +95,12 @@ def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return the slope of the least-squares line through the logarithms: the power of size that time grows by."""
-    return statistics.linear_regression([log(size) for size in sizes], [log(each) for each in seconds]).slope
+    """Return the slope of the least-squares line through the logarithms: the power of size that
+    time grows by.
+    """
+    return statistics.linear_regression(
+        [log(size) for size in sizes], [log(each) for each in seconds]
+    ).slope
 
 
 @dataclass(frozen=True)
@@ -104,9 +122,15 @@ class Figures:
     place: Mapping[str, Any]
 
     @classmethod
-    def here(cls, options: argparse.Namespace, results: Any, packages: Iterable[str] = ()) -> Figures:
-        """Take results that were measured on this machine; further packages are those that only some parts use."""
-        paths = {"folder", "json"} | {name for name, value in vars(options).items() if isinstance(value, Path)}
+    def here(
+        cls, options: argparse.Namespace, results: Any, packages: Iterable[str] = ()
+    ) -> Figures:
+        """Take results that were measured on this machine; further packages are those that only
+        some parts use.
+        """
+        paths = {"folder", "json"} | {
+            name for name, value in vars(options).items() if isinstance(value, Path)
+        }
         given = {name: value for name, value in vars(options).items() if name not in paths}
         return cls(given, results, place(packages))
 
@@ -134,7 +158,9 @@ def place(packages: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def conclude(figures: Figures, report: Callable[[Figures], str], path: Path | None) -> None:
-    """Print the report of figures and where they were measured; write them to a file if one is given."""
+    """Print the report of figures and where they were measured; write them to a file if one is
+    given.
+    """
     print(f"{report(figures)}\n\n{figures.where}.")
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -155,4 +181,7 @@ def rows_in_words(rows: int) -> str:
 def _processor() -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )

@@ -1,12 +1,14 @@
-"""Overhead of orchestration: what a column of a table takes from the command line, beside the bare functions.
+"""Overhead of orchestration: what a column of a table takes from the command line, beside the bare
+functions.
 
     uv run --group test python benchmarks/overhead.py
 
-Both make all five results of every column of the same table, each time in a new store and a new process. The command
-line is `gmm-pipeline run`, which goes through Dagster and keeps its history; bare are the recipes of the stages and
-the store's publishing. What a column takes is what a table of all columns takes more than a table of its first
-column, divided by the number of the others. So the start of the process, of which loading Dagster is the most, is no
-part of it; it is told separately, as the command line with the first column alone.
+Both make all five results of every column of the same table, each time in a new store and a new
+process. The command line is `gmm-pipeline run`, which goes through Dagster and keeps its history;
+bare are the recipes of the stages and the store's publishing. What a column takes is what a table
+of all columns takes more than a table of its first column, divided by the number of the others. So
+the start of the process, of which loading Dagster is the most, is no part of it; it is told
+separately, as the command line with the first column alone.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import polars as pl
 from jobs import bare
 from measuring import Figures, conclude, in_new_process, markdown, parser_of
 
-from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.fits.spec import FitSpec
 
 PROGRAM = Path(sys.executable).with_name("gmm-pipeline")
 FIT = "overhead"
@@ -58,14 +60,18 @@ def table(columns: int, rows: int) -> pl.DataFrame:
         "normal": lambda: rng.normal(size=rows),
         "cents": lambda: np.round(rng.lognormal(3, 1, rows), 2),
         "integers": lambda: rng.integers(0, 10**6, rows),
-        "gains": lambda: np.where(rng.random(rows) < SHARE_OF_ZEROS, 0, rng.integers(1, 10**5, rows)),
+        "gains": lambda: np.where(
+            rng.random(rows) < SHARE_OF_ZEROS, 0, rng.integers(1, 10**5, rows)
+        ),
         "few": lambda: rng.integers(0, 5, rows),
         "text": lambda: rng.choice(["red", "green", "blue"], rows),
         "times": lambda: started + rng.integers(0, 10**6, rows).astype("timedelta64[s]"),
         "heavy": lambda: rng.standard_t(2, rows),
     }
     names = list(kinds)
-    return pl.DataFrame({f"{names[i % len(names)]}_{i}": kinds[names[i % len(names)]]() for i in range(columns)})
+    return pl.DataFrame(
+        {f"{names[i % len(names)]}_{i}": kinds[names[i % len(names)]]() for i in range(columns)}
+    )
 
 
 def measure(frame: pl.DataFrame, folder: Path) -> Repetition:
@@ -90,7 +96,9 @@ def run_command(source: Path, store: Path) -> float:
 
 
 def make_bare(source: Path, store: Path) -> float:
-    """Make all results of a table without Dagster; return the seconds of all columns but the first."""
+    """Make all results of a table without Dagster; return the seconds of all columns but the
+    first.
+    """
     first, *others = pl.read_parquet_schema(source)
     spec = FitSpec(name=FIT, source=str(source), columns=(first, *others))
     make = bare(spec, store)
@@ -104,7 +112,13 @@ def report(figures: Figures) -> str:
     """Return the figures as Markdown."""
     found = figures.results
     cells = [f"{found['median'][name]:.2f}" for name in ("command", "bare")]
-    headings = ["seconds a column", "command line", "stages alone", "overhead", "start and first column"]
+    headings = [
+        "seconds a column",
+        "command line",
+        "stages alone",
+        "overhead",
+        "start and first column",
+    ]
     row = ["median", *cells, f"{found['overhead']:.2f}", f"{found['median']['start']:.1f}"]
     options = figures.options
     size = f"{options['columns']} columns of {options['rows']:,} rows; {options['repetitions']} repetitions."

@@ -1,11 +1,13 @@
-"""Time, memory, fit and losses beside those of others, on a heavy-tailed column (Student t(2)) of one type: float64.
+"""Time, memory, fit and losses beside those of others, on a heavy-tailed column (Student t(2)) of
+one type: float64.
 
     uv run --group test python benchmarks/peers.py --cache peer_environments
 
-Each peer has an environment of its own, which is made once in the cache folder. Each trial is a process of its own that
-holds the column in memory, fits and encodes a few rows first, and then fits and encodes all of them: no import,
-compilation or start of a JVM counts. Ours and a peer's come in turns. CTAB-GAN+ is no package: `--ctab-gan-plus` names
-a checkout of its repository; without, it is left out.
+Each peer has an environment of its own, which is made once in the cache folder. Each trial is a
+process of its own that holds the column in memory, fits and encodes a few rows first, and then fits
+and encodes all of them: no import, compilation or start of a JVM counts. Ours and a peer's come in
+turns. CTAB-GAN+ is no package: `--ctab-gan-plus` names a checkout of its repository; without, it is
+left out.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ _SIZES = (200_000, 1_000_000, 5_000_000)
 
 @dataclass(frozen=True)
 class Peer:
-    """Another's implementation: its program, the packages of its environment, and those without what they ask for."""
+    """Another's implementation: its program, the packages of its environment, and those without
+    what they ask for.
+    """
 
     name: str
     program: str
@@ -63,7 +67,8 @@ def environment_of(peer: Peer, cache: Path) -> Path:
     python = folder / "bin" / "python"
     ready = folder / "ready"
     if not ready.exists():
-        # Not from the project's folder: what its pyproject.toml says of dependencies is not meant for these.
+        # Not from the project's folder: what its pyproject.toml says of dependencies is not meant
+        # for these.
         run = partial(subprocess.run, check=True, cwd=tempfile.gettempdir())
         run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
         install = ["uv", "pip", "install", "--quiet", "--python", str(python)]
@@ -85,7 +90,9 @@ def versions_in(python: Path, peer: Peer) -> dict[str, str]:
 def trial(python: Path, program: str, column: Path, environment: dict[str, str]) -> dict[str, Any]:
     """Run a program once; return what it measured."""
     command = [str(python), str(PROGRAMS / program), str(column)]
-    finished = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
     if finished.returncode:
         raise TrialError(f"{program} failed:\n{finished.stderr[-3000:]}")
     figures: dict[str, Any] = json.loads(finished.stdout.strip().splitlines()[-1])
@@ -123,11 +130,16 @@ def _seconds(figures: dict[str, Any]) -> float:
 
 
 def _medians(trials: list[dict[str, Any]]) -> dict[str, Any]:
-    return {name: None if trials[0][name] is None else median(each[name] for each in trials) for name in trials[0]}
+    return {
+        name: None if trials[0][name] is None else median(each[name] for each in trials)
+        for name in trials[0]
+    }
 
 
 def report(figures: Figures) -> str:
-    """Return the figures as Markdown: ours in one row a size, by the trials beside the first peer; peers below it."""
+    """Return the figures as Markdown: ours in one row a size, by the trials beside the first peer;
+    peers below it.
+    """
     headings = [
         "rows",
         "",
@@ -148,8 +160,15 @@ def report(figures: Figures) -> str:
     lines = [markdown(headings, rows, left=2)]
     if figures.results["left_out"]:
         lines += ["", f"Left out: {', '.join(figures.results['left_out'])}."]
-    versions = {name: number for found in figures.results["versions"].values() for name, number in found.items()}
-    lines += ["", "Peers: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + "."]
+    versions = {
+        name: number
+        for found in figures.results["versions"].values()
+        for name, number in found.items()
+    }
+    lines += [
+        "",
+        "Peers: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".",
+    ]
     return "\n".join(lines)
 
 
@@ -174,15 +193,32 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=list(_SIZES))
-    parser.add_argument("--minutes", type=float, default=10.0, help="for a peer and size; once at least, if that fits")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="peers whose name contains this")
-    parser.add_argument("--cache", type=Path, help="where environments are made and kept; by default they are not kept")
-    parser.add_argument("--ctab-gan-plus", type=Path, metavar="FOLDER", help="a checkout of CTAB-GAN+'s repository")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="for a peer and size; once at least, if that fits",
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="peers whose name contains this"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="where environments are made and kept; by default they are not kept",
+    )
+    parser.add_argument(
+        "--ctab-gan-plus", type=Path, metavar="FOLDER", help="a checkout of CTAB-GAN+'s repository"
+    )
     options = parser.parse_args(arguments)
     if options.quick:
         options.rows, options.repetitions = [5000], 1
         options.only = options.only or ["scikit-learn GaussianMixture"]
-    wanted = [peer for peer in PEERS if not options.only or any(part in peer.name for part in options.only)]
+    wanted = [
+        peer
+        for peer in PEERS
+        if not options.only or any(part in peer.name for part in options.only)
+    ]
     present = [peer for peer in wanted if peer is not _CTAB_GAN_PLUS or options.ctab_gan_plus]
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         cache = (options.cache or Path(temporary)).absolute()
@@ -193,7 +229,9 @@ def main(arguments: list[str] | None = None) -> None:
         for rows, (peer, python) in product(sorted(options.rows), pythons.items()):
             named = f"{peer.name} at {rows_in_words(rows)} rows"
             if seconds_of_a_row.get(peer, 0.0) * rows > 60 * options.minutes:
-                too_long.append(f"{named} (over {options.minutes:g} minutes by its figures for fewer)")
+                too_long.append(
+                    f"{named} (over {options.minutes:g} minutes by its figures for fewer)"
+                )
                 continue
             try:
                 trials.append(compare(peer, python, rows, options))
@@ -202,7 +240,9 @@ def main(arguments: list[str] | None = None) -> None:
                 failed[named] = str(error)
     left_out = [*(peer.name for peer in wanted if peer not in present), *too_long, *failed]
     conclude(
-        Figures.here(options, {"trials": trials, "left_out": left_out, "versions": versions}), report, options.json
+        Figures.here(options, {"trials": trials, "left_out": left_out, "versions": versions}),
+        report,
+        options.json,
     )
     if failed:
         raise SystemExit("\n".join(f"{name}: {message}" for name, message in failed.items()))

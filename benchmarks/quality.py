@@ -1,16 +1,18 @@
-"""Fit quality beside scikit-learn's: held-out mean log-likelihood of real columns and of synthetic families.
+"""Fit quality beside scikit-learn's: held-out mean log-likelihood of real columns and of synthetic
+families.
 
     uv run --group test python benchmarks/quality.py --adult adult.parquet
 
-Each column is fitted by `TableEncoder` with its default settings to 80 % of the rows. Rows that its model holds as
-atoms (point masses, null) are taken out of both parts for every method; what remains is the continuous part.
-scikit-learn's two mixtures are fitted to the same rows, and all are judged by the mean log density, in nats per row, of
-the other 20 %.
+Each column is fitted by `TableEncoder` with its default settings to 80 % of the rows. Rows that its
+model holds as atoms (point masses, null) are taken out of both parts for every method; what remains
+is the continuous part. scikit-learn's two mixtures are fitted to the same rows, and all are judged
+by the mean log density, in nats per row, of the other 20 %.
 
-A component that is narrower than the rounding of integers stands for a single number, and its density there has no
-bound but the variance that scikit-learn adds (1e-6). Figures that rest on such components are marked with *. With
-`--dequantise`, scikit-learn is fitted to integers spread evenly over the intervals that round to them, and all are
-judged by such (Theis et al., 2016, "A note on the evaluation of generative models"): nothing is left to collapse on.
+A component that is narrower than the rounding of integers stands for a single number, and its
+density there has no bound but the variance that scikit-learn adds (1e-6). Figures that rest on such
+components are marked with *. With `--dequantise`, scikit-learn is fitted to integers spread evenly
+over the intervals that round to them, and all are judged by such (Theis et al., 2016, "A note on
+the evaluation of generative models"): nothing is left to collapse on.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.orchestration.demo import DEMO_COLUMNS, demo_spec
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.fits.demo import DEMO_COLUMNS, demo_spec
 
 N_COMPONENTS = 10
 FIT_SHARE = 0.8
@@ -54,7 +56,9 @@ class Family:
     draw: Callable[[np.random.Generator, int], Rows]
 
 
-def _normals(means: list[float], stds: list[float], weights: list[float]) -> Callable[[np.random.Generator, int], Rows]:
+def _normals(
+    means: list[float], stds: list[float], weights: list[float]
+) -> Callable[[np.random.Generator, int], Rows]:
     def draw(rng: np.random.Generator, rows: int) -> Rows:
         component = rng.choice(len(weights), rows, p=weights)
         return rng.normal(np.array(means)[component], np.array(stds)[component])
@@ -76,13 +80,19 @@ FAMILIES = (
         10_000,
         _normals([-50, -20, 0, 15, 40, 100], [3, 1, 2, 0.5, 4, 8], [0.1, 0.2, 0.2, 0.3, 0.1, 0.1]),
     ),
-    Family("overlapping mixture", 100_000, _normals([0, 1.5, 3, 5], [1, 0.7, 1.5, 0.5], [0.4, 0.3, 0.2, 0.1])),
+    Family(
+        "overlapping mixture",
+        100_000,
+        _normals([0, 1.5, 3, 5], [1, 0.7, 1.5, 0.5], [0.4, 0.3, 0.2, 0.1]),
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Score:
-    """A method's held-out mean log-likelihood, the time and the components of its fit, and if any is on one integer."""
+    """A method's held-out mean log-likelihood, the time and the components of its fit, and if any
+    is on one integer.
+    """
 
     log_likelihood: float
     seconds: float
@@ -118,7 +128,9 @@ def columns(adult: Path | None, names: tuple[str, ...]) -> Iterator[tuple[str, p
                 yield f"Adult {column.name}", column
     if any(wanted(f"flights {name}") for name in DEMO_COLUMNS):
         with tempfile.TemporaryDirectory() as folder:
-            flights = pl.read_csv(demo_spec(Path(folder)).source, null_values=["NA"], columns=list(DEMO_COLUMNS))
+            flights = pl.read_csv(
+                demo_spec(Path(folder)).source, null_values=["NA"], columns=list(DEMO_COLUMNS)
+            )
         for column in flights.iter_columns():
             if column.dtype.is_numeric() and wanted(f"flights {column.name}"):
                 yield f"flights {column.name}", column
@@ -155,7 +167,10 @@ def compare(
     continuous = shuffled.cast(pl.Float64).is_in(atoms.implode()).not_()
     fitted, held_out = (
         part.filter(kept).cast(pl.Float64).to_numpy()
-        for part, kept in ((shuffled.head(n_fit), continuous.head(n_fit)), (shuffled[n_fit:], continuous[n_fit:]))
+        for part, kept in (
+            (shuffled.head(n_fit), continuous.head(n_fit)),
+            (shuffled[n_fit:], continuous[n_fit:]),
+        )
     )
     if on_grid:
         fitted, held_out = integers(fitted), integers(held_out)
@@ -163,11 +178,16 @@ def compare(
     if fitted.size >= N_COMPONENTS and held_out.size:
         ours = _mixture_of(modes)
         collapsed = on_grid and bool(ours.stds.min() < COLLAPSED)
-        scores["ours"] = Score(ours.mean_log_likelihood(held_out), seconds, ours.n_components, collapsed)
+        scores["ours"] = Score(
+            ours.mean_log_likelihood(held_out), seconds, ours.n_components, collapsed
+        )
         for method in (
             GaussianMixture(N_COMPONENTS, n_init=5, random_state=0),
             BayesianGaussianMixture(
-                n_components=N_COMPONENTS, weight_concentration_prior=0.001, max_iter=500, random_state=0
+                n_components=N_COMPONENTS,
+                weight_concentration_prior=0.001,
+                max_iter=500,
+                random_state=0,
             ),
         ):
             scores[type(method).__name__] = _score(method, fitted, held_out, on_grid=on_grid)
@@ -209,16 +229,23 @@ def row_of(comparison: dict[str, Any]) -> list[str]:
         return [comparison["column"], f"{comparison['rows']:,}", "no continuous part", *[""] * 8]
     cells = [comparison["column"], f"{comparison['rows']:,}", f"{100 * comparison['share']:.1f} %"]
     for name, score in scores.items():
-        cells += [f"{score['log_likelihood']:.4f}{'*' if score['collapsed'] else ''}", f"{score['seconds']:.2f}"]
+        cells += [
+            f"{score['log_likelihood']:.4f}{'*' if score['collapsed'] else ''}",
+            f"{score['seconds']:.2f}",
+        ]
         cells += [str(score["components"])] if name == "ours" else []
     return [*cells, f"{comparison['difference']:+.4f}"]
 
 
 def summary(comparisons: list[dict[str, Any]]) -> str:
-    """Say on how many columns we are better, on how many worse by more than is tolerated, and why."""
+    """Say on how many columns we are better, on how many worse by more than is tolerated, and
+    why.
+    """
     found = [comparison for comparison in comparisons if comparison["scores"]]
     worse = [comparison for comparison in found if comparison["difference"] < -TOLERATED]
-    collapsed = sum(any(score["collapsed"] for score in comparison["scores"].values()) for comparison in worse)
+    collapsed = sum(
+        any(score["collapsed"] for score in comparison["scores"].values()) for comparison in worse
+    )
     return (
         f"Better on {sum(comparison['difference'] > 0 for comparison in found)} of {len(found)} columns, worse by more "
         f"than {TOLERATED:g} on {len(worse)}; on {collapsed} of those a component has collapsed on an integer."
@@ -228,18 +255,33 @@ def summary(comparisons: list[dict[str, Any]]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = parser_of(__doc__)
-    parser.add_argument("--adult", type=Path, help="UCI Adult as Parquet, to include its numeric columns")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="columns whose name contains this")
+    parser.add_argument(
+        "--adult", type=Path, help="UCI Adult as Parquet, to include its numeric columns"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="columns whose name contains this",
+    )
     parser.add_argument("--rows", type=int, help="use at most so many rows of a column")
-    parser.add_argument("--dequantise", action="store_true", help="spread integers over what rounds to them")
+    parser.add_argument(
+        "--dequantise", action="store_true", help="spread integers over what rounds to them"
+    )
     options = parser.parse_args(arguments)
     names, most_rows = tuple(options.only), options.rows
     if options.quick:
         names, most_rows = names or QUICK_COLUMNS, most_rows or QUICK_ROWS
     integers = dequantised if options.dequantise else as_they_are
     TableEncoder().fit(pl.DataFrame({"warm-up": np.random.default_rng(0).standard_normal(100)}))
-    comparisons = [compare(name, column, most_rows, integers) for name, column in columns(options.adult, names)]
-    figures = [{**asdict(each), "difference": each.difference if each.scores else None} for each in comparisons]
+    comparisons = [
+        compare(name, column, most_rows, integers) for name, column in columns(options.adult, names)
+    ]
+    figures = [
+        {**asdict(each), "difference": each.difference if each.scores else None}
+        for each in comparisons
+    ]
     options.adult = options.adult is not None
     conclude(Figures.here(options, figures, ["scikit-learn"]), report, options.json)
 

@@ -1,8 +1,10 @@
-"""Writes the figures of benchmarks into README and guide: those of a part between two marks, which are comments there.
+"""Writes the figures of benchmarks into README and guide: those of a part between two marks, which
+are comments there.
 
     uv run --group test python benchmarks/readme.py
 
-Without files, those that `suite.py` keeps are taken. Parts without marks in a page are not shown there.
+Without files, those that `suite.py` keeps are taken. Parts without marks in a page are not shown
+there.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ START, END = "<!-- figures: {part}, written by benchmarks/readme.py -->", "<!-- 
 
 
 def figures_of(file: Path) -> str:
-    """Return the figures of a part's file as Markdown, with the command and the machine that they come from."""
+    """Return the figures of a part's file as Markdown, with the command and the machine that they
+    come from.
+    """
     figures = Figures.read(file)
     command = f"`benchmarks/{file.stem}.py`, {figures.place['day']}"
     return f"{importlib.import_module(file.stem).report(figures)}\n\n{command}: {figures.where}."
@@ -39,7 +43,9 @@ def written(page: str, files: list[Path]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Write the pages."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("files", nargs="*", type=Path, default=sorted(RESULTS.glob("*.json")), metavar="FILE")
+    parser.add_argument(
+        "files", nargs="*", type=Path, default=sorted(RESULTS.glob("*.json")), metavar="FILE"
+    )
     options = parser.parse_args(arguments)
     for page in PAGES:
         page.write_text(written(page.read_text(), options.files))

@@ -1,12 +1,14 @@
-"""How time and memory grow with rows and with columns, through Dagster: all five stages and the round-trip check.
+"""How time and memory grow with rows and with columns, through Dagster: all five stages and the
+round-trip check.
 
     uv run --group test python benchmarks/scale.py
 
-Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows with the five columns of
-`columns.py` over and over, beside the same stages without Dagster, one column after the other. Dagster has several
-columns in work at once, as `gmm-pipeline run` has, so that the seconds of stages overlap. Each run is a process of its
-own with a store of its own; kernels are compiled and Dagster is started before time is taken. Data are removed at the
-end: a table of 1,000M rows and its results take about 45 GB.
+Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows with the
+five columns of `columns.py` over and over, beside the same stages without Dagster, one column after
+the other. Dagster has several columns in work at once, as `gmm-pipeline run` has, so that the
+seconds of stages overlap. Each run is a process of its own with a store of its own; kernels are
+compiled and Dagster is started before time is taken. Data are removed at the end: a table of 1,000M
+rows and its results take about 45 GB.
 """
 
 from __future__ import annotations
@@ -36,10 +38,10 @@ from measuring import (
 )
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, forget_peak_memory, peak_memory
-from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.run_progress import Unwatched
-from gmm_pipeline.orchestration.stages import STAGES, TRANSFORMED, Stage
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.stages import STAGES, TRANSFORMED, Stage
+from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,9 +67,11 @@ class Run:
     seconds : float
         From the first column's start to the last one's end.
     stages : dict of str to float
-        Seconds of each stage, over all columns, with Dagster's share; those of columns in work at once overlap.
+        Seconds of each stage, over all columns, with Dagster's share; those of columns in work at
+        once overlap.
     peaks : dict of str to int
-        The most bytes of memory that the process held during each stage; none where the system does not tell.
+        The most bytes of memory that the process held during each stage; none where the system does
+        not tell.
     changed : int
         Rows that were not the same after the round trip.
     disk : int
@@ -85,7 +89,9 @@ class Run:
 
 
 class StageClock(Unwatched):
-    """Takes the time of stages, and the peak memory of the process during each, whatever else is in work."""
+    """Takes the time of stages, and the peak memory of the process during each, whatever else is in
+    work.
+    """
 
     def __init__(self) -> None:
         self.seconds = {stage.name: 0.0 for stage in STAGES}
@@ -131,9 +137,18 @@ def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
     fit = Store(store).fit(_NAME)
     files = [path for path in fit.path.rglob("*") if path.is_file()]
     left = [path for path in files if ".drafts" in path.parts] + list(temporary.rglob("*"))
-    summaries = [fit.column(column).require(TRANSFORMED.name).manifest.summary for column in columns]
+    summaries = [
+        fit.column(column).require(TRANSFORMED.name).manifest.summary for column in columns
+    ]
     changed = sum(int(str(summary["changed"])) for summary in summaries)
-    return Run(seconds, clock.seconds, clock.peaks, changed, sum(file.stat().st_size for file in files), len(left))
+    return Run(
+        seconds,
+        clock.seconds,
+        clock.peaks,
+        changed,
+        sum(file.stat().st_size for file in files),
+        len(left),
+    )
 
 
 def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
@@ -146,7 +161,9 @@ def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
 
 
 def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], folder: Path) -> None:
-    """Let kernels be compiled, and Dagster be started: make one column of each kind in a table of few rows."""
+    """Let kernels be compiled, and Dagster be started: make one column of each kind in a table of
+    few rows.
+    """
     kinds = columns[: len(COLUMNS)]
     write_table(folder / "few", drawn(kinds), _WARM_UP_ROWS)
     spec = FitSpec(name=_NAME, source=str(folder / "few"), columns=tuple(kinds))
@@ -155,16 +172,22 @@ def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], fo
 
 
 def drawn(names: Sequence[str]) -> dict[str, Any]:
-    """Return the draws of columns that are named after one of `COLUMNS`, and a number if there are several of it."""
+    """Return the draws of columns that are named after one of `COLUMNS`, and a number if there are
+    several of it.
+    """
     return {name: COLUMNS[name.split(" #")[0]] for name in names}
 
 
-def measure_rows(rows: int, repetitions: int, minutes: float, folder: Path | None) -> dict[str, Any]:
+def measure_rows(
+    rows: int, repetitions: int, minutes: float, folder: Path | None
+) -> dict[str, Any]:
     """Run a table of two columns; medians over so many runs."""
     with tempfile.TemporaryDirectory(dir=folder) as emptied:
         source = Path(emptied) / "table"
         in_new_process(_write, source, PAIR, rows)
-        runs = repeated(lambda: _in_own_folder(run_dagster, source, PAIR, folder), repetitions, minutes)
+        runs = repeated(
+            lambda: _in_own_folder(run_dagster, source, PAIR, folder), repetitions, minutes
+        )
     stages = {name: median(run.stages[name] for run in runs) for name in runs[0].stages}
     peaks = {name: max(run.peaks[name] for run in runs) for name in runs[0].peaks}
     total = Run(
@@ -178,9 +201,14 @@ def measure_rows(rows: int, repetitions: int, minutes: float, folder: Path | Non
     return {"rows": rows, "runs": len(runs), **asdict(total)}
 
 
-def measure_columns(width: int, rows: int, repetitions: int, minutes: float, folder: Path | None) -> dict[str, Any]:
+def measure_columns(
+    width: int, rows: int, repetitions: int, minutes: float, folder: Path | None
+) -> dict[str, Any]:
     """Run a table of so many columns both ways, in turns."""
-    names = [f"{kind} #{number // len(COLUMNS)}" for number, kind in enumerate(islice(cycle(COLUMNS), width))]
+    names = [
+        f"{kind} #{number // len(COLUMNS)}"
+        for number, kind in enumerate(islice(cycle(COLUMNS), width))
+    ]
     with tempfile.TemporaryDirectory(dir=folder) as emptied:
         source = Path(emptied) / "table"
         in_new_process(_write, source, names, rows)
@@ -214,12 +242,17 @@ def _in_own_folder(run: Any, source: Path, columns: Sequence[str], folder: Path 
 
 
 def exponents(sizes: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the growth exponents of the whole time and of each stage's, from `FROM_ROWS` on; none of one size."""
+    """Return the growth exponents of the whole time and of each stage's, from `FROM_ROWS` on; none
+    of one size.
+    """
     large = [size for size in sizes if size["rows"] >= FROM_ROWS]
     if len(large) <= 1:
         return {}
     rows = [size["rows"] for size in large]
-    of_stages = {name: exponent(rows, [size["stages"][name] for size in large]) for name in large[0]["stages"]}
+    of_stages = {
+        name: exponent(rows, [size["stages"][name] for size in large])
+        for name in large[0]["stages"]
+    }
     return {"all": exponent(rows, [size["seconds"] for size in large]), **of_stages}
 
 
@@ -248,12 +281,20 @@ def report(figures: Figures) -> str:
             f"Time grows by rows to the power of {growth['all']:.2f} from {rows_in_words(FROM_ROWS)} ({each}).",
         ]
     table = [
-        [f"{width['columns']}", f"{width['dagster']:.1f}", f"{width['bare']:.1f}", f"{width['ratio']:.2f} ×"]
+        [
+            f"{width['columns']}",
+            f"{width['dagster']:.1f}",
+            f"{width['bare']:.1f}",
+            f"{width['ratio']:.2f} ×",
+        ]
         for width in widths
     ]
     if table:
         words = rows_in_words(widths[0]["rows"])
-        lines += ["", markdown([f"columns of {words} rows", "Dagster, s", "stages alone, s", "ratio"], table)]
+        lines += [
+            "",
+            markdown([f"columns of {words} rows", "Dagster, s", "stages alone, s", "ratio"], table),
+        ]
     return "\n".join(lines)
 
 
@@ -262,7 +303,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, nargs="*", default=list(_ROWS))
     parser.add_argument("--widths", type=int, nargs="*", default=list(_WIDTHS))
-    parser.add_argument("--minutes", type=float, default=5.0, help="a size is repeated for so long at most")
+    parser.add_argument(
+        "--minutes", type=float, default=5.0, help="a size is repeated for so long at most"
+    )
     options = parser.parse_args(arguments)
     rows_of_wide = _ROWS_OF_WIDE
     if options.quick:

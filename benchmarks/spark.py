@@ -1,11 +1,13 @@
-"""The engine of Spark: what more workers gain, what the driver holds, what travels; and Spark ML on sketch and rows.
+"""The engine of Spark: what more workers gain, what the driver holds, what travels; and Spark ML on
+sketch and rows.
 
     uv run --group test python benchmarks/spark.py
 
-Passes: all five stages of a heavy-tailed column on standalone clusters of one and of two workers, each a process of one
-core on this machine, with the driver beside them. Each run is a driver of its own, which passes over a few rows first.
-Its memory is the most that its Python and its JVM held, together. Fits: `spark_ml` on the sketch and `spark_ml_full`
-on the rows, from several random starts, in a session of all cores that has fitted few rows before. It needs Java 17.
+Passes: all five stages of a heavy-tailed column on standalone clusters of one and of two workers,
+each a process of one core on this machine, with the driver beside them. Each run is a driver of its
+own, which passes over a few rows first. Its memory is the most that its Python and its JVM held,
+together. Fits: `spark_ml` on the sketch and `spark_ml_full` on the rows, from several random
+starts, in a session of all cores that has fitted few rows before. It needs Java 17.
 """
 
 from __future__ import annotations
@@ -21,18 +23,26 @@ from typing import TYPE_CHECKING, Any
 
 from columns import COLUMNS, write_table
 from jobs import make_column
-from measuring import Figures, conclude, in_new_process, markdown, median_ratio, parser_of, rows_in_words
+from measuring import (
+    Figures,
+    conclude,
+    in_new_process,
+    markdown,
+    median_ratio,
+    parser_of,
+    rows_in_words,
+)
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory
-from gmm_pipeline.engines.local.source import open_table
 from gmm_pipeline.engines.spark import cluster as standalone
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import spark_session
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
-from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
-from gmm_pipeline.orchestration.settings import ColumnSettings
-from gmm_pipeline.orchestration.stages import STAGES
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.fits.fitting import fit_modes, sketch_request
+from gmm_pipeline.fits.settings import ColumnSettings
+from gmm_pipeline.fits.spec import FitSpec, save_spec
+from gmm_pipeline.fits.stages import STAGES
+from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.open_table import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +94,9 @@ def run(workers: int, rows: int, source: Path, folder: Path, settings: dict[str,
         _make(folder / "few", folder / "few_store", engine)
         before = _traffic(session)
         manifests = _make(source, folder / "store", engine)
-        results, shuffled, tasks = (now - then for now, then in zip(_traffic(session), before, strict=True))
+        results, shuffled, tasks = (
+            now - then for now, then in zip(_traffic(session), before, strict=True)
+        )
         jvm = _peak_of_jvm(session)
     return Run(
         workers,
@@ -95,7 +107,10 @@ def run(workers: int, rows: int, source: Path, folder: Path, settings: dict[str,
         results,
         shuffled,
         tasks,
-        {name: sum(facts.size for facts in manifest.files.values()) for name, manifest in manifests.items()},
+        {
+            name: sum(facts.size for facts in manifest.files.values())
+            for name, manifest in manifests.items()
+        },
     )
 
 
@@ -104,7 +119,10 @@ def _write(source: Path, rows: int) -> None:
 
 
 def _make(source: Path, store: Path, engine: SparkEngine) -> dict[str, Any]:
-    spec, folder = FitSpec(name=_NAME, source=str(source), columns=(COLUMN,)), Store(store).fit(_NAME)
+    spec, folder = (
+        FitSpec(name=_NAME, source=str(source), columns=(COLUMN,)),
+        Store(store).fit(_NAME),
+    )
     save_spec(spec, folder)
     make_column(spec, folder, COLUMN, engine)
     return {stage.name: folder.column(COLUMN).require(stage.name).manifest for stage in STAGES}
@@ -116,7 +134,9 @@ def _traffic(session: SparkSession) -> tuple[int, int, int]:
     jvm: Any = context._jvm  # noqa: SLF001
     nothing = context._gateway.new_array(jvm.double, 0)  # noqa: SLF001
     store = context._jsc.sc().statusStore()  # noqa: SLF001
-    stages = store.stageList(jvm.java.util.ArrayList(), False, False, nothing, jvm.java.util.ArrayList())
+    stages = store.stageList(
+        jvm.java.util.ArrayList(), False, False, nothing, jvm.java.util.ArrayList()
+    )
     found = [stages.apply(number) for number in range(stages.size())]
     return (
         sum(stage.resultSize() for stage in found),
@@ -153,7 +173,9 @@ def measure_fits(rows: int, repetitions: int, folder: Path) -> dict[str, Any]:
     """Fit a column by Spark ML on its sketch and on its rows, from as many random starts."""
     for name, size in {"few": _FEW_ROWS, "table": rows}.items():
         _write(folder / name, size)
-    with spark_session({"spark.master": f"local[{os.cpu_count()}]", "spark.driver.memory": "2g"}) as session:
+    with spark_session(
+        {"spark.master": f"local[{os.cpu_count()}]", "spark.driver.memory": "2g"}
+    ) as session:
         engine = SparkEngine(session)
         _fits(folder / "few", engine, 1)
         return {"rows": rows, **_fits(folder / "table", engine, repetitions)}
@@ -199,7 +221,9 @@ def report(figures: Figures) -> str:
 
 def _report_of_fits(fits: dict[str, Any]) -> list[str]:
     methods = ("spark_ml", "spark_ml_full")
-    seconds, likelihoods = ({name: fits[name][what] for name in methods} for what in ("seconds", "mean_log_likelihood"))
+    seconds, likelihoods = (
+        {name: fits[name][what] for name in methods} for what in ("seconds", "mean_log_likelihood")
+    )
     rows = [
         [
             name,
@@ -209,7 +233,12 @@ def _report_of_fits(fits: dict[str, Any]) -> list[str]:
         ]
         for name in methods
     ]
-    headings = [f"fit of {rows_in_words(fits['rows'])} rows", "s", "mean log-likelihood", "of each start"]
+    headings = [
+        f"fit of {rows_in_words(fits['rows'])} rows",
+        "s",
+        "mean log-likelihood",
+        "of each start",
+    ]
     ratio = median_ratio(seconds["spark_ml_full"], seconds["spark_ml"])
     return [
         markdown(headings, rows),
@@ -220,13 +249,17 @@ def _report_of_fits(fits: dict[str, Any]) -> list[str]:
 
 def _comparisons(runs: Sequence[dict[str, Any]]) -> list[str]:
     most = max(each["rows"] for each in runs)
-    of_most = sorted((each for each in runs if each["rows"] == most), key=lambda each: each["workers"])
+    of_most = sorted(
+        (each for each in runs if each["rows"] == most), key=lambda each: each["workers"]
+    )
     if len(of_most) == 1 or len(runs) == len(of_most):
         return []
     one, more = of_most[0], of_most[-1]
     gain = one["stages"]["transformed"] / more["stages"]["transformed"]
     workers = f"Encoding {rows_in_words(most)} rows, {more['workers']} workers are {gain:.2f} times as fast as one."
-    least = min((each for each in runs if each["workers"] == more["workers"]), key=lambda each: each["rows"])
+    least = min(
+        (each for each in runs if each["workers"] == more["workers"]), key=lambda each: each["rows"]
+    )
     growth = (more["python"] + more["jvm"]) / max(least["python"] + least["jvm"], 1) - 1
     sizes = f"{rows_in_words(least['rows'])} to {rows_in_words(most)} rows"
     return [workers, f"From {sizes}, the driver's memory changes by {100 * growth:+.0f} %."]
@@ -241,7 +274,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     workers: tuple[int, ...] = _WORKERS
     if options.quick:
-        options.rows, options.rows_of_fits, options.repetitions, workers = [_QUICK_ROWS], _QUICK_ROWS, 1, (1,)
+        options.rows, options.rows_of_fits, options.repetitions, workers = (
+            [_QUICK_ROWS],
+            _QUICK_ROWS,
+            1,
+            (1,),
+        )
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         wanted = {options.only} if options.only else {"passes", "fits"}
@@ -252,7 +290,9 @@ def main(arguments: list[str] | None = None) -> None:
             if "fits" in wanted
             else None
         )
-    conclude(Figures.here(options, {"passes": passes, "fits": fits}, ["pyspark"]), report, options.json)
+    conclude(
+        Figures.here(options, {"passes": passes, "fits": fits}, ["pyspark"]), report, options.json
+    )
 
 
 if __name__ == "__main__":

@@ -8,29 +8,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.encoded_tables import decode_batches, decoded_schema
 from gmm_pipeline.arrow.parquet import batches, write_rows
-from gmm_pipeline.arrow.tables import decode_batches, decoded_schema
-from gmm_pipeline.core.ranks import rank_modes
-from gmm_pipeline.core.roundtrip import RoundTrip
+from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.modes.ranks import rank_modes
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.source import open_table
-from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
-from gmm_pipeline.orchestration.settings import ColumnSettings
+from gmm_pipeline.fits.fitting import fit_modes, sketch_request
+from gmm_pipeline.fits.settings import ColumnSettings
+from gmm_pipeline.tables.open_table import open_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from gmm_pipeline.arrow.encoded import ColumnCodec, Encoded
-    from gmm_pipeline.core.sketch import Sketch
-    from gmm_pipeline.engines.engine import ColumnRows
-    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+    from gmm_pipeline.arrow.column_codec import ColumnCodec, Encoded
+    from gmm_pipeline.arrow.parquet_column import ParquetColumn
+    from gmm_pipeline.arrow.rows import ColumnRows
+    from gmm_pipeline.core.sketch.sketch import Sketch
 
 
 @dataclass(frozen=True)
 class FittedColumn:
-    """A column of a folder of Parquet files and the codec that is fitted to it, with the default settings."""
+    """A column of a folder of Parquet files and the codec that is fitted to it, with the default
+    settings.
+    """
 
     column: ParquetColumn
     codec: ColumnCodec
@@ -65,7 +67,12 @@ class Unchecked:
     """A codec that compares nothing: what encoding takes without the round-trip check."""
 
     def __init__(self, codec: ColumnCodec) -> None:
-        self.rows, self.field, self.encode, self.decode = codec.rows, codec.field, codec.encode, codec.decode
+        self.rows, self.field, self.encode, self.decode = (
+            codec.rows,
+            codec.field,
+            codec.encode,
+            codec.decode,
+        )
 
     def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
         """Say that there was nothing to compare."""
@@ -74,11 +81,15 @@ class Unchecked:
 
 
 def decode(encoded: Path, codec: ColumnCodec, target: Path) -> None:
-    """Decode the files of an encoded column to files of the column's own type, one thread for each core."""
+    """Decode the files of an encoded column to files of the column's own type, one thread for each
+    core.
+    """
     codecs: dict[str, Any] = {codec.field.name: codec}
 
     def decode_part(part: Path) -> None:
-        write_rows(target / part.name, decoded_schema(codecs), decode_batches(batches([part]), codecs))
+        write_rows(
+            target / part.name, decoded_schema(codecs), decode_batches(batches([part]), codecs)
+        )
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(decode_part, sorted(encoded.glob("*.parquet"))))

@@ -1,9 +1,11 @@
-"""All benchmarks, one after the other, each in a process of its own; their figures are kept, a JSON file each.
+"""All benchmarks, one after the other, each in a process of its own; their figures are kept, a JSON
+file each.
 
     uv run --group test --extra demo python benchmarks/suite.py
 
-That takes hours, 24 GB of memory and 50 GB of disk. `--quick` sees in minutes that all run; `--only` names parts. What
-comes after `--` is given to each of them. `readme.py` then writes the figures into the README.
+That takes hours, 24 GB of memory and 50 GB of disk. `--quick` sees in minutes that all run;
+`--only` names parts. What comes after `--` is given to each of them. `readme.py` then writes the
+figures into the README.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the parts; fail if one of them did, after all have run."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of the JSON files")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="the folder of the JSON files"
+    )
     parser.add_argument("--quick", action="store_true", help="a few rows, to see that they run")
     parser.add_argument("further", nargs="*", help="options of the parts, after --")
     options = parser.parse_args(arguments)
@@ -41,7 +45,13 @@ def main(arguments: list[str] | None = None) -> None:
     failed = []
     for part in options.only:
         print(f"\n## {part}\n", flush=True)
-        command = [sys.executable, str(HERE / f"{part}.py"), "--json", str(options.results / f"{part}.json"), *further]
+        command = [
+            sys.executable,
+            str(HERE / f"{part}.py"),
+            "--json",
+            str(options.results / f"{part}.json"),
+            *further,
+        ]
         if subprocess.run(command, check=False).returncode:
             failed.append(part)
     if failed:

@@ -1,11 +1,13 @@
-"""What a trillion rows of a column would take on a hundred executors: a calculation from costs that are measured here.
+"""What a trillion rows of a column would take on a hundred executors: a calculation from costs that
+are measured here.
 
     uv run --group test python benchmarks/trillion.py
 
-What a row costs is taken from the figures of `spark.py`, if they are kept, or else measured on a small table. What the
-driver does for each file and each task is measured at the start, on few of them. Each line multiplies such a cost by
-how often it comes; nothing of that size is run. Times of the executors assume that they are as fast as the cores here,
-that all are busy alike, and that the storage keeps up, which another line puts a number to.
+What a row costs is taken from the figures of `spark.py`, if they are kept, or else measured on a
+small table. What the driver does for each file and each task is measured at the start, on few of
+them. Each line multiplies such a cost by how often it comes; nothing of that size is run. Times of
+the executors assume that they are as fast as the cores here, that all are busy alike, and that the
+storage keeps up, which another line puts a number to.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ _KEPT = RESULTS / "spark.json"
 
 @dataclass(frozen=True)
 class Line:
-    """Something that has to be done: how much of it, by whom, its seconds, and what the design does about it."""
+    """Something that has to be done: how much of it, by whom, its seconds, and what the design does
+    about it.
+    """
 
     what: str
     amount: str
@@ -51,7 +55,11 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
     lines = [
         Line(f"pass: {name}", f"{rows:,} rows", f"{slots} cores", seconds_, design)
         for name, seconds_, design in (
-            (name, costs.rows[name] * rows / slots * waves, "shared out; nothing of it passes through the driver")
+            (
+                name,
+                costs.rows[name] * rows / slots * waves,
+                "shared out; nothing of it passes through the driver",
+            )
             for name in PASSES
         )
     ]
@@ -101,8 +109,20 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             "sent once to each executor, but taken in by each task as a whole; a spark.default.parallelism of "
             f"{4 * slots:,} makes it {min(4 * slots / tasks, 1):.0%} of that",
         ),
-        Line("footers read", f"{2 * parts:,}", "driver", 2 * parts * costs.footer, "one after the other"),
-        Line("files moved into place", f"{2 * parts:,}", "driver", 2 * parts * costs.rename, "one after the other"),
+        Line(
+            "footers read",
+            f"{2 * parts:,}",
+            "driver",
+            2 * parts * costs.footer,
+            "one after the other",
+        ),
+        Line(
+            "files moved into place",
+            f"{2 * parts:,}",
+            "driver",
+            2 * parts * costs.rename,
+            "one after the other",
+        ),
         Line(
             "files listed in manifests",
             f"{2 * parts:,}, {2 * parts * costs.listed_bytes / 1e6:.0f} MB",
@@ -144,7 +164,9 @@ def report(figures: Figures) -> str:
     total = sum(each["seconds"] for each in timed)
     most = max(timed, key=lambda each: each["seconds"])
     alone = sum(each["seconds"] for each in timed if each["by"] == "driver")
-    title = f"{options['rows']:,} rows on {options['executors']} executors of {options['cores']} cores"
+    title = (
+        f"{options['rows']:,} rows on {options['executors']} executors of {options['cores']} cores"
+    )
     ending = (
         f"{title}: {total / 60:,.0f} minutes for a column, of which the driver alone {alone / 60:,.0f}. "
         f"The bottleneck is {most['what']}, with {100 * most['seconds'] / total:.0f} % of the time, while the storage "
@@ -175,8 +197,13 @@ def main(arguments: list[str] | None = None) -> None:
         folder = Path(name)
         passes = _measured(kept, _QUICK_ROWS if options.quick else _MEASURED_ROWS, folder)
         costs = costs_of(passes, _QUICK_FILES if options.quick else _FILES, folder)
-    lines = [asdict(line) for line in calculate(costs, options.rows, options.executors, options.cores)]
-    plain = [{**line, "seconds": None if math.isnan(line["seconds"]) else line["seconds"]} for line in lines]
+    lines = [
+        asdict(line) for line in calculate(costs, options.rows, options.executors, options.cores)
+    ]
+    plain = [
+        {**line, "seconds": None if math.isnan(line["seconds"]) else line["seconds"]}
+        for line in lines
+    ]
     results = {"costs": asdict(costs), "lines": plain}
     conclude(Figures.here(options, results, ["pyspark"]), report, options.json)
 

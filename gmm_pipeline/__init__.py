@@ -1,4 +1,6 @@
-"""Mode-specific normalisation of tables of any size, as a Dagster pipeline partitioned by column."""
+"""Mode-specific normalisation of tables of any size, as a Dagster pipeline partitioned by
+column.
+"""
 
 from __future__ import annotations
 

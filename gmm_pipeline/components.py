@@ -20,17 +20,20 @@ from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
 
 
-def dataset_definitions(config: str | Path | Configuration | Mapping[str, Any], *, threads: int = 0) -> dg.Definitions:
+def dataset_definitions(
+    config: str | Path | Configuration | Mapping[str, Any], *, threads: int = 0
+) -> dg.Definitions:
     """Return the assets, checks, jobs, sensors, schedules and resources of datasets.
 
-    They go beside a project's own: `dg.Definitions.merge(own, dataset_definitions("datasets.yaml"))`. The jobs run each
-    column in one process; nothing is said of the executor of other jobs.
+    They go beside a project's own: `dg.Definitions.merge(own,
+    dataset_definitions("datasets.yaml"))`. The jobs run each column in one process; nothing is said
+    of the executor of other jobs.
 
     Parameters
     ----------
     config : str, Path, Configuration or mapping
-        A YAML or TOML file, or what it would hold. Relative paths start in the file's folder, or else in the current
-        one.
+        A YAML or TOML file, or what it would hold. Relative paths start in the file's folder, or
+        else in the current one.
     threads : int
         Of the local engine; 0 means one per core.
 
@@ -42,14 +45,19 @@ def dataset_definitions(config: str | Path | Configuration | Mapping[str, Any], 
     configuration = _configuration(config)
     store = store_of(configuration)
     memory = bytes_of(configuration.memory)
-    return build_definitions(configured_datasets(configuration, store), store, threads=threads, memory=memory)
+    return build_definitions(
+        configured_datasets(configuration, store), store, threads=threads, memory=memory
+    )
 
 
 class Datasets(dg.Component, dg.Resolvable):
-    """Tables whose columns are encoded by Gaussian mixtures: each with assets, partitions, job, sensor and schedule."""
+    """Tables whose columns are encoded by Gaussian mixtures: each with assets, partitions, job,
+    sensor and schedule.
+    """
 
     def __init__(self, configuration: Configuration | None = None) -> None:
-        # Dagster gives nothing where `attributes` are empty, as it writes them into a new `defs.yaml`.
+        # Dagster gives nothing where `attributes` are empty, as it writes them into a new
+        # `defs.yaml`.
         self.configuration = configuration or Configuration()
 
     @classmethod
@@ -59,7 +67,9 @@ class Datasets(dg.Component, dg.Resolvable):
 
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Datasets:
-        """Return the component of attributes, in which templates such as `{{ env.DATA }}` are filled in."""
+        """Return the component of attributes, in which templates such as `{{ env.DATA }}` are
+        filled in.
+        """
         return cls(configuration_of(context.resolve_value(model.model_dump(exclude_unset=True))))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -70,4 +80,6 @@ class Datasets(dg.Component, dg.Resolvable):
 def _configuration(config: str | Path | Configuration | Mapping[str, Any]) -> Configuration:
     if isinstance(config, str | Path):
         return read_configuration(Path(config))
-    return (config if isinstance(config, Configuration) else configuration_of(config)).placed(Path.cwd())
+    return (config if isinstance(config, Configuration) else configuration_of(config)).placed(
+        Path.cwd()
+    )

@@ -1,4 +1,5 @@
-"""What Dagster loads: the datasets of `GMM_PIPELINE_CONFIG`, or else the demo; and every other fit in the store.
+"""What Dagster loads: the datasets of `GMM_PIPELINE_CONFIG`, or else the demo; and every other fit
+in the store.
 
 The store is `GMM_PIPELINE_STORE`, or else what the configuration says, or else `gmm_store`.
 """
@@ -10,8 +11,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, bytes_of, read_configuration, store_of
-from gmm_pipeline.orchestration.configured_datasets import configured_datasets, demo_dataset, stored_datasets
+from gmm_pipeline.orchestration.configuration import (
+    CONFIG_VARIABLE,
+    bytes_of,
+    read_configuration,
+    store_of,
+)
+from gmm_pipeline.orchestration.configured_datasets import (
+    configured_datasets,
+    demo_dataset,
+    stored_datasets,
+)
 from gmm_pipeline.orchestration.definitions import build_definitions
 
 
@@ -19,11 +29,16 @@ def _definitions() -> dg.Definitions:
     file = os.environ.get(CONFIG_VARIABLE)
     configuration = read_configuration(Path(file)) if file else None
     store = store_of(configuration)
-    named = [demo_dataset(store)] if configuration is None else configured_datasets(configuration, store)
+    named = (
+        [demo_dataset(store)]
+        if configuration is None
+        else configured_datasets(configuration, store)
+    )
     datasets = {dataset.name: dataset for dataset in [*stored_datasets(store), *named]}
     memory = bytes_of(configuration.memory) if configuration else 0
     fits = build_definitions(list(datasets.values()), store, memory=memory)
-    # Assets that are materialised by themselves run in one process as well: each new one takes seconds to start.
+    # Assets that are materialised by themselves run in one process as well: each new one takes
+    # seconds to start.
     return dg.Definitions.merge(fits, dg.Definitions(executor=dg.in_process_executor))
 
 

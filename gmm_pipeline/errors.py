@@ -1,4 +1,6 @@
-"""The project's errors: each says what went wrong, where, for how many rows, and what to do next."""
+"""The project's errors: each says what went wrong, where, for how many rows, and what to do
+next.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,12 @@ class PipelineError(Exception):
     """
 
     def __init__(
-        self, problem: str, *, column: str | None = None, rows: int | None = None, remedy: str | None = None
+        self,
+        problem: str,
+        *,
+        column: str | None = None,
+        rows: int | None = None,
+        remedy: str | None = None,
     ) -> None:
         self.problem = problem
         self.column = column
@@ -36,7 +43,9 @@ class PipelineError(Exception):
 
     def __str__(self) -> str:
         where = "" if self.column is None else f"column {self.column!r}: "
-        count = "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
+        count = (
+            "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
+        )
         problem = self.problem if self.remedy is None else self.problem.removesuffix(".")
         next_step = "" if self.remedy is None else f". {self.remedy}"
         return f"{where}{problem}{count}{next_step}"
@@ -49,7 +58,9 @@ def in_column(name: str) -> Iterator[None]:
         yield
     except PipelineError as error:
         if error.column is None:
-            raise type(error)(error.problem, column=name, rows=error.rows, remedy=error.remedy) from error
+            raise type(error)(
+                error.problem, column=name, rows=error.rows, remedy=error.remedy
+            ) from error
         raise
 
 

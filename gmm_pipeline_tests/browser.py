@@ -1,4 +1,6 @@
-"""A headless Chromium that tests look at pages with, and where they keep pictures of what they saw."""
+"""A headless Chromium that tests look at pages with, and where they keep pictures of what they
+saw.
+"""
 
 import os
 import pathlib
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Error, Page, Request
 
 SCREENSHOTS = "GMM_PIPELINE_SCREENSHOTS"
-"""The environment variable that names the folder of screenshots; by default `screenshots` in the project."""
+"""The environment variable that names the folder of screenshots; by default `screenshots` in the
+project.
+"""
 
 
 @dataclass
@@ -25,7 +29,9 @@ class Visit:
     page: "Page"
     screenshots: pathlib.Path
     requests: list[str] = field(default_factory=list)
-    """Addresses that were asked for, the files that were opened among them; data that pages hold is not asked for."""
+    """Addresses that were asked for, the files that were opened among them; data that pages hold is
+    not asked for.
+    """
     errors: list[str] = field(default_factory=list)
     """What went wrong in scripts, and errors on the console."""
 
@@ -49,7 +55,9 @@ class Visit:
 
 @dataclass(frozen=True)
 class Browser:
-    """An installed Chromium, started anew for each visit: between visits no event loop stays behind in the thread."""
+    """An installed Chromium, started anew for each visit: between visits no event loop stays behind
+    in the thread.
+    """
 
     program: str
     screenshots: pathlib.Path
@@ -57,9 +65,15 @@ class Browser:
     @classmethod
     def installed(cls) -> "Browser":
         """Find Chromium, or skip the test with what to install."""
-        program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        program = (
+            shutil.which("chromium")
+            or shutil.which("chromium-browser")
+            or shutil.which("google-chrome")
+        )
         if program is None:
-            pytest.skip("no Chromium on the path: install it, on Debian by `apt-get install chromium`")
+            pytest.skip(
+                "no Chromium on the path: install it, on Debian by `apt-get install chromium`"
+            )
         screenshots = pathlib.Path(os.environ.get(SCREENSHOTS) or PROJECT / "screenshots")
         screenshots.mkdir(parents=True, exist_ok=True)
         return cls(program, screenshots)
@@ -70,7 +84,9 @@ class Browser:
         from playwright.sync_api import sync_playwright
 
         with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=self.program, args=["--no-sandbox"])
+            chromium = playwright.chromium.launch(
+                executable_path=self.program, args=["--no-sandbox"]
+            )
             try:
                 page = chromium.new_page(viewport={"width": width, "height": height})
                 visit = Visit(page, self.screenshots)

@@ -1,4 +1,6 @@
-"""Clusters that tests start: a master and two workers, each a process of its own, on the loopback address."""
+"""Clusters that tests start: a master and two workers, each a process of its own, on the loopback
+address.
+"""
 
 import pathlib
 from collections.abc import Iterator
@@ -21,7 +23,10 @@ def running_cluster(folder: pathlib.Path) -> Iterator[cluster.Cluster]:
 
 def commands() -> dict[int, str]:
     """Return the command line of each process of the machine."""
-    return {process.pid: " ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])}
+    return {
+        process.pid: " ".join(process.info["cmdline"] or [])
+        for process in psutil.process_iter(["cmdline"])
+    }
 
 
 def family(process: int) -> list[int]:

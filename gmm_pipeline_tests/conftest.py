@@ -20,20 +20,24 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 
-# No deadline: the first call of a kernel compiles it. The same examples every time, so that a failure is a change's
-# own; `--hypothesis-profile=searching` looks for new ones.
+# No deadline: the first call of a kernel compiles it. The same examples every time, so that a
+# failure is a change's own; `--hypothesis-profile=searching` looks for new ones.
 settings.register_profile(
     "same examples", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
-settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
+settings.register_profile(
+    "searching", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000
+)
 settings.load_profile("same examples")
 
-# Containers often switch bytecode off. Tests start many processes, each of which would compile every module anew.
+# Containers often switch bytecode off. Tests start many processes, each of which would compile
+# every module anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-# Those with the fixture `spark`: they share a cluster and a session, which take longer to start than most to run.
+# Those with the fixture `spark`: they share a cluster and a session, which take longer to start
+# than most to run.
 ON_SPARK = (
     "test_engine_contract.py",
     "test_spark_ml_mixture.py",
@@ -41,12 +45,17 @@ ON_SPARK = (
     "test_models_in_spark.py",
     "test_kinds.py",
 )
-# Those that take long for their number, as they wait for other processes: none of them is left for the end.
+# Those that take long for their number, as they wait for other processes: none of them is left for
+# the end.
 FIRST = ("operations/", *ON_SPARK, "engines/test_spark_recovery", "test_benchmarks")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+    items.sort(
+        key=lambda item: next(
+            (place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)
+        )
+    )
 
 
 class OneSpark(LoadScopeScheduling):
@@ -64,7 +73,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneSp
 
 @pytest.fixture(scope="session")
 def cluster_folder(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[pathlib.Path]":
-    """Give the folder of a real cluster, a master and two workers in processes of their own that end with the tests."""
+    """Give the folder of a real cluster, a master and two workers in processes of their own that
+    end with the tests.
+    """
     folder = tmp_path_factory.mktemp("spark") / "cluster"
     with running_cluster(folder):
         yield folder
@@ -91,5 +102,7 @@ def new_workplace(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[], Wor
 
 @pytest.fixture(scope="session")
 def browser() -> Browser:
-    """Give a headless Chromium to look at pages with; tests that ask for it are skipped where there is none."""
+    """Give a headless Chromium to look at pages with; tests that ask for it are skipped where there
+    is none.
+    """
     return Browser.installed()

@@ -7,7 +7,9 @@ import numpy as np
 
 
 def bits(thing: Any) -> Any:
-    """Return something that is equal for two results only if they agree bit for bit, signs of zeros included."""
+    """Return something that is equal for two results only if they agree bit for bit, signs of zeros
+    included.
+    """
     if isinstance(thing, np.ndarray):
         return thing.dtype.str, thing.shape, thing.tobytes()
     if is_dataclass(thing):

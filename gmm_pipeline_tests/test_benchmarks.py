@@ -16,7 +16,7 @@ from measuring import Figures, exponent, in_turns, median_ratio
 from readme import PAGES, START, written
 from suite import PARTS, RESULTS
 
-from gmm_pipeline.arrow.encoded import Encoded
+from gmm_pipeline.arrow.column_codec import Encoded
 
 PROJECT = pathlib.Path(__file__).parents[1]
 Quick = Callable[..., tuple[Any, str]]
@@ -28,7 +28,14 @@ def quick(tmp_path: pathlib.Path) -> Quick:
 
     def run(part: str, *options: str) -> tuple[Any, str]:
         path = tmp_path / f"{part}.json"
-        command = [sys.executable, f"benchmarks/{part}.py", "--quick", *options, "--json", str(path)]
+        command = [
+            sys.executable,
+            f"benchmarks/{part}.py",
+            "--quick",
+            *options,
+            "--json",
+            str(path),
+        ]
         finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
         assert finished.returncode == 0, finished.stderr
         figures = Figures.read(path)
@@ -46,7 +53,9 @@ def test_quality_compares_all_methods(quick: Quick) -> None:
     for comparison in comparisons:
         assert f"| {comparison['column']} |" in printed
         assert list(comparison["scores"]) == ["ours", "GaussianMixture", "BayesianGaussianMixture"]
-        assert all(math.isfinite(score["log_likelihood"]) for score in comparison["scores"].values())
+        assert all(
+            math.isfinite(score["log_likelihood"]) for score in comparison["scores"].values()
+        )
     assert [comparison["rows"] for comparison in comparisons] == [640] * 3
     assert printed.count("Better on") == 1
 
@@ -94,7 +103,9 @@ def test_agreement_compares_every_row(quick: Quick) -> None:
 
 def test_rows_differ_by_a_bit_of_their_value_or_by_their_rank() -> None:
     value, rank = np.array([0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 2], dtype=np.uint8)
-    other = Encoded(np.array([-0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 3], dtype=np.uint8))
+    other = Encoded(
+        np.array([-0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 3], dtype=np.uint8)
+    )
 
     assert differences(Encoded(value, rank), Encoded(value.copy(), rank.copy())) == 0
     assert differences(Encoded(value, rank), other) == 2
@@ -141,12 +152,28 @@ def test_what_a_trillion_rows_would_take_is_calculated_from_what_was_measured(qu
 def test_passes_on_spark_are_compared_by_workers_and_by_rows() -> None:
     def run(rows: int, workers: int, seconds: float, jvm: int) -> dict[str, Any]:
         stages = dict.fromkeys(["raw", "sketch", "model", "feature_rank", "transformed"], seconds)
-        whole = {"python": 1 << 30, "jvm": jvm, "results": 10**6, "shuffled": 0, "tasks": 7, "sizes": {}}
+        whole = {
+            "python": 1 << 30,
+            "jvm": jvm,
+            "results": 10**6,
+            "shuffled": 0,
+            "tasks": 7,
+            "sizes": {},
+        }
         return {"rows": rows, "workers": workers, "stages": stages, **whole}
 
-    runs = [run(2 * 10**7, 2, 1.0, 1 << 30), run(2 * 10**8, 1, 18.0, 1 << 30), run(2 * 10**8, 2, 10.0, 3 << 29)]
+    runs = [
+        run(2 * 10**7, 2, 1.0, 1 << 30),
+        run(2 * 10**8, 1, 18.0, 1 << 30),
+        run(2 * 10**8, 2, 10.0, 3 << 29),
+    ]
     fit = {"seconds": [50.0, 40.0], "mean_log_likelihood": [-1.5, -1.6]}
-    fits = {"rows": 10**6, "sketch": 0.5, "spark_ml": {**fit, "seconds": [5.0, 2.5]}, "spark_ml_full": fit}
+    fits = {
+        "rows": 10**6,
+        "sketch": 0.5,
+        "spark_ml": {**fit, "seconds": [5.0, 2.5]},
+        "spark_ml_full": fit,
+    }
 
     told = spark.report(Figures({}, {"passes": runs, "fits": fits}, {}))
 
@@ -157,7 +184,10 @@ def test_passes_on_spark_are_compared_by_workers_and_by_rows() -> None:
 
 def test_ways_take_turns_and_the_first_round_does_not_count(tmp_path: pathlib.Path) -> None:
     taken: list[str] = []
-    ways = {name: lambda folder, name=name: taken.append(f"{name}{len(list(folder.iterdir()))}") for name in "ab"}
+    ways = {
+        name: lambda folder, name=name: taken.append(f"{name}{len(list(folder.iterdir()))}")
+        for name in "ab"
+    }
 
     times = in_turns(ways, 2, tmp_path)
 

@@ -10,13 +10,18 @@ import pytest
 import gmm_pipeline.core
 
 FRAMEWORKS = {"dagster", "pyspark", "polars", "pyarrow", "pydantic"}
-CORE_MODULES = [module.name for module in pkgutil.walk_packages(gmm_pipeline.core.__path__, "gmm_pipeline.core.")]
+CORE_MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(gmm_pipeline.core.__path__, "gmm_pipeline.core.")
+]
 
 
 def loaded_by(statement: str) -> set[str]:
     """Return the top-level packages that a fresh interpreter has loaded after a statement."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     return set(json.loads(process.stdout))
 
 

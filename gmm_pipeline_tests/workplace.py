@@ -42,7 +42,8 @@ class Workplace:
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
         self.store = path / "store"
-        # An instance as stores have it, but outside of the store, so that results are copied and compared without it.
+        # An instance as stores have it, but outside of the store, so that results are copied and
+        # compared without it.
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(HOME_VARIABLE, "")
             self.dagster_home = prepare_home(path / "dagster_home")
@@ -71,7 +72,9 @@ class Workplace:
                 status = int(ended.code or 0)
         return Finished(status, out.getvalue(), err.getvalue())
 
-    def start(self, program: str, *arguments: object, folder: pathlib.Path | None = None) -> "subprocess.Popen[str]":
+    def start(
+        self, program: str, *arguments: object, folder: pathlib.Path | None = None
+    ) -> "subprocess.Popen[str]":
         """Start a program of the virtual environment, in this folder unless told otherwise."""
         return subprocess.Popen(
             [str(pathlib.Path(sys.executable).with_name(program)), *map(str, arguments)],
@@ -82,7 +85,9 @@ class Workplace:
             text=True,
         )
 
-    def finish(self, program: str, *arguments: object, folder: pathlib.Path | None = None) -> Finished:
+    def finish(
+        self, program: str, *arguments: object, folder: pathlib.Path | None = None
+    ) -> Finished:
         """Run a program of the virtual environment to its end."""
         with self.start(program, *arguments, folder=folder) as process:
             out, err = process.communicate()
@@ -112,11 +117,16 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
 
 
 def results(folder: pathlib.Path) -> dict[str, str]:
-    """Return the same of the results in a fit or a column: manifests tell of times, and the others are no results."""
+    """Return the same of the results in a fit or a column: manifests tell of times, and the others
+    are no results.
+    """
     return {
         path: digest
         for path, digest in contents(folder).items()
-        if any(f"/{stage}/" in f"/{path}" for stage in ("raw", "sketch", "model", "feature_rank", "transformed"))
+        if any(
+            f"/{stage}/" in f"/{path}"
+            for stage in ("raw", "sketch", "model", "feature_rank", "transformed")
+        )
     }
 
 
@@ -130,7 +140,9 @@ def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
 
 
 def flip_a_byte(path: pathlib.Path) -> None:
-    """Damage a file in a way that its size does not tell; a Parquet file in the values of its first column."""
+    """Damage a file in a way that its size does not tell; a Parquet file in the values of its first
+    column.
+    """
     content = bytearray(path.read_bytes())
     place = len(content) // 3
     if content.startswith(b"PAR1") and (groups := pq.read_metadata(path)).num_row_groups:

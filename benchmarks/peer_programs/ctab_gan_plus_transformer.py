@@ -1,4 +1,5 @@
-"""CTAB-GAN+'s DataTransformer, from a checkout of its repository that CTAB_GAN_PLUS names: there is no package of it.
+"""CTAB-GAN+'s DataTransformer, from a checkout of its repository that CTAB_GAN_PLUS names: there is
+no package of it.
 
 Its module imports PyTorch for images alone; an empty module stands in for it.
 """
@@ -36,7 +37,9 @@ def judge(transformer, frame, encoded):
     back = transformer.inverse_transform(encoded)
     back = back[0] if isinstance(back, tuple) else back
     complete = len(back) == len(frame)
-    return float(transformer.model[0].score(frame.to_numpy())), share_lost(frame[COLUMN], back) if complete else None
+    return float(transformer.model[0].score(frame.to_numpy())), share_lost(
+        frame[COLUMN], back
+    ) if complete else None
 
 
 conduct(fit, encode, judge, lambda x: pd.DataFrame({COLUMN: x}))

@@ -1,4 +1,6 @@
-"""CTGAN's DataTransformer; its module is loaded alone, as the package would load PyTorch, which it does not use."""
+"""CTGAN's DataTransformer; its module is loaded alone, as the package would load PyTorch, which it
+does not use.
+"""
 
 import importlib.util
 import pathlib
@@ -7,7 +9,9 @@ import pandas as pd
 from trial import COLUMN, conduct, share_lost
 
 package = pathlib.Path(importlib.util.find_spec("ctgan").origin).parent
-spec = importlib.util.spec_from_file_location("ctgan_data_transformer", package / "data_transformer.py")
+spec = importlib.util.spec_from_file_location(
+    "ctgan_data_transformer", package / "data_transformer.py"
+)
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 

@@ -8,7 +8,7 @@ import polars as pl
 from trial import COLUMN, conduct, share_lost
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.mixture import Mixture
+from gmm_pipeline.core.mixture.mixture import Mixture
 
 if TYPE_CHECKING:
     import numpy as np

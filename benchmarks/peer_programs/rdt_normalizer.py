@@ -7,7 +7,9 @@ from trial import COLUMN, conduct, share_lost
 
 def fit(frame):
     """Fit a column."""
-    normalizer = ClusterBasedNormalizer(missing_value_generation="from_column", max_clusters=10, weight_threshold=0.005)
+    normalizer = ClusterBasedNormalizer(
+        missing_value_generation="from_column", max_clusters=10, weight_threshold=0.005
+    )
     normalizer.fit(frame, COLUMN)
     return normalizer
 

@@ -1,4 +1,6 @@
-"""scikit-learn's BayesianGaussianMixture; encoding is the posterior probability of each component in each row."""
+"""scikit-learn's BayesianGaussianMixture; encoding is the posterior probability of each component
+in each row.
+"""
 
 import warnings
 
@@ -16,7 +18,9 @@ def judge(mixture, x, encoded):
 
 
 conduct(
-    lambda x: BayesianGaussianMixture(n_components=10, weight_concentration_prior=0.001, random_state=0).fit(x),
+    lambda x: BayesianGaussianMixture(
+        n_components=10, weight_concentration_prior=0.001, random_state=0
+    ).fit(x),
     lambda mixture, x: mixture.predict_proba(x),
     judge,
     lambda x: x[:, None],

@@ -1,4 +1,6 @@
-"""scikit-learn's GaussianMixture; encoding is the posterior probability of each component in each row."""
+"""scikit-learn's GaussianMixture; encoding is the posterior probability of each component in each
+row.
+"""
 
 import warnings
 

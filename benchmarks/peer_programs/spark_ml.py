@@ -1,4 +1,6 @@
-"""Spark ML's GaussianMixture on all rows; encoding is the posterior probability of each component in each row."""
+"""Spark ML's GaussianMixture on all rows; encoding is the posterior probability of each component
+in each row.
+"""
 
 import os
 import tempfile
@@ -30,7 +32,12 @@ def prepared(x):
     path = os.path.join(folder.name, f"{x.size}.parquet")
     pq.write_table(pa.table({COLUMN: x}), path)
     read = session.read.parquet(path).repartition(cores)
-    vectors = VectorAssembler(inputCols=[COLUMN], outputCol="features").transform(read).select("features").cache()
+    vectors = (
+        VectorAssembler(inputCols=[COLUMN], outputCol="features")
+        .transform(read)
+        .select("features")
+        .cache()
+    )
     vectors.count()
     return vectors
 

@@ -1,6 +1,8 @@
-"""What each program of a peer does: fit and encode a column once warm, and say what that took and gave, as JSON.
+"""What each program of a peer does: fit and encode a column once warm, and say what that took and
+gave, as JSON.
 
-Programs run in environments of their own, so they use only the standard library, NumPy and what the peer brings.
+Programs run in environments of their own, so they use only the standard library, NumPy and what the
+peer brings.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class Trial:
     lost : float or None
         Share of the values that do not come back; None if the peer decodes nothing.
     peak_memory : int or None
-        Bytes of the process at its most, with the column in memory; None where the system does not tell.
+        Bytes of the process at its most, with the column in memory; None where the system does not
+        tell.
     """
 
     fit: float
@@ -53,7 +56,8 @@ def conduct(
     prepared: Callable[[Any], Any] = lambda x: x,
     child: Callable[[], int | None] = lambda: None,
 ) -> None:
-    """Run a peer on the column of the file that the command line names, after a first time on few rows.
+    """Run a peer on the column of the file that the command line names, after a first time on few
+    rows.
 
     Parameters
     ----------
@@ -62,7 +66,8 @@ def conduct(
     encode : callable
         Takes model and column, returns the encoded column.
     judge : callable
-        Takes model, column and encoded column, returns the mean log-likelihood and the share of values lost.
+        Takes model, column and encoded column, returns the mean log-likelihood and the share of
+        values lost.
     prepared : callable
         Takes the column as an array, returns it in the form that the peer reads.
     child : callable
@@ -81,7 +86,11 @@ def conduct(
     ended = time.perf_counter()
     own, other = peak_memory("self"), child()
     peak = own if own is None or other is None else own + (peak_memory(str(other)) or 0)
-    sys.stdout.write(json.dumps(asdict(Trial(fitted - started, ended - fitted, *judge(model, column, encoded), peak))))
+    sys.stdout.write(
+        json.dumps(
+            asdict(Trial(fitted - started, ended - fitted, *judge(model, column, encoded), peak))
+        )
+    )
 
 
 def share_lost(before: Any, after: Any) -> float:
@@ -91,7 +100,9 @@ def share_lost(before: Any, after: Any) -> float:
 
 
 def peak_memory(process: str) -> int | None:
-    """Return the most bytes that a process has held at once; None where the system does not tell."""
+    """Return the most bytes that a process has held at once; None where the system does not
+    tell.
+    """
     status = Path(f"/proc/{process}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.encoded import ColumnCodec
+from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.label_codec import LabelCodec
 from gmm_pipeline.arrow.number_codec import NumberCodec
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
 
 
 def column_codec(model: ColumnModel, ranking: Ranking, field: pa.Field) -> ColumnCodec:

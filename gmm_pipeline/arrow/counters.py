@@ -9,19 +9,21 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.arrow.numbers import NumberBatch
-from gmm_pipeline.core.coordinate import Coordinate, Numbers, numbers_of, refused
-from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.grid_counts import GridCounter
-from gmm_pipeline.core.heavy import HeavyCounter
-from gmm_pipeline.core.sketch import NumberSample, Specials, Tally
-from gmm_pipeline.core.values import ONE_EACH, ValueCounter, ValueCounts
+from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers, numbers_of, refused
+from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.grid_counts import GridCounter
+from gmm_pipeline.core.sketch.heavy import HeavyCounter
+from gmm_pipeline.core.sketch.sketch import NumberSample, Specials, Tally
+from gmm_pipeline.core.sketch.values import ONE_EACH, ValueCounter, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
 B = TypeVar("B")
 
 
 def body_of(tally: Tally, form: type[B]) -> B:
-    """Return what a tally says of its finite numbers or categories, in the form that is expected."""
+    """Return what a tally says of its finite numbers or categories, in the form that is
+    expected.
+    """
     if not isinstance(tally.body, form):
         raise TypeError(f"a tally of {form.__name__} was expected")
     return tally.body
@@ -44,7 +46,9 @@ class RowCounter(Protocol):
 
 
 class _NumberCounter(ABC):
-    """Counts the rows of a numeric column: those that hold no finite number here, the others as its kinds do."""
+    """Counts the rows of a numeric column: those that hold no finite number here, the others as its
+    kinds do.
+    """
 
     def __init__(self) -> None:
         self._specials = Specials()

@@ -1,4 +1,6 @@
-"""Sketching of a column to which rows were added: the new rows are counted, the others known from their sketch."""
+"""Sketching of a column to which rows were added: the new rows are counted, the others known from
+their sketch.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,18 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.counters import GridNumberCounter, NumberSampler, RowCounter, body_of
 from gmm_pipeline.arrow.numeric_types import numeric_type
-from gmm_pipeline.arrow.sketching import CountingPass, SketchRequest, checked, declared_numbers, sketch_column
+from gmm_pipeline.arrow.sketching import (
+    CountingPass,
+    SketchRequest,
+    checked,
+    declared_numbers,
+    sketch_column,
+)
 from gmm_pipeline.arrow.types import Reading, reading_of, value_type
-from gmm_pipeline.core.coordinate import Coordinate, LogCoordinate, Numbers, numbers_of
-from gmm_pipeline.core.grid_counts import GridCounts
-from gmm_pipeline.core.heavy import SMALLEST_SHARE
-from gmm_pipeline.core.sketch import LabelCounts, NumberSample, Sketch, Tally
+from gmm_pipeline.core.sketch.coordinate import Coordinate, LogCoordinate, Numbers, numbers_of
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.sketch import LabelCounts, NumberSample, Sketch, Tally
 from gmm_pipeline.errors import ColumnDataError
 
 
@@ -27,10 +35,10 @@ def extend_sketch(
 ) -> Sketch | None:
     """Sketch a column by the sketch of its first rows and a pass over the others.
 
-    While categories or values are counted exactly, the result is what `sketch_column` makes of all rows, bit for bit;
-    also if the new rows bring too many values for that, but for columns of more than 2**24 rows: their grid is then
-    placed by other rows. What is counted on a grid stays on it, in the same coordinate: the result is that of all rows
-    counted there.
+    While categories or values are counted exactly, the result is what `sketch_column` makes of all
+    rows, bit for bit; also if the new rows bring too many values for that, but for columns of more
+    than 2**24 rows: their grid is then placed by other rows. What is counted on a grid stays on it,
+    in the same coordinate: the result is that of all rows counted there.
 
     Parameters
     ----------
@@ -46,15 +54,18 @@ def extend_sketch(
     Returns
     -------
     Sketch or None
-        None if the column has to be sketched anew: `sketch` does not fit the request or the column's type, or its
-        coordinate does not hold a new number, or a number that is in a cell may now hold `SMALLEST_SHARE` of the rows.
+        None if the column has to be sketched anew: `sketch` does not fit the request or the
+        column's type, or its coordinate does not hold a new number, or a number that is in a cell
+        may now hold `SMALLEST_SHARE` of the rows.
 
     Raises
     ------
     UnsupportedTypeError, SettingsError, ColumnDataError
     """
     if sketch.rows != new.start:
-        raise ValueError(f"a sketch of {sketch.rows} rows does not end where the new rows begin, at {new.start}")
+        raise ValueError(
+            f"a sketch of {sketch.rows} rows does not end where the new rows begin, at {new.start}"
+        )
     if not _fits(sketch, field, request):
         return None
     if not new:
@@ -67,7 +78,9 @@ def extend_sketch(
 
 @dataclass(frozen=True)
 class _Resumed:
-    """A counting pass that has counted a column's first rows before, exactly; they come with row 0, all at once."""
+    """A counting pass that has counted a column's first rows before, exactly; they come with row 0,
+    all at once.
+    """
 
     known: Tally
     count: CountingPass
@@ -98,7 +111,11 @@ def _on_the_same_grid(
     known, coordinate = body_of(sketch.tally, GridCounts), sketch.coordinate
     wanted = declared_numbers(field, request.atoms)
     apart = known.apart.values
-    if coordinate is None or isinstance(coordinate, LogCoordinate) != request.log or not np.isin(wanted, apart).all():
+    if (
+        coordinate is None
+        or isinstance(coordinate, LogCoordinate) != request.log
+        or not np.isin(wanted, apart).all()
+    ):
         return None
     try:
         tally = count(partial(GridNumberCounter, known.grid, coordinate, apart), [new])
@@ -108,7 +125,9 @@ def _on_the_same_grid(
         return None
     if _may_be_heavy(known, added, known.rows_of(added.cells), added.counts).any():
         numbers, counts = _frequent(known, coordinate, new, count)
-        if _may_be_heavy(known, added, known.most_rows_at(coordinate.forward(numbers)), counts).any():
+        if _may_be_heavy(
+            known, added, known.most_rows_at(coordinate.forward(numbers)), counts
+        ).any():
             return None
     return Sketch(Tally(sketch.tally.specials.merge(tally.specials), together), coordinate)
 
@@ -116,10 +135,11 @@ def _on_the_same_grid(
 def _may_be_heavy(
     known: GridCounts, added: GridCounts, most: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return whether numbers in cells, with at most `most` known rows and `counts` new ones, may be heavy now, (n,).
+    """Return whether numbers in cells, with at most `most` known rows and `counts` new ones, may be
+    heavy now, (n,).
 
-    Each also holds less than `SMALLEST_SHARE` of the known rows, or it would be apart. So only one that holds more than
-    that share of the new rows can now hold it of all.
+    Each also holds less than `SMALLEST_SHARE` of the known rows, or it would be apart. So only one
+    that holds more than that share of the new rows can now hold it of all.
     """
     most_if_light = max(math.ceil(SMALLEST_SHARE * known.rows) - 1, 0)
     return counts + np.minimum(most, most_if_light) >= SMALLEST_SHARE * (known.rows + added.rows)
@@ -128,7 +148,9 @@ def _may_be_heavy(
 def _frequent(
     known: GridCounts, coordinate: Coordinate, new: range, count: CountingPass
 ) -> tuple[Numbers, NDArray[np.int64]]:
-    """Return the numbers in cells that hold `SMALLEST_SHARE` of the new rows, maybe some others, and their new rows."""
+    """Return the numbers in cells that hold `SMALLEST_SHARE` of the new rows, maybe some others,
+    and their new rows.
+    """
     sample = body_of(count(partial(NumberSampler, known.apart.values.dtype), [new]), NumberSample)
     numbers = numbers_of(np.setdiff1d(sample.heavy, known.apart.values), sample.heavy.dtype)
     counted = count(partial(GridNumberCounter, known.grid, coordinate, numbers), [new])

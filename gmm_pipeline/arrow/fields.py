@@ -22,9 +22,11 @@ def field_from_text(text: str) -> pa.Field:
 
 
 def stored_schema(field: pa.Field) -> pa.Schema:
-    """Return the schema under which a column's rows are stored: plain values, the original field in the metadata.
+    """Return the schema under which a column's rows are stored: plain values, the original field in
+    the metadata.
 
-    Dictionary types are stored as their values, because the order of a dictionary depends on how rows were grouped.
+    Dictionary types are stored as their values, because the order of a dictionary depends on how
+    rows were grouped.
     """
     plain = pa.field(field.name, value_type(field.type))
     return pa.schema([plain], metadata={_KEY: field_to_text(field)})

@@ -1,4 +1,6 @@
-"""Codec of columns that are read as labels: every value is an atom, or shares the mode of the rare ones."""
+"""Codec of columns that are read as labels: every value is an atom, or shares the mode of the rare
+ones.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +10,21 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.encoded import Encoded
+from gmm_pipeline.arrow.column_codec import Encoded
 from gmm_pipeline.arrow.types import labels_of, plain_labels
-from gmm_pipeline.core.codec import RowCodec
+from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.coding.roundtrip import RoundTrip, count_labels
 from gmm_pipeline.core.draw import DrawKey, uniforms
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking
-from gmm_pipeline.core.roundtrip import RoundTrip, count_labels
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
 from gmm_pipeline.errors import ColumnDataError
 
 
 class LabelCodec:
     """Codec of columns that are read as labels.
 
-    The labels of the atoms are numbered as these are; those that share the mode of the rare ones come after them.
+    The labels of the atoms are numbered as these are; those that share the mode of the rare ones
+    come after them.
 
     Parameters
     ----------
@@ -37,7 +40,10 @@ class LabelCodec:
         self.field = field
         self._model = model
         self._n_atoms = len(model.atoms)
-        known = [*(atom.value for atom in model.atoms), *(() if model.rest is None else model.rest.labels)]
+        known = [
+            *(atom.value for atom in model.atoms),
+            *(() if model.rest is None else model.rest.labels),
+        ]
         self._sought = plain_labels(labels_of(known, field))
         self._n_known = len(known)
         stand_in = None if model.rest is None else model.rest.stand_in
@@ -61,7 +67,9 @@ class LabelCodec:
         return encoded
 
     def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
-        """Decode rows to the column's own type; the rare labels' mode to its stand-in, or to each by its share."""
+        """Decode rows to the column's own type; the rare labels' mode to its stand-in, or to each
+        by its share.
+        """
         _, atoms = self.rows.decode(encoded.value, encoded.rank)
         rest = atoms == self._n_atoms
         if self._has_stand_in:
@@ -69,10 +77,14 @@ class LabelCodec:
         elif rest.any():
             atoms = np.where(rest, self._n_atoms + self._drawn_labels(first_row, atoms.size), atoms)
         labels = self._labels.take(pa.array(atoms))
-        return (labels.dictionary_encode() if pat.is_dictionary(self.field.type) else labels).cast(self.field.type)
+        return (labels.dictionary_encode() if pat.is_dictionary(self.field.type) else labels).cast(
+            self.field.type
+        )
 
     def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
-        """Decode rows and compare them with what they were; NaN equals NaN, and null equals null."""
+        """Decode rows and compare them with what they were; NaN equals NaN, and null equals
+        null.
+        """
         before, after = plain_labels(array), plain_labels(self.decode(encoded, first_row))
         return count_labels(_same(before, after), encoded.rank, self.rows.n_modes)
 
@@ -81,7 +93,9 @@ class LabelCodec:
         if not pat.is_dictionary(array.type):
             return pc.index_in(plain_labels(array), value_set=self._sought)
         labels = plain_labels(array.dictionary)
-        numbers = pc.index_in(pa.concat_arrays([labels, pa.nulls(1, labels.type)]), value_set=self._sought)
+        numbers = pc.index_in(
+            pa.concat_arrays([labels, pa.nulls(1, labels.type)]), value_set=self._sought
+        )
         return numbers.take(array.indices.fill_null(len(labels)))
 
     def _drawn_labels(self, first_row: int, rows: int) -> NDArray[np.int64]:
@@ -108,5 +122,7 @@ def _same(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
     equal = pc.equal(before, after).fill_null(False)
     if pat.is_floating(before.type):
         equal = pc.or_(equal, pc.and_(pc.is_nan(before), pc.is_nan(after)).fill_null(False))
-    same: NDArray[np.bool_] = pc.or_(equal, pc.and_(before.is_null(), after.is_null())).to_numpy(zero_copy_only=False)
+    same: NDArray[np.bool_] = pc.or_(equal, pc.and_(before.is_null(), after.is_null())).to_numpy(
+        zero_copy_only=False
+    )
     return same

@@ -1,4 +1,6 @@
-"""Counting of categories: by the numbers that dictionaries give them, so that few values are looked at."""
+"""Counting of categories: by the numbers that dictionaries give them, so that few values are looked
+at.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.counters import body_of
 from gmm_pipeline.arrow.types import plain_labels
-from gmm_pipeline.core.sketch import Label, LabelCounts, Specials, Tally
+from gmm_pipeline.core.sketch.sketch import Label, LabelCounts, Specials, Tally
 
 _MOST_HELD = 1 << 16
 """Labels of different arrays that are held before equal ones are looked for."""
@@ -28,12 +30,16 @@ class LabelCounter:
 
     def add(self, array: pa.Array) -> None:
         """Count the rows of an array."""
-        encoded = array if pat.is_dictionary(array.type) else plain_labels(array).dictionary_encode()
+        encoded = (
+            array if pat.is_dictionary(array.type) else plain_labels(array).dictionary_encode()
+        )
         indices = encoded.indices.drop_null().to_numpy().astype(np.intp, copy=False)
         counts = np.bincount(indices, minlength=len(encoded.dictionary))
         used = np.flatnonzero(counts)
         self._specials = self._specials.merge(Specials(nulls=encoded.indices.null_count))
-        self._held.append((_counted_once(plain_labels(encoded.dictionary.take(pa.array(used)))), counts[used]))
+        self._held.append(
+            (_counted_once(plain_labels(encoded.dictionary.take(pa.array(used)))), counts[used])
+        )
         self._n_held += used.size
         if self._n_held > _MOST_HELD:
             self._settle()

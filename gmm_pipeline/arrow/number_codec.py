@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.encoded import Encoded
+from gmm_pipeline.arrow.column_codec import Encoded
 from gmm_pipeline.arrow.numbers import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
-from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, place_atoms, without_atoms
-from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.coordinate import numbers_of
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking
-from gmm_pipeline.core.roundtrip import Precision, RoundTrip, count_numbers
+from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.coding.roundtrip import Precision, RoundTrip, count_numbers
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.sketch.atoms import NO_ATOM, AtomIndex, place_atoms, without_atoms
+from gmm_pipeline.core.sketch.coordinate import numbers_of
 from gmm_pipeline.errors import ColumnDataError, in_column
 
 _UNSEEN = -2
@@ -46,11 +46,17 @@ class NumberCodec:
         self._coordinate = model.coordinate
         self._own_precision = numeric.precision
         values = [atom.value for atom in model.atoms]
-        self._atom_numbers = numbers_of([0 if value is None else value for value in values], numeric.dtype)
+        self._atom_numbers = numbers_of(
+            [0 if value is None else value for value in values], numeric.dtype
+        )
         self._atom_is_null = np.array([value is None for value in values], dtype=np.bool_)
-        finite = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(np.int32)
+        finite = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(
+            np.int32
+        )
         self._no_atom = NO_ATOM if model.n_continuous else _UNSEEN
-        self._finite_atoms = AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
+        self._finite_atoms = (
+            AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
+        )
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows."""
@@ -80,24 +86,36 @@ class NumberCodec:
         return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
     def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
-        """Decode rows and compare them with what they were; NaN equals NaN, and null equals null."""
+        """Decode rows and compare them with what they were; NaN equals NaN, and null equals
+        null.
+        """
         del first_row
         x, atoms = self.rows.decode(encoded.value, encoded.rank)
         before, after = NumberBatch.of(array), NumberBatch.of(self._decoded(x, atoms))
         differently_null = np.zeros(0, dtype=np.bool_)
         if before.nulls is not None or after.nulls is not None:
             differently_null = before.is_null() ^ after.is_null()
-        precision = Precision(self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision)
+        precision = Precision(
+            self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision
+        )
         stretch = self._coordinate.stretch(x)
         return count_numbers(
-            before.numbers, after.numbers, differently_null, encoded.value, encoded.rank, precision, stretch
+            before.numbers,
+            after.numbers,
+            differently_null,
+            encoded.value,
+            encoded.rank,
+            precision,
+            stretch,
         )
 
     @cached_property
     def _atoms_by_rank(self) -> pa.Array:
         """What each rank decodes to where all modes are atoms."""
         ranks = np.arange(self.rows.n_modes, dtype=self.rows.rank_dtype)
-        return self._decoded(*self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks))
+        return self._decoded(
+            *self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks)
+        )
 
     def _clipped(self, batch: NumberBatch) -> NumberBatch:
         """Return rows with each finite number as the nearest one that the fit knows of."""
@@ -120,9 +138,15 @@ class NumberCodec:
         return self._within_range(self._coordinate.forward(numbers))
 
     def _within_range(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return coordinates; raise ColumnDataError for those beyond the fitted ones if the rules say so."""
+        """Return coordinates; raise ColumnDataError for those beyond the fitted ones if the rules
+        say so.
+        """
         low, high = self._model.range
-        if not x.size or self._model.rules.out_of_range != "error" or (x.min() >= low and x.max() <= high):
+        if (
+            not x.size
+            or self._model.rules.out_of_range != "error"
+            or (x.min() >= low and x.max() <= high)
+        ):
             return x
         raise ColumnDataError(
             "holds numbers outside of the range of the fitted rows",
@@ -132,7 +156,8 @@ class NumberCodec:
         )
 
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
-        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for what no mode takes.
+        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for
+        what no mode takes.
 
         Empty when the column has no atoms, and all numbers are finite.
         """
@@ -161,7 +186,9 @@ class NumberCodec:
 
     def _refuse_unseen(self, rows: int) -> None:
         if self._model.rules.unseen != "most_frequent":
-            what = "nulls, NaN or infinities" if self._model.n_continuous else "values, nulls or NaN"
+            what = (
+                "nulls, NaN or infinities" if self._model.n_continuous else "values, nulls or NaN"
+            )
             raise ColumnDataError(
                 f"holds {what} that the fitted rows did not",
                 column=self._model.column,

@@ -9,9 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.numeric_types import from_numbers, to_numbers
-from gmm_pipeline.core.coordinate import Numbers
-from gmm_pipeline.core.extremes import all_finite
-from gmm_pipeline.core.sketch import Specials
+from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.extremes import all_finite
+from gmm_pipeline.core.sketch.sketch import Specials
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,12 @@ class NumberBatch:
         if not array.null_count:
             return cls(to_numbers(array), None)
         nulls = array.is_null().to_numpy(zero_copy_only=False)
-        return cls(to_numbers(array.fill_null(from_numbers(np.zeros(1, dtype=np.int64), None, array.type)[0])), nulls)
+        return cls(
+            to_numbers(
+                array.fill_null(from_numbers(np.zeros(1, dtype=np.int64), None, array.type)[0])
+            ),
+            nulls,
+        )
 
     def is_null(self) -> NDArray[np.bool_]:
         """Return which rows are null, shape (n,)."""
@@ -45,7 +50,11 @@ class NumberBatch:
         """Return which rows hold a finite number, shape (n,); None when all do."""
         usable = None
         if self.numbers.dtype == np.float64:
-            usable = None if all_finite(np.asarray(self.numbers, dtype=np.float64)) else np.isfinite(self.numbers)
+            usable = (
+                None
+                if all_finite(np.asarray(self.numbers, dtype=np.float64))
+                else np.isfinite(self.numbers)
+            )
         if self.nulls is None:
             return usable
         return ~self.nulls if usable is None else usable & ~self.nulls

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import Numbers
-from gmm_pipeline.core.numeric_type import FloatType, IntegerType, NumericType
+from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.numeric_type import FloatType, IntegerType, NumericType
 from gmm_pipeline.errors import ColumnDataError, SettingsError
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -34,7 +34,9 @@ def numeric_type(arrow_type: pa.DataType) -> NumericType | None:
         return IntegerType(*_integer_bounds(arrow_type))
     if pat.is_decimal(arrow_type):
         largest = 10**arrow_type.precision - 1
-        return IntegerType(max(-largest, _INT64[0]), min(largest, _INT64[1]), 10 ** max(arrow_type.scale, 0))
+        return IntegerType(
+            max(-largest, _INT64[0]), min(largest, _INT64[1]), 10 ** max(arrow_type.scale, 0)
+        )
     return _time_type(arrow_type) if pat.is_temporal(arrow_type) else None
 
 
@@ -58,7 +60,9 @@ def _time_type(arrow_type: pa.DataType) -> IntegerType | None:
 
 
 def counts_units(arrow_type: pa.DataType) -> bool:
-    """Return whether a type stores whole numbers of a unit under another name: decimals, dates and times."""
+    """Return whether a type stores whole numbers of a unit under another name: decimals, dates and
+    times.
+    """
     return bool(pat.is_decimal(arrow_type) or pat.is_temporal(arrow_type))
 
 
@@ -76,7 +80,8 @@ def to_numbers(array: pa.Array) -> Numbers:
     if pat.is_uint64(arrow_type):
         large = int(pc.sum(pc.greater(array, pa.scalar(_INT64[1], pa.uint64()))).as_py() or 0)
         _refuse_large(
-            large, "Encode the column as categories (kind = categorical), cast it to float64, or leave it out"
+            large,
+            "Encode the column as categories (kind = categorical), cast it to float64, or leave it out",
         )
     if pat.is_decimal(arrow_type):
         return _unscaled(array)
@@ -85,8 +90,12 @@ def to_numbers(array: pa.Array) -> Numbers:
     return _numpy(array, pa.int64())
 
 
-def from_numbers(numbers: Numbers, nulls: NDArray[np.bool_] | None, arrow_type: pa.DataType) -> pa.Array:
-    """Return numbers of shape (n,) as an array of a type; null where `nulls` of the same shape says so."""
+def from_numbers(
+    numbers: Numbers, nulls: NDArray[np.bool_] | None, arrow_type: pa.DataType
+) -> pa.Array:
+    """Return numbers of shape (n,) as an array of a type; null where `nulls` of the same shape says
+    so.
+    """
     if pat.is_decimal(arrow_type):
         return _scaled(numbers, nulls, arrow_type)
     array = pa.array(numbers, mask=nulls)
@@ -109,7 +118,9 @@ def number_of(value: Any, arrow_type: pa.DataType, column: str) -> float:
         return to_numbers(pa.array([given]).cast(arrow_type)).tolist()[0]  # type: ignore[no-any-return]
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise SettingsError(
-            f"{value!r} is no value of type {arrow_type}", column=column, remedy="Write numbers, or dates as 2013-12-31"
+            f"{value!r} is no value of type {arrow_type}",
+            column=column,
+            remedy="Write numbers, or dates as 2013-12-31",
         ) from error
 
 
@@ -138,8 +149,13 @@ def _unscaled(array: pa.Array) -> NDArray[np.int64]:
     if words < _INT64_WORDS:
         return parts[:, 0].astype(np.int64)
     numbers = np.ascontiguousarray(parts[:, :_INT64_WORDS]).view(np.int64)[:, 0]
-    large = int(np.count_nonzero((parts[:, _INT64_WORDS:] != (numbers >> 63)[:, np.newaxis]).any(axis=1)))
-    _refuse_large(large, "Cast the column to a string, which keeps every digit, or to float64, or leave it out")
+    large = int(
+        np.count_nonzero((parts[:, _INT64_WORDS:] != (numbers >> 63)[:, np.newaxis]).any(axis=1))
+    )
+    _refuse_large(
+        large,
+        "Cast the column to a string, which keeps every digit, or to float64, or leave it out",
+    )
     return numbers
 
 

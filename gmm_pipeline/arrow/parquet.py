@@ -31,7 +31,9 @@ _TRIED_ROWS = 1 << 15
 _MOST_NEW = 1 / 8
 """The share of rows with a number that none before them had, up to which a dictionary pays."""
 _FEW_BITS = 6
-"""Whole numbers that repeat and span more bits take clearly fewer bytes in a dictionary than as differences."""
+"""Whole numbers that repeat and span more bits take clearly fewer bytes in a dictionary than as
+differences.
+"""
 _PACKED, _NUMBERED, _PLAIN = "DELTA_BINARY_PACKED", "RLE_DICTIONARY", "PLAIN"
 _CODEC = "lz4"
 _LEAST_SAVED = 1 / 16
@@ -39,9 +41,13 @@ _LEAST_SAVED = 1 / 16
 
 
 def write_rows(
-    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], without_extremes: Sequence[str] = ()
+    path: Path,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    without_extremes: Sequence[str] = (),
 ) -> int:
-    """Write batches as one Parquet file; return the number of rows. How rows are batched makes no difference to it.
+    """Write batches as one Parquet file; return the number of rows. How rows are batched makes no
+    difference to it.
 
     Parameters
     ----------
@@ -49,7 +55,8 @@ def write_rows(
     schema : pyarrow.Schema
     batches : iterable of pyarrow.RecordBatch
     without_extremes : sequence of str
-        Columns of which the least and the most of each row group are not noted: nobody seeks rows by them.
+        Columns of which the least and the most of each row group are not noted: nobody seeks rows
+        by them.
     """
     groups = _row_groups(schema, batches)
     first = next(groups, schema.empty_table())
@@ -89,12 +96,17 @@ def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -
         path,
         first.schema,
         compression={
-            name: _codec_of(first[name]) if encoding == _PLAIN else _CODEC for name, encoding in encodings.items()
+            name: _codec_of(first[name]) if encoding == _PLAIN else _CODEC
+            for name, encoding in encodings.items()
         },
         use_dictionary=[name for name, encoding in encodings.items() if encoding == _NUMBERED],
-        column_encoding={name: encoding for name, encoding in encodings.items() if encoding == _PACKED},
+        column_encoding={
+            name: encoding for name, encoding in encodings.items() if encoding == _PACKED
+        },
         write_statistics=[
-            field.name for field in first.schema if field.name not in without_extremes and not is_text(field.type)
+            field.name
+            for field in first.schema
+            if field.name not in without_extremes and not is_text(field.type)
         ],
         write_page_checksum=True,
         store_schema=True,
@@ -104,8 +116,9 @@ def _open_writer(path: Path, first: pa.Table, without_extremes: Sequence[str]) -
 def _encoding_of(column: pa.ChunkedArray) -> str:
     """Return how a column is best written, as its first rows suggest.
 
-    Trying a dictionary on numbers that hardly repeat costs several times what writing them does. Whole numbers that are
-    near each other take about as few bytes as differences, and half the time.
+    Trying a dictionary on numbers that hardly repeat costs several times what writing them does.
+    Whole numbers that are near each other take about as few bytes as differences, and half the
+    time.
     """
     if pat.is_uint8(column.type) or pat.is_uint16(column.type) or pat.is_uint32(column.type):
         return _PACKED
@@ -127,16 +140,23 @@ def _repeats(numbers: NDArray[np.integer]) -> bool:
     Of a single number it does not: compression leaves as little of it in less time.
     """
     counts = np.diff(np.flatnonzero(np.diff(numbers)), prepend=-1, append=len(numbers) - 1)
-    # The share of numbers that occur once is that of new ones among the rows to come (Good, 1953, after Turing).
+    # The share of numbers that occur once is that of new ones among the rows to come (Good, 1953,
+    # after Turing).
     return len(counts) > 1 and bool(np.count_nonzero(counts == 1) <= _MOST_NEW * len(numbers))
 
 
 def _codec_of(column: pa.ChunkedArray) -> str:
-    """Return the compression of plain numbers: none where it would leave about as many bytes, for time of its own."""
+    """Return the compression of plain numbers: none where it would leave about as many bytes, for
+    time of its own.
+    """
     width = column.type.bit_width // 8
     tried = column.slice(0, _TRIED_ROWS).combine_chunks()
     content = tried.buffers()[1].slice(tried.offset * width, len(tried) * width)
-    return _CODEC if len(pa.compress(content, _CODEC, asbytes=True)) <= (1 - _LEAST_SAVED) * len(content) else "none"
+    return (
+        _CODEC
+        if len(pa.compress(content, _CODEC, asbytes=True)) <= (1 - _LEAST_SAVED) * len(content)
+        else "none"
+    )
 
 
 def open_reader(
@@ -152,7 +172,8 @@ def open_reader(
     dictionaries : sequence of str
         Columns of text that are to be read as dictionaries.
     """
-    # Reading ahead in threads of Arrow's own costs more than it saves where one column is read by several threads.
+    # Reading ahead in threads of Arrow's own costs more than it saves where one column is read by
+    # several threads.
     return pq.ParquetFile(
         path,
         metadata=metadata,
@@ -209,7 +230,9 @@ def side_by_side(tables: Sequence[Iterable[pa.RecordBatch]]) -> Iterator[pa.Reco
 
 
 def rechunked(arrays: Iterable[pa.Array], rows: int) -> Iterator[pa.Array]:
-    """Regroup consecutive arrays of any length into arrays of exactly `rows` rows; the last may be shorter."""
+    """Regroup consecutive arrays of any length into arrays of exactly `rows` rows; the last may be
+    shorter.
+    """
     held: list[Any] = []
     size = 0
     for array in arrays:

@@ -1,4 +1,6 @@
-"""Sketching of a column: a pass over a sample, and one over all rows unless that was enough; for every engine."""
+"""Sketching of a column: a pass over a sample, and one over all rows unless that was enough; for
+every engine.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,17 @@ from gmm_pipeline.arrow.label_counter import LabelCounter
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.types import Reading, reading_of, value_type
-from gmm_pipeline.core.coordinate import Coordinate, LogCoordinate, Numbers, PlainCoordinate, numbers_of
-from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.grid_counts import GridCounts
-from gmm_pipeline.core.sketch import NumberSample, Sketch, Tally
-from gmm_pipeline.core.values import ValueCounts
+from gmm_pipeline.core.sketch.coordinate import (
+    Coordinate,
+    LogCoordinate,
+    Numbers,
+    PlainCoordinate,
+    numbers_of,
+)
+from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.sketch import NumberSample, Sketch, Tally
+from gmm_pipeline.core.sketch.values import ValueCounts
 from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
 
 ROWS_READ_WHOLE = 1 << 24
@@ -41,21 +49,27 @@ class CountingPass(Protocol):
     """What an engine offers to sketching: one pass over ranges of a column's rows."""
 
     def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
-        """Count the rows of the ranges, by as many counters as the engine likes, and return the merged tally."""
+        """Count the rows of the ranges, by as many counters as the engine likes, and return the
+        merged tally.
+        """
         ...
 
 
 def sample_windows(rows: int) -> tuple[list[range], list[range]]:
     """Return ranges of rows to learn the grid from, and the ranges between them.
 
-    They are all rows if these are few enough, so that the grid does not depend on their order. Otherwise they are
-    evenly spaced, and all but the last begin where row groups of copies do: what comes before them would be read too.
+    They are all rows if these are few enough, so that the grid does not depend on their order.
+    Otherwise they are evenly spaced, and all but the last begin where row groups of copies do: what
+    comes before them would be read too.
     """
     if rows <= max(ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []
     last = rows - WINDOW_ROWS
     grain = min(ROWS_PER_GROUP, last // (SAMPLE_WINDOWS - 1))
-    starts = [number * last // (SAMPLE_WINDOWS - 1) // grain * grain for number in range(SAMPLE_WINDOWS - 1)]
+    starts = [
+        number * last // (SAMPLE_WINDOWS - 1) // grain * grain
+        for number in range(SAMPLE_WINDOWS - 1)
+    ]
     windows = [range(start, start + WINDOW_ROWS) for start in (*starts, last)]
     between = [range(left.stop, right.start) for left, right in pairwise(windows)]
     return windows, [gap for gap in between if gap]
@@ -84,7 +98,9 @@ class SketchRequest:
 
 
 def declared_numbers(field: pa.Field, atoms: Sequence[Any]) -> Numbers:
-    """Return declared atoms as sorted distinct numbers of a column; raise SettingsError if one is none."""
+    """Return declared atoms as sorted distinct numbers of a column; raise SettingsError if one is
+    none.
+    """
     plain = value_type(field.type)
     kind = numeric_type(plain)
     if kind is None:
@@ -98,7 +114,9 @@ def declared_numbers(field: pa.Field, atoms: Sequence[Any]) -> Numbers:
     return numbers_of(sorted({number_of(atom, plain, field.name) for atom in atoms}), kind.dtype)
 
 
-def sketch_column(field: pa.Field, rows: int, request: SketchRequest, count: CountingPass) -> Sketch:
+def sketch_column(
+    field: pa.Field, rows: int, request: SketchRequest, count: CountingPass
+) -> Sketch:
     """Sketch a column.
 
     Parameters
@@ -123,12 +141,16 @@ def checked(sketch: Sketch, request: SketchRequest) -> Sketch:
     infinite = specials.positive_infinities + specials.negative_infinities
     if infinite and not request.infinities:
         raise ColumnDataError(
-            "holds infinities", rows=infinite, remedy="Replace them, or set infinities = keep to make atoms of them"
+            "holds infinities",
+            rows=infinite,
+            remedy="Replace them, or set infinities = keep to make atoms of them",
         )
     return sketch
 
 
-def _sketch_numbers(field: pa.Field, rows: int, request: SketchRequest, count: CountingPass) -> Sketch:
+def _sketch_numbers(
+    field: pa.Field, rows: int, request: SketchRequest, count: CountingPass
+) -> Sketch:
     numeric = numeric_type(value_type(field.type))
     if numeric is None:
         raise TypeError(f"{field.type} holds no numbers")
@@ -144,20 +166,29 @@ def _sketch_numbers(field: pa.Field, rows: int, request: SketchRequest, count: C
         return Sketch(whole, _positioned(plain, values.values[:1], request))
     minimum = values.values[:1]
     if request.log:
-        minimum = body_of(count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts).values
+        minimum = body_of(
+            count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts
+        ).values
     wanted = declared_numbers(field, request.atoms)
     apart = numbers_of(np.union1d(sample.heavy, wanted), numeric.dtype)
     try:
         return _on_grid(_positioned(plain, minimum, request), values, apart, wanted, rows, count)
     except OffGridError:
-        return _on_grid(_positioned(plain.relaxed(), minimum, request), values, apart, wanted, rows, count)
+        return _on_grid(
+            _positioned(plain.relaxed(), minimum, request), values, apart, wanted, rows, count
+        )
     except ColumnDataError as error:
         refused = count(partial(RefusedCounter, plain, numeric.dtype), [range(rows)])
         raise ColumnDataError(error.problem, rows=refused.rows, remedy=error.remedy) from error
 
 
 def _on_grid(
-    coordinate: Coordinate, values: ValueCounts, apart: Numbers, wanted: Numbers, rows: int, count: CountingPass
+    coordinate: Coordinate,
+    values: ValueCounts,
+    apart: Numbers,
+    wanted: Numbers,
+    rows: int,
+    count: CountingPass,
 ) -> Sketch:
     """Count a column on a grid that is placed by a sample of its values."""
     grid = Grid.around(coordinate.forward(values.values), values.counts.astype(float))

@@ -29,7 +29,11 @@ def value_type(arrow_type: pa.DataType) -> pa.DataType:
 
 def is_text(arrow_type: pa.DataType) -> bool:
     """Whether a type is one of strings."""
-    return bool(pat.is_string(arrow_type) or pat.is_large_string(arrow_type) or pat.is_string_view(arrow_type))
+    return bool(
+        pat.is_string(arrow_type)
+        or pat.is_large_string(arrow_type)
+        or pat.is_string_view(arrow_type)
+    )
 
 
 def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
@@ -60,7 +64,9 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
 
 
 def dictionary_of(text_type: pa.DataType) -> pa.DataType:
-    """Return the type of dictionaries of strings of a type; of views, which Arrow cannot look up, as plain strings."""
+    """Return the type of dictionaries of strings of a type; of views, which Arrow cannot look up,
+    as plain strings.
+    """
     return pa.dictionary(pa.int32(), pa.string() if pat.is_string_view(text_type) else text_type)
 
 
@@ -68,11 +74,15 @@ def with_dictionary(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Return text, plain or as a dictionary, as a dictionary of a type."""
     encoded = array if pat.is_dictionary(array.type) else array.dictionary_encode()
     values = encoded.dictionary.cast(wanted.value_type)
-    return pa.DictionaryArray.from_arrays(encoded.indices.cast(wanted.index_type), values, ordered=wanted.ordered)
+    return pa.DictionaryArray.from_arrays(
+        encoded.indices.cast(wanted.index_type), values, ordered=wanted.ordered
+    )
 
 
 def plain_labels(array: pa.Array) -> pa.Array:
-    """Return labels as plain values that Arrow's kernels can count and look up; −0.0 as 0.0, dates as integers."""
+    """Return labels as plain values that Arrow's kernels can count and look up; −0.0 as 0.0, dates
+    as integers.
+    """
     if pat.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pat.is_string_view(array.type):

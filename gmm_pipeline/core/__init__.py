@@ -1,1 +1,3 @@
-"""Numbers only: sketch, mixture, fitting, modes, ranks, encoding. NumPy and Numba; no files, no frameworks."""
+"""Numbers only: sketch, mixture, fitting, modes, ranks, encoding. NumPy and Numba; no files, no
+frameworks.
+"""

@@ -1,7 +1,8 @@
 """Counter-based uniform draws: the draw of a row is a pure function of (seed, column, row number).
 
-The generator is SplitMix64 (Steele, Lea & Flood, 2014, "Fast splittable pseudorandom number generators") used as a
-counter-based one, with a second key mixed in between its rounds, so that two columns share no stream.
+The generator is SplitMix64 (Steele, Lea & Flood, 2014, "Fast splittable pseudorandom number
+generators") used as a counter-based one, with a second key mixed in between its rounds, so that two
+columns share no stream.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_SHIFT_1, _SHIFT_2, _SHIFT_3, _SHIFT_MANTISSA = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_SHIFT_1, _SHIFT_2, _SHIFT_3, _SHIFT_MANTISSA = (
+    np.uint64(30),
+    np.uint64(27),
+    np.uint64(31),
+    np.uint64(11),
+)
 _UNIT = 2.0**-53
 
 
@@ -34,7 +40,9 @@ class DrawKey:
     @classmethod
     def of(cls, seed: int, column: str) -> DrawKey:
         """Derive the key of a column from the seed and the column's name."""
-        digest = hashlib.blake2b(f"{seed}\0{column}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        digest = hashlib.blake2b(
+            f"{seed}\0{column}".encode("utf-8", "surrogatepass"), digest_size=16
+        ).digest()
         return cls(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
 
 
@@ -50,7 +58,9 @@ def uniform(first_key: np.uint64, second_key: np.uint64, row: np.uint64) -> floa
 
 
 @kernel
-def fill_uniforms(first_key: np.uint64, second_key: np.uint64, first_row: np.uint64, out: NDArray[np.float64]) -> None:
+def fill_uniforms(
+    first_key: np.uint64, second_key: np.uint64, first_row: np.uint64, out: NDArray[np.float64]
+) -> None:
     """Write the draws of consecutive rows."""
     for i in range(out.size):
         out[i] = uniform(first_key, second_key, first_row + np.uint64(i))

@@ -20,7 +20,7 @@ LANES = 1 << 2
 def kernel(function: F) -> F:
     """Compile a numeric function with Numba at its first call; the result is cached on disk.
 
-    The compiled code releases the GIL, so threads run it in parallel, and keeps IEEE semantics (no fast-math), so
-    every engine gets the same bits.
+    The compiled code releases the GIL, so threads run it in parallel, and keeps IEEE semantics (no
+    fast-math), so every engine gets the same bits.
     """
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))

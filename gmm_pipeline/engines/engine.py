@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow as pa
-
+from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.counters import RowCounter
-from gmm_pipeline.arrow.encoded import ColumnCodec
 from gmm_pipeline.arrow.extending import extend_sketch
-from gmm_pipeline.arrow.files import WrittenFiles
+from gmm_pipeline.arrow.parquet_column import ParquetColumn
+from gmm_pipeline.arrow.rows import ColumnRows, TableRows
 from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
-from gmm_pipeline.core.fitting import MixtureFit
-from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.core.sketch import Sketch, Tally
-from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-from gmm_pipeline.engines.table_rows import TableRows
+from gmm_pipeline.arrow.written_file import WrittenFiles
+from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.mixture.fitting import MixtureFit
+from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.sketch import Sketch, Tally
 from gmm_pipeline.errors import SettingsError
-
-
-class ColumnRows(Protocol):
-    """A column that is read by ranges of rows, by several readers at once."""
-
-    @property
-    def field(self) -> pa.Field:
-        """Name and type."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        ...
-
-    def arrays(self, rows: range) -> Iterator[pa.Array]:
-        """Yield consecutive arrays that together hold a range of rows."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -55,13 +35,15 @@ NOTHING = Written()
 
 
 def read_quickly(column: ColumnRows) -> ColumnRows:
-    """Return the same rows; text as dictionaries where it lies in Parquet files, which mostly hold it so."""
+    """Return the same rows; text as dictionaries where it lies in Parquet files, which mostly hold
+    it so.
+    """
     return column.with_dictionaries() if isinstance(column, ParquetColumn) else column
 
 
 FitRows = Callable[..., MixtureFit]
-"""Fits a mixture to the rows of a column, given the `points` that they come down to, and by name `coordinate`, the
-numbers that are left out (`without`), `n_components` and `seed`."""
+"""Fits a mixture to the rows of a column, given the `points` that they come down to, and by name
+`coordinate`, the numbers that are left out (`without`), `n_components` and `seed`."""
 
 
 def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
@@ -74,10 +56,13 @@ def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
 
 
 class Engine(Protocol):
-    """Passes over rows. Whatever the engine, the same rows give the same sketch, and files of the same bytes."""
+    """Passes over rows. Whatever the engine, the same rows give the same sketch, and files of the
+    same bytes.
+    """
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone.
+        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
+        the rows alone.
 
         Those files are returned that were brought to the disk where they were written.
         """
@@ -88,13 +73,17 @@ class Engine(Protocol):
         ...
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
+        """Return the sketch of a column from that of its first rows; by passing over the others
+        alone if it can be.
+        """
         ...
 
     def encode(
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
+        """Write a column encoded, part by part, and compare what decoding gives with what the rows
+        were.
+        """
         ...
 
     def write_table(self, table: TableRows, folder: Path) -> None:
@@ -102,7 +91,9 @@ class Engine(Protocol):
         ...
 
     def rows_fitter(self, column: ColumnRows) -> FitRows:
-        """Return what fits a mixture to all rows of a column; it raises SettingsError if the engine has no way to."""
+        """Return what fits a mixture to all rows of a column; it raises SettingsError if the engine
+        has no way to.
+        """
         ...
 
 
@@ -111,12 +102,18 @@ class CountingEngine(ABC):
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
-        return sketch_column(column.field, column.rows, request, partial(self._count, read_quickly(column)))
+        return sketch_column(
+            column.field, column.rows, request, partial(self._count, read_quickly(column))
+        )
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others alone if it can be."""
+        """Return the sketch of a column from that of its first rows; by passing over the others
+        alone if it can be.
+        """
         new = range(sketch.rows, column.rows)
-        extended = extend_sketch(sketch, column.field, new, request, partial(self._count, read_quickly(column)))
+        extended = extend_sketch(
+            sketch, column.field, new, request, partial(self._count, read_quickly(column))
+        )
         return self.sketch(column, request) if extended is None else extended
 
     def rows_fitter(self, column: ColumnRows) -> FitRows:
@@ -125,5 +122,7 @@ class CountingEngine(ABC):
         return refuse_rows
 
     @abstractmethod
-    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
+    def _count(
+        self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
+    ) -> Tally:
         """Count the rows of ranges by counters that `make` makes, and return the merged tally."""

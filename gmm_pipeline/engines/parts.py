@@ -1,4 +1,6 @@
-"""The parts of a stored column: which rows each holds, and how it is written. Every engine writes them by this."""
+"""The parts of a stored column: which rows each holds, and how it is written. Every engine writes
+them by this.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.encoded import ColumnCodec
+from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.encoded_tables import encoded_schema, value_name
 from gmm_pipeline.arrow.fields import stored_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, rechunked, write_rows
-from gmm_pipeline.arrow.tables import encoded_schema, value_name
-from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.engines.engine import ColumnRows, Written, read_quickly
-from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-from gmm_pipeline.engines.table_rows import TableRows
+from gmm_pipeline.arrow.parquet_column import ParquetColumn
+from gmm_pipeline.arrow.rows import ColumnRows, TableRows
+from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.engines.engine import Written, read_quickly
 
 ROWS_PER_TASK = 1 << 20
 """Rows that are counted at a time."""
@@ -27,7 +29,8 @@ FEWEST_ROWS = 1 << 16
 def parts_after(written: Written, rows: int) -> list[tuple[int, range]]:
     """Return the number and the rows of each part of a column that is still to be written.
 
-    Rows that are added to others are waited for, and mostly few: they are two parts, unless they are hardly any.
+    Rows that are added to others are waited for, and mostly few: they are two parts, unless they
+    are hardly any.
     """
     added = rows - written.rows
     size = min(ROWS_PER_PART, max(-(-added // 2), FEWEST_ROWS)) if written.rows else ROWS_PER_PART
@@ -41,10 +44,14 @@ def part_path(folder: Path, number: int) -> Path:
 
 def pieces(rows: range, size: int) -> list[range]:
     """Cut a range of rows into ranges of a size; the last may be shorter."""
-    return [range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)]
+    return [
+        range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)
+    ]
 
 
-def copy_part(column: ParquetColumn, rows: range, path: Path, batch_rows: int = ROWS_PER_GROUP) -> None:
+def copy_part(
+    column: ParquetColumn, rows: range, path: Path, batch_rows: int = ROWS_PER_GROUP
+) -> None:
     """Write some rows of a column as they are, with plain values for dictionaries."""
     schema = stored_schema(column.field)
     plain = replace(column, field=schema.field(0))
@@ -54,7 +61,11 @@ def copy_part(column: ParquetColumn, rows: range, path: Path, batch_rows: int = 
 
 
 def encode_part(
-    column: ColumnRows, codec: ColumnCodec, rows: range, path: Path, batch_rows: int = ROWS_PER_GROUP
+    column: ColumnRows,
+    codec: ColumnCodec,
+    rows: range,
+    path: Path,
+    batch_rows: int = ROWS_PER_GROUP,
 ) -> RoundTrip:
     """Write some rows of a column encoded, and compare what decoding gives with what they were."""
     schema = encoded_schema({column.field.name: codec})

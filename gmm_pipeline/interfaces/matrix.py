@@ -1,4 +1,6 @@
-"""The matrix that a generative model trains on: for each column its value, unless it is discrete, and one-hot ranks."""
+"""The matrix that a generative model trains on: for each column its value, unless it is discrete,
+and one-hot ranks.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,16 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.tables import rank_name, value_name
+from gmm_pipeline.arrow.encoded_tables import rank_name, value_name
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.interfaces.spans import ColumnSpans
 
 
 @dataclass(frozen=True)
 class NarrowRows:
-    """Encoded rows of several columns: float32 values and int32 ranks, each of shape (n, n_columns)."""
+    """Encoded rows of several columns: float32 values and int32 ranks, each of shape (n,
+    n_columns).
+    """
 
     values: NDArray[np.float32]
     ranks: NDArray[np.int32]
@@ -73,7 +77,9 @@ class MatrixLayout:
     def of(cls, spans: Iterable[ColumnSpans]) -> Self:
         """Lay columns out one after the other."""
         spans = tuple(spans)
-        widths = np.array([sum(span.width for span in column.learned) for column in spans], dtype=np.int64)
+        widths = np.array(
+            [sum(span.width for span in column.learned) for column in spans], dtype=np.int64
+        )
         starts = np.cumsum(widths) - widths
         discrete = np.array([column.discrete for column in spans], dtype=np.bool_)
         return cls(

@@ -1,4 +1,6 @@
-"""What a generative model has to put out for each column, in the words of the models that are in use."""
+"""What a generative model has to put out for each column, in the words of the models that are in
+use.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ Activation = Literal["tanh", "softmax"]
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive outputs that share an activation: `tanh` for the value, `softmax` for the one-hot rank."""
+    """Consecutive outputs that share an activation: `tanh` for the value, `softmax` for the one-hot
+    rank.
+    """
 
     width: int
     activation: Activation
@@ -26,7 +30,8 @@ class ColumnSpans:
     column : str
     value, rank : Span
     discrete : bool
-        Whether every mode is an atom. Then the value is 0 in all rows, and there is nothing in it to learn.
+        Whether every mode is an atom. Then the value is 0 in all rows, and there is nothing in it
+        to learn.
     """
 
     column: str
@@ -41,7 +46,9 @@ class ColumnSpans:
 
     @property
     def learned(self) -> tuple[Span, ...]:
-        """What a model has to put out: the rank alone if the column is discrete, else value and rank."""
+        """What a model has to put out: the rank alone if the column is discrete, else value and
+        rank.
+        """
         return (self.rank,) if self.discrete else (self.value, self.rank)
 
 
@@ -57,7 +64,9 @@ CtabGanSpan = tuple[int, Activation] | tuple[int, Activation, Literal["no_g"]]
 
 
 def ctgan_output_info(spans: Iterable[ColumnSpans]) -> list[list[SpanInfo]]:
-    """Return the `output_info_list` of CTGAN and TVAE: a list for each column, of one softmax if it is discrete."""
+    """Return the `output_info_list` of CTGAN and TVAE: a list for each column, of one softmax if it
+    is discrete.
+    """
     return [[SpanInfo(span.width, span.activation) for span in column.learned] for column in spans]
 
 

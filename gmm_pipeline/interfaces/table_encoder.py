@@ -12,26 +12,27 @@ from typing import Any, Self
 import polars as pl
 import pyarrow as pa
 
-from gmm_pipeline.arrow import tables
-from gmm_pipeline.arrow.encoded import ColumnCodec
+from gmm_pipeline.arrow import encoded_tables as tables
+from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.rows import TableRows
 from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import rank_modes
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import rank_modes
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.source import LocalTable, MemoryTable
-from gmm_pipeline.engines.table_rows import TableRows, decoded_rows, encoded_rows
 from gmm_pipeline.errors import StoreError, did_you_mean, in_column
-from gmm_pipeline.interfaces.given_tables import Table, lazy_frame, opened, streamed
+from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.fitting import fit_modes, sketch_request
+from gmm_pipeline.fits.settings import TableSettings
+from gmm_pipeline.fits.spec import FitSpec, load_spec, save_spec, select_columns
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.interfaces.written_tables import write_parts
-from gmm_pipeline.orchestration import recipes
-from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, save_spec, select_columns
-from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
-from gmm_pipeline.orchestration.settings import TableSettings
-from gmm_pipeline.storage.model_files import StoredModel
-from gmm_pipeline.storage.ranking_files import ranking_table
-from gmm_pipeline.storage.store import ColumnFit, FitFolder, moment_of
+from gmm_pipeline.store.model_files import StoredModel
+from gmm_pipeline.store.ranking_files import ranking_table
+from gmm_pipeline.store.store import ColumnFit, FitFolder, moment_of
+from gmm_pipeline.tables.in_memory import Table, lazy_frame, opened, streamed
+from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 
 
 class TableEncoder:
@@ -46,8 +47,8 @@ class TableEncoder:
     threads : int, optional
         One per core by default. Results do not depend on it.
     engine : Engine, optional
-        What passes over the rows when they are fitted, and writes folders, such as a `SparkEngine`. Results do not
-        depend on it either.
+        What passes over the rows when they are fitted, and writes folders, such as a `SparkEngine`.
+        Results do not depend on it either.
     csv_nulls : sequence of str
         What stands for null in CSV files, besides the empty field.
     settings
@@ -101,7 +102,8 @@ class TableEncoder:
         return self
 
     def transform(self, table: Table) -> pl.LazyFrame:
-        """Return the rows encoded, narrow: `<column>.value` and `<column>.rank` of each column, in their order.
+        """Return the rows encoded, narrow: `<column>.value` and `<column>.rank` of each column, in
+        their order.
 
         Rows are read and encoded, by batches, when the frame is collected or sunk.
         """
@@ -115,29 +117,43 @@ class TableEncoder:
         encoded : Table
             Narrow or wide; further columns are ignored.
         """
-        return lazy_frame(tables.decoded_schema(self.codecs()), lambda: self.decode_batches(encoded))
+        return lazy_frame(
+            tables.decoded_schema(self.codecs()), lambda: self.decode_batches(encoded)
+        )
 
     def transform_to(self, table: Table, folder: str | Path) -> int:
         """Write the rows encoded, narrow, to a folder of Parquet parts; return their number.
 
-        They are written by the engine, in their order, and appear at once, in place of parts that were there before.
+        They are written by the engine, in their order, and appear at once, in place of parts that
+        were there before.
         """
         codecs = self.codecs()
 
         def rows(staging: Path) -> TableRows:
-            return encoded_rows(opened(table, staging, self._csv_nulls, tables.decoded_schema(codecs)), codecs)
+            return encoded_rows(
+                opened(table, staging, self._csv_nulls, tables.decoded_schema(codecs)), codecs
+            )
 
         return write_parts(Path(folder), rows, self._engine)
 
     def inverse_transform_to(self, encoded: Table, folder: str | Path) -> int:
-        """Write encoded or generated rows decoded to a folder of Parquet parts, as `transform_to` does."""
+        """Write encoded or generated rows decoded to a folder of Parquet parts, as `transform_to`
+        does.
+        """
         codecs = self.codecs()
-        return write_parts(Path(folder), lambda staging: decoded_rows(opened(encoded, staging), codecs), self._engine)
+        return write_parts(
+            Path(folder),
+            lambda staging: decoded_rows(opened(encoded, staging), codecs),
+            self._engine,
+        )
 
     def encode_batches(self, table: Table) -> Iterator[pa.RecordBatch]:
         """Yield the rows encoded, narrow, in batches of Arrow."""
         codecs = self.codecs()
-        with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(self._here.threads) as pool:
+        with (
+            tempfile.TemporaryDirectory() as staging,
+            ThreadPoolExecutor(self._here.threads) as pool,
+        ):
             source = opened(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
             arrays = {name: _cast(source, name, codec) for name, codec in codecs.items()}
             yield from tables.encode_arrays(arrays, codecs, pool)
@@ -153,18 +169,25 @@ class TableEncoder:
 
     @property
     def spans(self) -> tuple[ColumnSpans, ...]:
-        """What a generative model has to put out: for each column a value (tanh) and a rank (softmax)."""
+        """What a generative model has to put out: for each column a value (tanh) and a rank
+        (softmax).
+        """
         models = {name: column.stored.model for name, column in self._fitted.items()}
         return tuple(
-            ColumnSpans.of(name, model.n_modes, discrete=not model.n_continuous) for name, model in models.items()
+            ColumnSpans.of(name, model.n_modes, discrete=not model.n_continuous)
+            for name, model in models.items()
         )
 
     def model(self, column: str) -> ColumnModel:
-        """Return all that is known of a fitted column's modes; raise StoreError if it is not fitted."""
+        """Return all that is known of a fitted column's modes; raise StoreError if it is not
+        fitted.
+        """
         return self._of(column).stored.model
 
     def modes(self, column: str) -> pl.DataFrame:
-        """Return the modes of a column by rank: type, value, weight, mean, std, range and expected frequency."""
+        """Return the modes of a column by rank: type, value, weight, mean, std, range and expected
+        frequency.
+        """
         fitted = self._of(column)
         return pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
 
@@ -175,7 +198,9 @@ class TableEncoder:
         return {name: column.codec() for name, column in self._fitted.items()}
 
     def save(self, path: str | Path) -> None:
-        """Write the fit into a folder in the layout of a store's fit; results there are replaced one by one."""
+        """Write the fit into a folder in the layout of a store's fit; results there are replaced
+        one by one.
+        """
         folder = FitFolder(Path(path))
         spec = FitSpec(
             name=folder.path.name,
@@ -204,8 +229,9 @@ class TableEncoder:
     ) -> Self:
         """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
 
-        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given. With `at`, a time as
-        `gmm-pipeline fits` tells it, models that others have taken the place of since are loaded as they were then.
+        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given.
+        With `at`, a time as `gmm-pipeline fits` tells it, models that others have taken the place
+        of since are loaded as they were then.
         """
         moment = moment_of(at) if isinstance(at, str) else at
         folder = FitFolder(Path(path), moment)
@@ -233,7 +259,9 @@ class TableEncoder:
 
     def _of(self, column: str) -> ColumnFit:
         if column not in self._fitted:
-            raise StoreError(f"column {column!r} is not fitted", remedy=did_you_mean(column, self._fitted))
+            raise StoreError(
+                f"column {column!r} is not fitted", remedy=did_you_mean(column, self._fitted)
+            )
         return self._fitted[column]
 
     def _fit_column(self, table: LocalTable | MemoryTable, name: str) -> ColumnFit:

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from gmm_pipeline.arrow.rows import TableRows
+from gmm_pipeline.atomic_write import replace_folder
 from gmm_pipeline.engines.engine import Engine
-from gmm_pipeline.engines.table_rows import TableRows
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.storage.swap import put_in_place
 
 _PART = re.compile(r"part-\d+\.parquet")
 
@@ -22,11 +22,16 @@ def is_folder(path: Path) -> bool:
 
 
 def check_folder(path: Path, inputs: Iterable[Path] = ()) -> None:
-    """Raise SourceError if parts cannot be written to a folder: it holds an input or other files, or has no place."""
+    """Raise SourceError if parts cannot be written to a folder: it holds an input or other files,
+    or has no place.
+    """
     if any(file.resolve().is_relative_to(path.resolve()) for file in inputs):
         raise SourceError(f"{path} holds what would be read from", remedy="Give another --out")
     if path.exists() and not all(_PART.fullmatch(name.name) for name in path.iterdir()):
-        raise SourceError(f"{path} holds other files than parts of a table", remedy="Give a folder that is not there")
+        raise SourceError(
+            f"{path} holds other files than parts of a table",
+            remedy="Give a folder that is not there",
+        )
     if not path.absolute().parent.is_dir():
         raise SourceError(f"folder {path.absolute().parent} does not exist", remedy="Make it first")
 
@@ -39,7 +44,8 @@ def write_parts(folder: Path, table: Callable[[Path], TableRows], engine: Engine
     folder : Path
         Parts that are there are replaced.
     table : callable
-        Returns the table; it may keep files in the folder that it is given for as long as its rows are read.
+        Returns the table; it may keep files in the folder that it is given for as long as its rows
+        are read.
     engine : Engine
 
     Raises
@@ -55,7 +61,7 @@ def write_parts(folder: Path, table: Callable[[Path], TableRows], engine: Engine
     try:
         rows = table(workspace)
         engine.write_table(rows, parts)
-        put_in_place(parts, folder)
+        replace_folder(parts, folder)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
     return rows.rows

@@ -1,4 +1,6 @@
-"""The five assets of a dataset, partitioned by column. Each is a recipe from `recipes`; the IO manager makes it."""
+"""The five assets of a dataset, partitioned by column. Each is a recipe from `recipes`; the IO
+manager makes it.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,23 +12,25 @@ from typing import Any
 import dagster as dg
 
 from gmm_pipeline.engines.engine import Engine
-from gmm_pipeline.engines.local.files import is_settled
-from gmm_pipeline.orchestration import recipes
+from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.settings import ColumnSettings
+from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
 from gmm_pipeline.orchestration.checks import check_specs, judged
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
-from gmm_pipeline.orchestration.settings import ColumnSettings
-from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.orchestration.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
-from gmm_pipeline.storage.column_folder import ColumnFolder
-from gmm_pipeline.storage.io_managers import STAGE_METADATA
-from gmm_pipeline.storage.result import Product, Result
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.orchestration.io_managers import STAGE_METADATA
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.result import Product, Result
+from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.tables.files import is_settled
 
 IO_MANAGER = "gmm_results"
 REFIT_TAG = "gmm_pipeline/refit"
 REFIT_ALL = "all"
-"""The tag of runs that do not build on what there is: `model` fits again, `all` makes everything anew."""
+"""The tag of runs that do not build on what there is: `model` fits again, `all` makes everything
+anew.
+"""
 Made = Iterator[Any]
 """What assets yield: a product, and verdicts on it."""
 
@@ -53,19 +57,34 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
         return dataset.spec().settings.of(result.manifest.column)
 
     @_stage_asset(dataset, RAW, "The column as it is in the source, in checksummed Parquet.")
-    def raw(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource) -> Made:
+    def raw(
+        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource
+    ) -> Made:
         folder, engine = gmm_store.fit(dataset.name), gmm_engine.engine(dataset.spec())
         yield from _made(
-            dataset, context, gmm_store, RAW, lambda last: _raw(dataset, folder, context.partition_key, engine, last)
+            dataset,
+            context,
+            gmm_store,
+            RAW,
+            lambda last: _raw(dataset, folder, context.partition_key, engine, last),
         )
 
-    @_stage_asset(dataset, SKETCH, "Counts of values or grid cells: all that is needed to fit the column.")
+    @_stage_asset(
+        dataset, SKETCH, "Counts of values or grid cells: all that is needed to fit the column."
+    )
     def sketch(
-        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource, raw: Result
+        context: dg.AssetExecutionContext,
+        gmm_store: StoreResource,
+        gmm_engine: EngineResource,
+        raw: Result,
     ) -> Made:
         engine = gmm_engine.engine(dataset.spec())
         yield from _made(
-            dataset, context, gmm_store, SKETCH, lambda last: recipes.sketch(raw, settings_of(raw), engine, last)
+            dataset,
+            context,
+            gmm_store,
+            SKETCH,
+            lambda last: recipes.sketch(raw, settings_of(raw), engine, last),
         )
 
     @_stage_asset(dataset, MODEL, "The column's modes: Gaussian components, tails and atoms.")
@@ -78,11 +97,17 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
     ) -> Made:
         settings, fit_rows = settings_of(raw), partial(gmm_engine.fit_rows, dataset.spec(), raw)
         yield from _made(
-            dataset, context, gmm_store, MODEL, lambda last: recipes.model(raw, sketch, settings, last, fit_rows)
+            dataset,
+            context,
+            gmm_store,
+            MODEL,
+            lambda last: recipes.model(raw, sketch, settings, last, fit_rows),
         )
 
     @_stage_asset(dataset, FEATURE_RANK, "The modes in the order of their expected frequency.")
-    def feature_rank(context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_model: Result) -> Made:
+    def feature_rank(
+        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_model: Result
+    ) -> Made:
         yield from _made(
             dataset,
             context,
@@ -91,7 +116,9 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
             lambda last: recipes.feature_rank(gmm_model, settings_of(gmm_model), last),
         )
 
-    @_stage_asset(dataset, TRANSFORMED, "Every row as value and rank, compared with what it decodes to.")
+    @_stage_asset(
+        dataset, TRANSFORMED, "Every row as value and rank, compared with what it decodes to."
+    )
     def transformed(
         context: dg.AssetExecutionContext,
         gmm_store: StoreResource,
@@ -106,7 +133,9 @@ def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
             context,
             gmm_store,
             TRANSFORMED,
-            lambda last: recipes.transformed(raw, gmm_model, feature_rank, settings_of(raw), engine, last),
+            lambda last: recipes.transformed(
+                raw, gmm_model, feature_rank, settings_of(raw), engine, last
+            ),
         )
 
     return [raw, sketch, gmm_model, feature_rank, transformed]
@@ -147,18 +176,25 @@ def _made(
     stage: Stage,
     make: Callable[[Result | None], Product],
 ) -> Made:
-    """Yield a product made beside the stage's last result, and verdicts on it once it is published."""
+    """Yield a product made beside the stage's last result, and verdicts on it once it is
+    published.
+    """
     column = ColumnFolder(store.fit(dataset.name).path / context.partition_key)
     anew = context.run.tags.get(REFIT_TAG) in {REFIT_ALL, stage.name}
     last = None if anew else column.result(stage.name)
     with _remembering(column, stage):
         product = make(last)
-    # Where a source was written anew, the stages after the copies that came out the same have nothing to do.
-    yield dg.Output(replace(product, keeps=last) if last and last.manifest.origin == product.origin else product)
+    # Where a source was written anew, the stages after the copies that came out the same have
+    # nothing to do.
+    yield dg.Output(
+        replace(product, keeps=last) if last and last.manifest.origin == product.origin else product
+    )
     yield from judged(stage, column, dataset.blocking)
 
 
-def _raw(dataset: Dataset, folder: FitFolder, partition_key: str, engine: Engine, last: Result | None) -> Product:
+def _raw(
+    dataset: Dataset, folder: FitFolder, partition_key: str, engine: Engine, last: Result | None
+) -> Product:
     spec = dataset.spec()
     name = spec.column_of(partition_key)
     ledger = take_stock(spec.source, folder, is_settled)

@@ -1,7 +1,7 @@
 """Processes that run columns for this one, each one after the other.
 
-Dagster's own work on a column is Python, of which a process does one thing at a time: threads alone would keep little
-more than one core busy with many small columns.
+Dagster's own work on a column is Python, of which a process does one thing at a time: threads alone
+would keep little more than one core busy with many small columns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from types import TracebackType
 
-    from gmm_pipeline.orchestration.stages import Stage
+    from gmm_pipeline.fits.stages import Stage
 
 MakeRunner: TypeAlias = Callable[[Event], ColumnRunner]
 """Makes what runs columns until an event is set; it is sent to the processes."""
@@ -44,13 +44,16 @@ class _Ended:
 
 
 class ColumnProcess:
-    """A process that runs columns. It ends with this one, whatever ends that; what interrupts this one it ignores."""
+    """A process that runs columns. It ends with this one, whatever ends that; what interrupts this
+    one it ignores.
+    """
 
     def __init__(self, make: MakeRunner) -> None:
         context = get_context("spawn")
         self._connection, other_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(other_end, make), daemon=True)
-        # A process inherits which signals are blocked; starting Python's tracker of resources unblocks them.
+        # A process inherits which signals are blocked; starting Python's tracker of resources
+        # unblocks them.
         resource_tracker.ensure_running()
         held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
@@ -69,7 +72,8 @@ class ColumnProcess:
         return self._started
 
     def run(self, asked: ColumnRun, on_stage: Callable[[Stage], None]) -> str | None:
-        """Run some of a column's stages in order, and tell of each that is done; return the error that ended it.
+        """Run some of a column's stages in order, and tell of each that is done; return the error
+        that ended it.
 
         Raises
         ------
@@ -129,13 +133,18 @@ class ColumnProcesses:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.end()
 
     @contextmanager
     def free(self) -> Iterator[ColumnProcess | None]:
-        """Give a process that has nothing to do, if there is one; one whose use fails is not given again."""
+        """Give a process that has nothing to do, if there is one; one whose use fails is not given
+        again.
+        """
         with self._lock:
             process = next((each for each in self._free if each.has_started()), None)
             self._free = [each for each in self._free if each is not process]
@@ -177,7 +186,10 @@ def _serve(connection: Connection[Any, Any], make: MakeRunner) -> None:
 
 
 def _run_columns(
-    connection: Connection[Any, Any], make: MakeRunner, asked: SimpleQueue[ColumnRun], stopping: Event
+    connection: Connection[Any, Any],
+    make: MakeRunner,
+    asked: SimpleQueue[ColumnRun],
+    stopping: Event,
 ) -> None:
     runner = make(stopping)
     connection.send(_STARTED)

@@ -1,4 +1,6 @@
-"""Running the stages of columns through Dagster in this process, against the instance that the web UI reads."""
+"""Running the stages of columns through Dagster in this process, against the instance that the web
+UI reads.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +14,27 @@ from typing import Any
 import dagster as dg
 
 from gmm_pipeline import errors
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.stages import STAGES, Stage
 from gmm_pipeline.orchestration.assets import asset_key, job_name, partitions_of
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.instance import open_own_instance
-from gmm_pipeline.orchestration.stages import STAGES, Stage
-from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.store.names import encode_name
 
-_OWN_ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+_OWN_ERRORS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class ColumnRun:
-    """Some stages of a column that are to be made, in their order, in a run of Dagster with an id and tags."""
+    """Some stages of a column that are to be made, in their order, in a run of Dagster with an id
+    and tags.
+    """
 
     run_id: str
     column: str
@@ -49,7 +57,9 @@ class ColumnRunner:
         Lets no further stage begin once it is set.
     """
 
-    def __init__(self, spec: FitSpec, store: Path, threads: int, memory: int, stopping: Event) -> None:
+    def __init__(
+        self, spec: FitSpec, store: Path, threads: int, memory: int, stopping: Event
+    ) -> None:
         self._fit = spec.name
         self._instance = open_own_instance(store)
         self._instance.add_dynamic_partitions(
@@ -61,7 +71,8 @@ class ColumnRunner:
         self._stopping = stopping
 
     def run(self, asked: ColumnRun, on_stage: Callable[[Stage], None]) -> str | None:
-        """Run some of a column's stages in order, and tell of each that is done; return the error that ended it.
+        """Run some of a column's stages in order, and tell of each that is done; return the error
+        that ended it.
 
         Raises
         ------
@@ -88,7 +99,9 @@ class ColumnRunner:
 
 
 def _resolving_once(job: dg.JobDefinition) -> dg.JobDefinition:
-    """Let Dagster work out what a job is with some of its assets once, and not, three times over, for each run."""
+    """Let Dagster work out what a job is with some of its assets once, and not, three times over,
+    for each run.
+    """
     resolve, resolved = job.as_ephemeral_job, dict[frozenset[dg.AssetKey], dg.JobDefinition]()
 
     def resolving(asset_selection: Sequence[dg.AssetKey], **others: Any) -> dg.JobDefinition:
@@ -103,7 +116,9 @@ def _resolving_once(job: dg.JobDefinition) -> dg.JobDefinition:
     return job
 
 
-def _stage_listener(on_stage: Callable[[Stage], None], stopping: Event) -> Callable[[dg.EventLogEntry], None]:
+def _stage_listener(
+    on_stage: Callable[[Stage], None], stopping: Event
+) -> Callable[[dg.EventLogEntry], None]:
     """Return what tells of stages that are done, and lets none begin when the runs are to end."""
     stages = {stage.asset: stage for stage in STAGES}
 

@@ -1,4 +1,6 @@
-"""The datasets that Dagster operates, as a file lists them. The descriptions here are the file's documentation."""
+"""The datasets that Dagster operates, as a file lists them. The descriptions here are the file's
+documentation.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,18 @@ from pydantic import (
     field_validator,
 )
 
-from gmm_pipeline.orchestration.config_text.documents import Document, read_document
-from gmm_pipeline.orchestration.config_text.mistakes import checked
-from gmm_pipeline.orchestration.settings import ColumnSettings, EngineName, SparkValue, TableSettings
+from gmm_pipeline.fits.config_text.documents import Document, read_document
+from gmm_pipeline.fits.config_text.mistakes import checked
+from gmm_pipeline.fits.settings import ColumnSettings, EngineName, SparkValue, TableSettings
 
 STORE_VARIABLE = "GMM_PIPELINE_STORE"
 CONFIG_VARIABLE = "GMM_PIPELINE_CONFIG"
 DEFAULT_STORE = "gmm_store"
 
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
-CheckName = Literal["round_trip", "mode_frequencies", "weights_sum_to_one", "converged", "drift", "schema_unchanged"]
+CheckName = Literal[
+    "round_trip", "mode_frequencies", "weights_sum_to_one", "converged", "drift", "schema_unchanged"
+]
 
 
 class DatasetSettings(BaseModel):
@@ -44,12 +48,19 @@ class DatasetSettings(BaseModel):
         description="names or globs of the columns to encode, ! in front leaves out; by default all "
         "(what is set for single columns stands in column_settings)",
     )
-    csv_nulls: tuple[str, ...] = Field((), description="what stands for null in CSV files, besides the empty field")
-    engine: EngineName = Field("local", description="where rows are processed; results do not depend on it")
-    spark_config: dict[str, SparkValue] = Field(
-        {}, description="with engine = spark: Spark's settings by name; spark.master selects the cluster"
+    csv_nulls: tuple[str, ...] = Field(
+        (), description="what stands for null in CSV files, besides the empty field"
     )
-    settings: ColumnSettings = Field(default_factory=ColumnSettings, description="settings of all columns")
+    engine: EngineName = Field(
+        "local", description="where rows are processed; results do not depend on it"
+    )
+    spark_config: dict[str, SparkValue] = Field(
+        {},
+        description="with engine = spark: Spark's settings by name; spark.master selects the cluster",
+    )
+    settings: ColumnSettings = Field(
+        default_factory=ColumnSettings, description="settings of all columns"
+    )
     column_settings: dict[str, ColumnSettings] = Field(
         {}, description="what differs for single columns, by their names"
     )
@@ -57,14 +68,20 @@ class DatasetSettings(BaseModel):
         True,
         description="whether new and changed files start runs; a glob: those files do, instead of the source's own",
     )
-    watch_seconds: int = Field(30, ge=1, description="how many seconds lie between two looks at the source")
-    schedule: str | None = Field(
-        None, description="when to refit all columns: a cron expression of five fields, in UTC, such as '0 3 * * 1'"
+    watch_seconds: int = Field(
+        30, ge=1, description="how many seconds lie between two looks at the source"
     )
-    description: str = Field("", description="what the table is, for the people who look at it in Dagster")
+    schedule: str | None = Field(
+        None,
+        description="when to refit all columns: a cron expression of five fields, in UTC, such as '0 3 * * 1'",
+    )
+    description: str = Field(
+        "", description="what the table is, for the people who look at it in Dagster"
+    )
     owners: tuple[str, ...] = Field((), description="e-mail addresses, or teams as team:name")
     blocking_checks: tuple[CheckName, ...] = Field(
-        (), description="checks that keep what comes after from being made when they fail; by default none does"
+        (),
+        description="checks that keep what comes after from being made when they fail; by default none does",
     )
 
     @field_validator("watch")
@@ -100,7 +117,9 @@ class DatasetSettings(BaseModel):
         return owners
 
     def table_settings(self) -> TableSettings:
-        """Return the settings that are given, without defaults, so that those of presets hold for the rest."""
+        """Return the settings that are given, without defaults, so that those of presets hold for
+        the rest.
+        """
         return TableSettings.given(self.settings, self.column_settings)
 
     def placed(self, folder: Path) -> DatasetSettings:
@@ -126,7 +145,8 @@ class Configuration(BaseModel):
         "one of as many as there are runs at once",
     )
     datasets: dict[DatasetName, DatasetSettings] = Field(
-        {}, description="the datasets by name, which is that of their fit: letters, digits and underscores"
+        {},
+        description="the datasets by name, which is that of their fit: letters, digits and underscores",
     )
 
     @field_validator("memory")
@@ -138,11 +158,15 @@ class Configuration(BaseModel):
     def placed(self, folder: Path) -> Configuration:
         """Return the same with absolute paths; relative ones start in a folder."""
         datasets = {name: dataset.placed(folder) for name, dataset in self.datasets.items()}
-        return Configuration(store=_placed(self.store, folder), memory=self.memory, datasets=datasets)
+        return Configuration(
+            store=_placed(self.store, folder), memory=self.memory, datasets=datasets
+        )
 
 
 def bytes_of(memory: str | None) -> int:
-    """Return the bytes that a text such as 2GB stands for, 0 for none; raise ValueError if it is no size."""
+    """Return the bytes that a text such as 2GB stands for, 0 for none; raise ValueError if it is no
+    size.
+    """
     try:
         return 0 if memory is None else int(TypeAdapter(ByteSize).validate_python(memory))
     except ValidationError:
@@ -150,17 +174,23 @@ def bytes_of(memory: str | None) -> int:
 
 
 def read_configuration(path: Path) -> Configuration:
-    """Read a YAML or TOML file of datasets; raise SettingsError that tells every mistake with its line."""
+    """Read a YAML or TOML file of datasets; raise SettingsError that tells every mistake with its
+    line.
+    """
     return checked(read_document(path), Configuration).placed(path.absolute().parent)
 
 
 def configuration_of(content: Mapping[str, Any]) -> Configuration:
-    """Return the configuration that plain data stand for; raise SettingsError that tells every mistake."""
+    """Return the configuration that plain data stand for; raise SettingsError that tells every
+    mistake.
+    """
     return checked(Document(dict(content)), Configuration)
 
 
 def store_of(configuration: Configuration | None) -> Path:
-    """Return the folder of all results: by the environment, a configuration with absolute paths, or the default."""
+    """Return the folder of all results: by the environment, a configuration with absolute paths, or
+    the default.
+    """
     configured = DEFAULT_STORE if configuration is None else configuration.store
     return Path(os.environ.get(STORE_VARIABLE) or configured).absolute()
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gmm_pipeline.engines.local.files import is_settled
 from gmm_pipeline.errors import StoreError
+from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
+from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.spec import FitSpec, load_spec, matching, save_spec, select_columns
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
 from gmm_pipeline.orchestration.datasets import Dataset
-from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, matching, save_spec, select_columns
-from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.tables.files import is_settled
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class ConfiguredFit:
     folder: FitFolder
 
     def spec(self) -> FitSpec:
-        """Return what the store holds if it is made from the same settings; otherwise look at the source."""
+        """Return what the store holds if it is made from the same settings; otherwise look at the
+        source.
+        """
         if self.folder.spec_path.exists():
             with suppress(StoreError):
                 saved = load_spec(self.folder)
@@ -53,7 +55,9 @@ class ConfiguredFit:
             If settings are given for a column that is not there.
         """
         unknown = self._of(())
-        opened = unknown.open(take_stock(unknown.source, self.folder, is_settled), self.folder.staging)
+        opened = unknown.open(
+            take_stock(unknown.source, self.folder, is_settled), self.folder.staging
+        )
         last = self._last()
         # Columns that are gone stay in the fit until they are left out.
         names = tuple(dict.fromkeys((*opened.schema.names, *(last.columns if last else ()))))
@@ -88,14 +92,22 @@ def configured_datasets(configuration: Configuration, store: Path) -> list[Datas
 
 
 def stored_datasets(store: Path) -> list[Dataset]:
-    """Return the fits in the store as they are; their columns are known to Dagster, and nothing is watched."""
-    return [_unwatched(fit, partial(load_spec, Store(store).fit(fit))) for fit in Store(store).fits()]
+    """Return the fits in the store as they are; their columns are known to Dagster, and nothing is
+    watched.
+    """
+    return [
+        _unwatched(fit, partial(load_spec, Store(store).fit(fit))) for fit in Store(store).fits()
+    ]
 
 
 def demo_dataset(store: Path) -> Dataset:
-    """Return the demo, with the settings that it was last run with; its table is unpacked when first looked at."""
+    """Return the demo, with the settings that it was last run with; its table is unpacked when
+    first looked at.
+    """
     folder = Store(store).fit(DEMO_FIT)
-    return _unwatched(DEMO_FIT, lambda: load_spec(folder) if folder.spec_path.exists() else demo_spec(store))
+    return _unwatched(
+        DEMO_FIT, lambda: load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
+    )
 
 
 def _configured(name: str, settings: DatasetSettings, store: Path) -> Dataset:

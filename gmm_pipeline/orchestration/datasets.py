@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gmm_pipeline.orchestration.fit_spec import FitSpec
+from gmm_pipeline.fits.spec import FitSpec
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Dataset:
     discover : callable
         Looks at the source now, and returns the same with the columns as they are.
     watch : bool or str
-        Whether new and changed files start runs; a glob: files whose change does, instead of the source's own.
-        Without, columns are registered and nothing is started.
+        Whether new and changed files start runs; a glob: files whose change does, instead of the
+        source's own. Without, columns are registered and nothing is started.
     watch_seconds : int
         How long after a look at the source the next one comes.
     schedule : str or None

@@ -9,7 +9,7 @@ import dagster as dg
 from gmm_pipeline.orchestration.assets import build_assets, job_name
 from gmm_pipeline.orchestration.resources import resources_of
 from gmm_pipeline.orchestration.sensors import refit_schedule, watching_sensor
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from gmm_pipeline.orchestration.datasets import Dataset
 
 
-def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int = 0, memory: int = 0) -> dg.Definitions:
+def build_definitions(
+    datasets: Sequence[Dataset], store: Path, *, threads: int = 0, memory: int = 0
+) -> dg.Definitions:
     """Return the definitions of datasets.
 
     Parameters
@@ -35,7 +37,9 @@ def build_definitions(datasets: Sequence[Dataset], store: Path, *, threads: int 
     return dg.Definitions(
         assets=[asset for of_dataset in assets.values() for asset in of_dataset],
         jobs=list(jobs.values()),
-        sensors=[watching_sensor(each, Store(store).fit(each.name), jobs[each.name]) for each in datasets],
+        sensors=[
+            watching_sensor(each, Store(store).fit(each.name), jobs[each.name]) for each in datasets
+        ],
         schedules=[refit_schedule(each, jobs[each.name]) for each in datasets if each.schedule],
         resources=resources_of(store, threads, memory),
     )

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import PrivateAttr
 
-from gmm_pipeline.core.fitting import MixtureFit
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.fitting import MixtureFit
+from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import SparkSettings, spark_session
-from gmm_pipeline.orchestration.concurrency import memory_of_a_run
-from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.recipes import stored_column
-from gmm_pipeline.storage.result import Result
+from gmm_pipeline.fits.concurrency import memory_of_a_run
+from gmm_pipeline.fits.recipes import stored_column
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.store.result import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class EngineResource(dg.ConfigurableResource[None]):
     """The engines that runs are done by: each fit names its own.
 
-    A run's Spark session starts when it is first needed and ends with the run. It is that of dagster-pyspark's lazy
-    resource, configured by the fit's `spark_config`. Where the process has one already, the run uses it and leaves it.
+    A run's Spark session starts when it is first needed and ends with the run. It is that of
+    dagster-pyspark's lazy resource, configured by the fit's `spark_config`. Where the process has
+    one already, the run uses it and leaves it.
 
     Parameters
     ----------
@@ -45,9 +46,13 @@ class EngineResource(dg.ConfigurableResource[None]):
         """Return the engine of a fit."""
         if spec.engine == "local":
             return LocalEngine(self.threads or None, self.memory or memory_of_a_run())
-        return SparkEngine(self._run.enter_context(spark_session(spec.spark_config, _built_by_dagster)))
+        return SparkEngine(
+            self._run.enter_context(spark_session(spec.spark_config, _built_by_dagster))
+        )
 
-    def fit_rows(self, spec: FitSpec, raw: Result, points: WeightedPoints, **how: Any) -> MixtureFit:
+    def fit_rows(
+        self, spec: FitSpec, raw: Result, points: WeightedPoints, **how: Any
+    ) -> MixtureFit:
         """Fit a mixture to all rows of a column's copy, by the engine of its fit; see `FitRows`."""
         return self.engine(spec).rows_fitter(stored_column(raw))(points, **how)
 
@@ -58,8 +63,14 @@ class EngineResource(dg.ConfigurableResource[None]):
 
 
 def session_for_all_runs(spec: FitSpec) -> AbstractContextManager[object]:
-    """Keep one Spark session for all runs of this process meanwhile, if the fit is one for Spark."""
-    return nullcontext() if spec.engine == "local" else spark_session(spec.spark_config, _built_by_dagster)
+    """Keep one Spark session for all runs of this process meanwhile, if the fit is one for
+    Spark.
+    """
+    return (
+        nullcontext()
+        if spec.engine == "local"
+        else spark_session(spec.spark_config, _built_by_dagster)
+    )
 
 
 def _built_by_dagster(settings: SparkSettings) -> SparkSession:

@@ -11,19 +11,20 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.progress import Outcome, Progress
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.orchestration.column_processes import ColumnProcesses, ProcessGoneError
 from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
-from gmm_pipeline.orchestration.concurrency import Concurrency
-from gmm_pipeline.orchestration.fit_spec import FitSpec
 from gmm_pipeline.orchestration.interruptible import call_at_once
-from gmm_pipeline.orchestration.run_progress import Outcome, Progress
-from gmm_pipeline.orchestration.stages import Stage
 
 _PROCESS_GONE = "its process ended, for want of memory perhaps; go on by `gmm-pipeline retry`, with less --memory"
 
 
 class DagsterRunner:
-    """Runs columns of one fit, several at once where that helps: while one is fitted, another is passed over.
+    """Runs columns of one fit, several at once where that helps: while one is fitted, another is
+    passed over.
 
     Parameters
     ----------
@@ -37,22 +38,29 @@ class DagsterRunner:
 
     def __init__(self, spec: FitSpec, store: Path, threads: int = 0, memory: int = 0) -> None:
         self._concurrency = Concurrency.of(spec, threads, memory)
-        self._make = partial(ColumnRunner, spec, store, threads, self._concurrency.memory_of_a_column)
+        self._make = partial(
+            ColumnRunner, spec, store, threads, self._concurrency.memory_of_a_column
+        )
         self._stopping = Event()
         self._runner = self._make(self._stopping)
         self._working: set[str] = set()
 
-    def run(self, work: Mapping[str, Sequence[Stage]], progress: Progress, tags: Mapping[str, str]) -> list[Outcome]:
+    def run(
+        self, work: Mapping[str, Sequence[Stage]], progress: Progress, tags: Mapping[str, str]
+    ) -> list[Outcome]:
         """Run some stages of each of some columns, and return what became of them, in their order.
 
         Raises
         ------
         KeyboardInterrupt
-            If this process is interrupted, once the stages in work have ended. At a second interruption the process
-            ends at once.
+            If this process is interrupted, once the stages in work have ended. At a second
+            interruption the process ends at once.
         """
         concurrency = self._concurrency.over(len(work))
-        asked = [ColumnRun(str(uuid.uuid4()), column, tuple(stages), tags) for column, stages in work.items()]
+        asked = [
+            ColumnRun(str(uuid.uuid4()), column, tuple(stages), tags)
+            for column, stages in work.items()
+        ]
         with ColumnProcesses(self._make, concurrency.processes - 1) as processes:
             runs = [partial(self._run, each, progress, processes) for each in asked]
             if concurrency.columns == 1:
@@ -82,7 +90,9 @@ class DagsterRunner:
         return outcome
 
     def _abandon(self, processes: ColumnProcesses) -> None:
-        """End this process, and what is in work with it: as after a crash, nothing is half-visible."""
+        """End this process, and what is in work with it: as after a crash, nothing is
+        half-visible.
+        """
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         processes.end()

@@ -1,7 +1,8 @@
 """Dagster's history in two SQLite files whose connections are kept open.
 
-Dagster's own storages open a connection for every statement, and a database for every run: a column takes some 270 of
-them, and half a second of a core. These keep their connections, and keep all runs in one database.
+Dagster's own storages open a connection for every statement, and a database for every run: a column
+takes some 270 of them, and half a second of a core. These keep their connections, and keep all runs
+in one database.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
 
     @cached_property
     def _asset_columns(self) -> frozenset[str]:
-        return frozenset(column["name"] for column in sa.inspect(self._engine).get_columns(AssetKeyTable.name))
+        return frozenset(
+            column["name"] for column in sa.inspect(self._engine).get_columns(AssetKeyTable.name)
+        )
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
@@ -52,7 +55,8 @@ class EventHistory(ConsolidatedSqliteEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; most concern neither assets nor checks, and are a row in one table.
 
-        For each, Dagster builds the same statement anew, which takes several times what running it does.
+        For each, Dagster builds the same statement anew, which takes several times what running it
+        does.
         """
         if event.is_dagster_event and event.dagster_event_type in _OF_ASSETS:
             super().store_event(event)
@@ -86,7 +90,9 @@ class RunHistory(SqliteRunStorage):
     """Which runs there are, and how they stand; in `runs.db`."""
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> RunHistory:
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> RunHistory:
         """Return the storage in a folder."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
@@ -122,7 +128,8 @@ def _kept_open(url: str) -> sa.Engine:
     """Return an engine that keeps a connection for each thread that needs one at the same time."""
     engine = sa.create_engine(url, max_overflow=-1, connect_args={"timeout": _SECONDS_TO_WAIT})
 
-    # With a write-ahead log, NORMAL can lose the last events when the power fails, but not damage the database.
+    # With a write-ahead log, NORMAL can lose the last events when the power fails, but not damage
+    # the database.
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: Any, record: object) -> None:
         del record

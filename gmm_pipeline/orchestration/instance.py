@@ -1,4 +1,6 @@
-"""The Dagster instance of a store: where its history is kept, and how many runs there are at once."""
+"""The Dagster instance of a store: where its history is kept, and how many runs there are at
+once.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from gmm_pipeline.arrow.files import whole
+from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.engines.local.machine import memory
 from gmm_pipeline.errors import SettingsError
-from gmm_pipeline.orchestration.concurrency import runs_at_once
+from gmm_pipeline.fits.concurrency import runs_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +31,10 @@ telemetry:
 nux:
   enabled: false
 
-# A run encodes one column, in a process of its own that takes about 1 GB. It starts on one core for some seconds and
-# then computes on all, so a few runs at once are good, and more than that only compete. This is half the cores plus
-# one, or one run for each 2 GB of memory if that is less, which leaves half of the memory for others and for files.
+# A run encodes one column, in a process of its own that takes about 1 GB. It starts on one core for
+# some seconds and then computes on all, so a few runs at once are good, and more than that only
+# compete. This is half the cores plus one, or one run for each 2 GB of memory if that is less,
+# which leaves half of the memory for others and for files.
 concurrency:
   runs:
     max_concurrent_runs: {runs}
@@ -40,9 +43,9 @@ concurrency:
 run_queue:
   dequeue_interval_seconds: 1
 
-# Runs whose process has died are reported as failed at the next look. Dagster's own launcher leaves that to the server
-# that started the process, and so to nobody when that has died as well, or when the run was one of the command line;
-# this one looks at the processes of this machine.
+# Runs whose process has died are reported as failed at the next look. Dagster's own launcher leaves
+# that to the server that started the process, and so to nobody when that has died as well, or when
+# the run was one of the command line; this one looks at the processes of this machine.
 run_launcher:
   module: gmm_pipeline.orchestration.run_launcher
   class: LocalRunLauncher
@@ -50,7 +53,8 @@ run_monitoring:
   enabled: true
   poll_interval_seconds: 10
 
-# Dagster's own SQLite storages, with connections that are kept open: half a second less for each column.
+# Dagster's own SQLite storages, with connections that are kept open: half a second less for each
+# column.
 event_log_storage:
   module: gmm_pipeline.orchestration.history
   class: EventHistory
@@ -64,14 +68,16 @@ run_storage:
     base_dir:
       env: DAGSTER_HOME
 
-# A column that failed fails again until its data or settings change. Re-execute its run when they have.
+# A column that failed fails again until its data or settings change. Re-execute its run when they
+# have.
 run_retries:
   enabled: false
 """
 
 
 def prepare_home(store: Path) -> Path:
-    """Return the folder of `DAGSTER_HOME`, or one in the store, which is made ready first, when that is not set.
+    """Return the folder of `DAGSTER_HOME`, or one in the store, which is made ready first, when
+    that is not set.
 
     Raises SettingsError if the variable names no folder.
     """
@@ -87,16 +93,17 @@ def prepare_home(store: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        with whole(config) as partial:
+        with atomic_write(config) as partial:
             partial.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, memory())))
     return home
 
 
 def open_instance(store: Path) -> dg.DagsterInstance:
-    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set, and set it to that.
+    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set,
+    and set it to that.
 
-    Processes may open a new one at once: Dagster fails when another process makes the same databases, so that one makes
-    them while the others wait.
+    Processes may open a new one at once: Dagster fails when another process makes the same
+    databases, so that one makes them while the others wait.
     """
     import dagster as dg
 
@@ -115,9 +122,9 @@ def open_instance(store: Path) -> dg.DagsterInstance:
 def open_own_instance(store: Path) -> dg.DagsterInstance:
     """Return the same for runs in this process: what they print goes where this process prints.
 
-    To keep it, Dagster starts processes for each step that pass it on, a tenth of a second for each column. Runs may go
-    at once in several threads: Dagster sets up Python's logging for each, which locks the others out for good; here it
-    is set up once.
+    To keep it, Dagster starts processes for each step that pass it on, a tenth of a second for each
+    column. Runs may go at once in several threads: Dagster sets up Python's logging for each, which
+    locks the others out for good; here it is set up once.
     """
     import dagster as dg
     from dagster._serdes import ConfigurableClassData

@@ -6,29 +6,40 @@ import signal
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
-from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, raise_interrupts_as
+from dagster._utils.interrupts import (
+    capture_interrupts,
+    check_captured_interrupt,
+    raise_interrupts_as,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 _LOOK_EVERY = 0.1
-"""Seconds: the system may hand a signal to any thread, and the main one does not wake from waiting then."""
+"""Seconds: the system may hand a signal to any thread, and the main one does not wake from waiting
+then.
+"""
 
 
 def call_at_once(
-    calls: Sequence[Callable[[], T]], threads: int, stop: Callable[[], None], abandon: Callable[[], None]
+    calls: Sequence[Callable[[], T]],
+    threads: int,
+    stop: Callable[[], None],
+    abandon: Callable[[], None],
 ) -> list[T]:
     """Make calls, at most so many at once; return what they return, in their order.
 
-    Only the main thread can be interrupted from outside; the others have to look whether they are to end.
+    Only the main thread can be interrupted from outside; the others have to look whether they are
+    to end.
 
     Parameters
     ----------
     calls : sequence of callables
     threads : int
     stop : callable
-        Lets the calls in work end soon; called at an interruption, or when one of them has failed. Others do not start.
+        Lets the calls in work end soon; called at an interruption, or when one of them has failed.
+        Others do not start.
     abandon : callable
         Called at a second interruption, before they have ended.
     """

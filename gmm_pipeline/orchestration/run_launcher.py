@@ -1,4 +1,6 @@
-"""Dagster's default way to launch runs, which besides tells when a run's process is no longer there."""
+"""Dagster's default way to launch runs, which besides tells when a run's process is no longer
+there.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,14 @@ class LocalRunLauncher(dg.DefaultRunLauncher):
         worker = self._worker(run)
         if worker is None or worker.is_running():
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"process {worker.process_id} is no longer there")
+        return CheckRunHealthResult(
+            WorkerStatus.NOT_FOUND, f"process {worker.process_id} is no longer there"
+        )
 
     def _worker(self, run: dg.DagsterRun) -> Worker | None:
-        """Return the process that the run's log names first, which is the one that all others are of."""
+        """Return the process that the run's log names first, which is the one that all others are
+        of.
+        """
         for entry in self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
             if entry.dagster_event is not None:
                 process_id = entry.dagster_event.engine_event_data.metadata.get("pid")
@@ -49,7 +55,9 @@ class Worker:
     seen: float
 
     def is_running(self) -> bool:
-        """Return whether it is there still; another that was given its number since does not count."""
+        """Return whether it is there still; another that was given its number since does not
+        count.
+        """
         try:
             process = psutil.Process(self.process_id)
             is_ended = process.status() == psutil.STATUS_ZOMBIE

@@ -1,4 +1,6 @@
-"""Taking samples of a table through all stages, apart from every store and every history, to see what it takes."""
+"""Taking samples of a table through all stages, apart from every store and every history, to see
+what it takes.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +14,42 @@ from typing import TYPE_CHECKING
 
 from gmm_pipeline.engines.local.machine import forget_peak_memory, peak_memory, write_speed
 from gmm_pipeline.engines.local.partitioning import partition_column
-from gmm_pipeline.engines.local.sampled_rows import row_groups, sampled_ranges, write_sample
-from gmm_pipeline.engines.local.source import LocalTable, open_table
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
 from gmm_pipeline.errors import PipelineError
-from gmm_pipeline.orchestration import recipes
-from gmm_pipeline.orchestration.concurrency import Concurrency
+from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.projection import (
+    PassCost,
+    Projection,
+    SampledCost,
+    StageCost,
+    busiest,
+    project,
+)
+from gmm_pipeline.fits.sample_engine import SampleEngine
+from gmm_pipeline.fits.stages import RAW, STAGES, TRANSFORMED
 from gmm_pipeline.orchestration.instance import instances_in_stores
-from gmm_pipeline.orchestration.projection import PassCost, Projection, SampledCost, StageCost, busiest, project
-from gmm_pipeline.orchestration.run_progress import Unwatched
-from gmm_pipeline.orchestration.sample_engine import SampleEngine
-from gmm_pipeline.orchestration.stages import RAW, STAGES, TRANSFORMED
-from gmm_pipeline.storage.column_folder import ColumnFolder
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.open_table import LocalTable, open_table
+from gmm_pipeline.tables.sampled_rows import row_groups, sampled_ranges, write_sample
 
 if TYPE_CHECKING:
+    from gmm_pipeline.arrow.parquet_column import ParquetColumn
     from gmm_pipeline.engines.engine import Engine
-    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-    from gmm_pipeline.orchestration.fit_spec import FitSpec
-    from gmm_pipeline.orchestration.settings import ColumnSettings
-    from gmm_pipeline.storage.result import Product, Result
+    from gmm_pipeline.fits.settings import ColumnSettings
+    from gmm_pipeline.fits.spec import FitSpec
+    from gmm_pipeline.store.result import Product, Result
 
 _FEW_OF_MANY = 4
 """How many times as many rows the large sample of a column has as the small one."""
 _ROWS_TO_GET_READY = 1000
 """So few that getting ready is all that they take."""
 _LONGEST_LOADING = 3.0
-"""Seconds in which kernels are loaded from where they are cached; they were compiled if it took more, which is once."""
+"""Seconds in which kernels are loaded from where they are cached; they were compiled if it took
+more, which is once.
+"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,8 @@ class SampleRun:
     projection : Projection or None
         None if all of them failed.
     peak_memory : int or None
-        Bytes that a process holds at most, by what this one held; None where the system does not tell.
+        Bytes that a process holds at most, by what this one held; None where the system does not
+        tell.
     write_speed : float
         Bytes a second that the disk takes.
     """
@@ -73,9 +85,16 @@ class SampleRun:
 
 
 def run_sample(
-    spec: FitSpec, table: LocalTable, most_columns: int, folder: Path, *, threads: int = 0, memory: int = 0
+    spec: FitSpec,
+    table: LocalTable,
+    most_columns: int,
+    folder: Path,
+    *,
+    threads: int = 0,
+    memory: int = 0,
 ) -> SampleRun:
-    """Take some columns of a table through all stages, on rows that keep all threads at work, in a folder.
+    """Take some columns of a table through all stages, on rows that keep all threads at work, in a
+    folder.
 
     Parameters
     ----------
@@ -105,7 +124,9 @@ def run_sample(
     with _engines(spec, threads, concurrency.memory_of_a_column) as engine_of:
         for name in columns:
             engine = engine_of(table.column(name))
-            measured = _Measured(sample.column(name), spec.settings.of(name), engine, folder / f"column{len(costs)}")
+            measured = _Measured(
+                sample.column(name), spec.settings.of(name), engine, folder / f"column{len(costs)}"
+            )
             try:
                 ready = measured.get_ready()
                 loading = loading or min(ready, _LONGEST_LOADING)
@@ -117,9 +138,12 @@ def run_sample(
     if not costs:
         return SampleRun(sample.rows, (), 0.0, failures, None, together, speed)
     good = costs[0].column
-    write_sample(table, [good], [range(min(table.rows, _ROWS_TO_GET_READY))], folder / "run.parquet")
+    write_sample(
+        table, [good], [range(min(table.rows, _ROWS_TO_GET_READY))], folder / "run.parquet"
+    )
     start, around = _of_dagster(
-        spec.model_copy(update={"source": str(folder / "run.parquet"), "columns": (good,)}), folder / "store"
+        spec.model_copy(update={"source": str(folder / "run.parquet"), "columns": (good,)}),
+        folder / "store",
     )
     start += loading
     projection = project(
@@ -135,7 +159,9 @@ def run_sample(
 
 
 def spread_columns(table: LocalTable, columns: Sequence[str], most: int) -> tuple[str, ...]:
-    """Return at most so many columns, evenly spaced among those that are sorted by type, in the order of the table."""
+    """Return at most so many columns, evenly spaced among those that are sorted by type, in the
+    order of the table.
+    """
     usable = [name for name in columns if name not in table.conflicts]
     by_type = sorted(usable, key=lambda name: str(table.schema.field(name).type))
     count = min(most, len(by_type))
@@ -144,8 +170,12 @@ def spread_columns(table: LocalTable, columns: Sequence[str], most: int) -> tupl
 
 
 @contextmanager
-def _engines(spec: FitSpec, threads: int, memory: int) -> Iterator[Callable[[ParquetColumn], Engine]]:
-    """Give what returns the engine that passes over a column: Spark's, or one that shares out few rows as many are."""
+def _engines(
+    spec: FitSpec, threads: int, memory: int
+) -> Iterator[Callable[[ParquetColumn], Engine]]:
+    """Give what returns the engine that passes over a column: Spark's, or one that shares out few
+    rows as many are.
+    """
     if spec.engine == "local":
 
         def sharing_out(column: ParquetColumn) -> Engine:
@@ -180,7 +210,9 @@ class _Measured:
     folder: Path
 
     def get_ready(self) -> float:
-        """Take so few rows through the stages that it is only kernels that get ready; return the seconds."""
+        """Take so few rows through the stages that it is only kernels that get ready; return the
+        seconds.
+        """
         started = time.perf_counter()
         self._results(min(self.column.rows, _ROWS_TO_GET_READY))
         return time.perf_counter() - started
@@ -190,7 +222,10 @@ class _Measured:
         rows, few = self.column.rows, max(self.column.rows // _FEW_OF_MANY, 1)
         results, counts = self._results(rows)
         of_few, counts_of_few = self._results(few, of=results)
-        stages = {name: StageCost(each.manifest.seconds, each.manifest.size) for name, each in results.items()}
+        stages = {
+            name: StageCost(each.manifest.seconds, each.manifest.size)
+            for name, each in results.items()
+        }
         threads = self.engine.threads if isinstance(self.engine, SampleEngine) else 1
 
         def between(stage: str) -> PassCost:
@@ -216,8 +251,12 @@ class _Measured:
             waiting=0.0,
         )
 
-    def _results(self, rows: int, of: Mapping[str, Result] | None = None) -> tuple[dict[str, Result], list[float]]:
-        """Make the results of the first rows, encoded by the model of others if they are given; and time its counts."""
+    def _results(
+        self, rows: int, of: Mapping[str, Result] | None = None
+    ) -> tuple[dict[str, Result], list[float]]:
+        """Make the results of the first rows, encoded by the model of others if they are given; and
+        time its counts.
+        """
         column = replace(self.column, file_rows=(rows,))
         folder = ColumnFolder(self.folder / str(rows))
         counts: list[float] = self.engine.counts if isinstance(self.engine, SampleEngine) else []
@@ -237,7 +276,9 @@ class _Measured:
         return {stage.name: result for stage, result in zip(STAGES, stages, strict=True)}, counts
 
     def _model(self, raw: Result, sketch: Result) -> Product:
-        return recipes.model(raw, sketch, self.settings, fit_rows=self.engine.rows_fitter(recipes.stored_column(raw)))
+        return recipes.model(
+            raw, sketch, self.settings, fit_rows=self.engine.rows_fitter(recipes.stored_column(raw))
+        )
 
 
 def _of_dagster(spec: FitSpec, store: Path) -> tuple[float, float]:

@@ -1,4 +1,6 @@
-"""What Dagster does for a dataset by itself: a sensor looks at its source, and a schedule fits again."""
+"""What Dagster does for a dataset by itself: a sensor looks at its source, and a schedule fits
+again.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,16 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from gmm_pipeline.errors import SourceError
+from gmm_pipeline.fits.stages import MODEL, RAW
 from gmm_pipeline.orchestration.assets import REFIT_TAG, asset_key, job_name, partitions_of
-from gmm_pipeline.orchestration.stages import MODEL, RAW
 from gmm_pipeline.orchestration.watching import Sighting, look, nothing_new, reason_of
-from gmm_pipeline.storage.manifest import digest
-from gmm_pipeline.storage.names import encode_name
-from gmm_pipeline.storage.store import FitFolder
+from gmm_pipeline.store.manifest import digest
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.store import FitFolder
 
 if TYPE_CHECKING:
+    from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.orchestration.datasets import Dataset
-    from gmm_pipeline.orchestration.planning import ColumnStatus
 
 REASON_TAG = "gmm_pipeline/because"
 """The tag of a run that tells why it was started."""
@@ -40,8 +42,8 @@ class _Seen:
     state : str or None
         Of the source and the settings.
     history : str
-        A digest of all states so far. Dagster never starts a run of a key that it knows, and files and settings can
-        come to be again what they once were.
+        A digest of all states so far. Dagster never starts a run of a key that it knows, and files
+        and settings can come to be again what they once were.
     waiting : tuple of str
         The partitions that this state calls for runs of, once those that were at work have ended.
     """
@@ -60,15 +62,21 @@ class _Seen:
         return " ".join([self.state or "", self.history, *self.waiting])
 
     def followed_by(self, state: str) -> _Seen:
-        """Return what there is to remember of a look, for whose runs nothing waits yet; this, if it finds the same."""
+        """Return what there is to remember of a look, for whose runs nothing waits yet; this, if it
+        finds the same.
+        """
         return self if state == self.state else _Seen(state, digest([self.history, state]))
 
 
-def watching_sensor(dataset: Dataset, folder: FitFolder, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Return a sensor that registers columns as partitions, and starts runs of those with something to do.
+def watching_sensor(
+    dataset: Dataset, folder: FitFolder, job: dg.UnresolvedAssetJobDefinition
+) -> dg.SensorDefinition:
+    """Return a sensor that registers columns as partitions, and starts runs of those with something
+    to do.
 
-    Each change of the source or the settings starts runs once; what fails waits for the next change, or for people.
-    A column that is being run waits for that run to end, as two runs of a column get in each other's way.
+    Each change of the source or the settings starts runs once; what fails waits for the next
+    change, or for people. A column that is being run waits for that run to end, as two runs of a
+    column get in each other's way.
     """
 
     @dg.sensor(
@@ -110,7 +118,9 @@ def refit_schedule(dataset: Dataset, job: dg.UnresolvedAssetJobDefinition) -> dg
         moment = context.scheduled_execution_time.isoformat()
         for column in dataset.spec().columns:
             key = encode_name(column)
-            yield dg.RunRequest(run_key=f"{key} {moment}", partition_key=key, tags={REFIT_TAG: MODEL.name})
+            yield dg.RunRequest(
+                run_key=f"{key} {moment}", partition_key=key, tags={REFIT_TAG: MODEL.name}
+            )
 
     return schedule
 
@@ -135,7 +145,9 @@ def _launched(
     new = _unknown(dataset, sighting.columns, context.instance)
     now = seen.followed_by(sighting.state)
     queued, running = _queued(dataset, context.instance), _running(dataset, context.instance)
-    concerned = [status for status in sighting.to_do if now is not seen or status.key in seen.waiting]
+    concerned = [
+        status for status in sighting.to_do if now is not seen or status.key in seen.waiting
+    ]
     to_do = [status for status in concerned if status.key not in queued | running]
     waiting = tuple(status.key for status in concerned if status.key in running)
     for status in to_do:
@@ -148,7 +160,9 @@ def _launched(
     return dg.SensorResult(
         run_requests=[_request(dataset, status, now.history) for status in to_do],
         skip_reason=None if to_do else "; ".join(said),
-        dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)] if new else [],
+        dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)]
+        if new
+        else [],
         cursor=replace(now, waiting=waiting).cursor,
     )
 
@@ -163,15 +177,23 @@ def _request(dataset: Dataset, status: ColumnStatus, history: str) -> dg.RunRequ
 
 
 def _queued(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
-    """Return the partitions that a run from the copy on waits for, which will see the source as it is then."""
+    """Return the partitions that a run from the copy on waits for, which will see the source as it
+    is then.
+    """
     waiting = dg.RunsFilter(job_name=job_name(dataset.name), statuses=[dg.DagsterRunStatus.QUEUED])
     copy = asset_key(dataset.name, RAW)
-    runs = [run for run in instance.get_runs(waiting) if not run.asset_selection or copy in run.asset_selection]
+    runs = [
+        run
+        for run in instance.get_runs(waiting)
+        if not run.asset_selection or copy in run.asset_selection
+    ]
     return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
 
 
 def _running(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
-    """Return the partitions that a run is at work on: there is no telling which state of the source it has read."""
+    """Return the partitions that a run is at work on: there is no telling which state of the source
+    it has read.
+    """
     at_work = dg.RunsFilter(job_name=job_name(dataset.name), statuses=_AT_WORK)
     runs = instance.get_runs(at_work)
     return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}

@@ -1,4 +1,6 @@
-"""Looking at a dataset's source: what is new in it, and which columns that makes something to do for."""
+"""Looking at a dataset's source: what is new in it, and which columns that makes something to do
+for.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.engines.local.files import is_settled
-from gmm_pipeline.orchestration.planning import State, statuses_of
-from gmm_pipeline.orchestration.source_ledger import (
+from gmm_pipeline.fits.plan import State, statuses_of
+from gmm_pipeline.fits.source_ledger import (
     SourceFile,
     keep_ledger,
     present_ledger,
@@ -18,15 +19,16 @@ from gmm_pipeline.orchestration.source_ledger import (
     waiting_files,
     with_hashes,
 )
-from gmm_pipeline.orchestration.stages import RAW
-from gmm_pipeline.storage.manifest import digest
+from gmm_pipeline.fits.stages import RAW
+from gmm_pipeline.store.manifest import digest
+from gmm_pipeline.tables.files import is_settled
 
 if TYPE_CHECKING:
-    from gmm_pipeline.engines.local.source import LocalTable
+    from gmm_pipeline.fits.plan import ColumnStatus
+    from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
-    from gmm_pipeline.orchestration.fit_spec import FitSpec
-    from gmm_pipeline.orchestration.planning import ColumnStatus
-    from gmm_pipeline.storage.store import FitFolder
+    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.tables.open_table import LocalTable
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Sighting:
     to_do : tuple of ColumnStatus
         The columns that something is to be done for.
     remarks : tuple of str
-        What people should know: files that are not taken yet, columns that are gone or of another type.
+        What people should know: files that are not taken yet, columns that are gone or of another
+        type.
     """
 
     state: str
@@ -66,7 +69,8 @@ def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sightin
     spec = dataset.discover()
     ledger = present_ledger(spec.source, folder, is_settled)
     waiting = [
-        f"file {path} is not taken yet: it is still being written" for path in waiting_files(spec.source, ledger)
+        f"file {path} is not taken yet: it is still being written"
+        for path in waiting_files(spec.source, ledger)
     ]
     return Sighting(
         # By the files as they were first: what came meanwhile is seen at the next look.
@@ -101,12 +105,16 @@ def _watched(dataset: Dataset, spec: FitSpec, folder: FitFolder) -> str:
 
 
 def _state(files: str, spec: FitSpec) -> str:
-    """Return a digest of what runs depend on: the files that are watched, the columns, and how they are encoded."""
+    """Return a digest of what runs depend on: the files that are watched, the columns, and how they
+    are encoded.
+    """
     return digest([files, spec.model_dump(mode="json")])
 
 
 def _watched_files(pattern: str) -> list[SourceFile]:
-    found = [Path(file) for file in sorted(glob.glob(pattern, recursive=True)) if Path(file).is_file()]  # noqa: PTH207
+    found = [
+        Path(file) for file in sorted(glob.glob(pattern, recursive=True)) if Path(file).is_file()
+    ]
     _refuse([str(file) for file in found if not is_settled(file)])
     return [SourceFile.of(file) for file in found]
 
@@ -121,11 +129,15 @@ def _remarks(spec: FitSpec, folder: FitFolder, table: LocalTable) -> list[str]:
     remarks: list[str] = []
     for name in spec.columns:
         if name not in table.schema.names:
-            remarks.append(f"column {name!r} is gone from the source; leave it out with '!{name}' if that is meant")
+            remarks.append(
+                f"column {name!r} is gone from the source; leave it out with '!{name}' if that is meant"
+            )
         elif name in table.conflicts:
             remarks.append(str(table.conflicts[name]))
         else:
             copy, kind = folder.column(name).result(RAW.name), str(table.schema.field(name).type)
             if copy is not None and copy.manifest.summary["type"] != kind:
-                remarks.append(f"column {name!r} changed its type from {copy.manifest.summary['type']} to {kind}")
+                remarks.append(
+                    f"column {name!r} changed its type from {copy.manifest.summary['type']} to {kind}"
+                )
     return remarks

@@ -20,7 +20,9 @@ def share_axis(plot: Plot) -> Iterator[str]:
     """Draw the lines and texts of the vertical axis."""
     ticks = plot.shares.ticks()
     heights = [plot.shares.pixel(share) for share, _ in ticks]
-    yield svg.lines(((panel.left, y, panel.right, y) for panel in plot.panels for y in heights), svg.FAINT)
+    yield svg.lines(
+        ((panel.left, y, panel.right, y) for panel in plot.panels for y in heights), svg.FAINT
+    )
     for (_, label), y in zip(ticks, heights, strict=True):
         yield svg.text(LEFT - 6, y + 4, label, anchor="end", fill=svg.MUTED)
     scale = ", logarithmic" if plot.shares.logarithmic else ""
@@ -34,7 +36,10 @@ def value_axes(plot: Plot) -> Iterator[str]:
         yield svg.lines([(panel.left, bottom, panel.right, bottom)], svg.MUTED)
         if number:
             x = panel.left - GAP / 2
-            yield svg.lines([(x - 6, bottom + 5, x - 1, bottom - 5), (x + 1, bottom + 5, x + 6, bottom - 5)], svg.MUTED)
+            yield svg.lines(
+                [(x - 6, bottom + 5, x - 1, bottom - 5), (x + 1, bottom + 5, x + 6, bottom - 5)],
+                svg.MUTED,
+            )
         yield from _value_axis(plot, panel)
 
 
@@ -44,10 +49,14 @@ def _value_axis(plot: Plot, panel: Panel) -> Iterator[str]:
     yield svg.lines(((x, bottom, x, bottom + 4) for _, x in ticks), svg.MUTED)
     for number in apart([x for _, x in ticks], [svg.width_of(tick.text) for tick, _ in ticks]):
         tick, x = ticks[number]
-        yield svg.text(_within(x, tick.text), bottom + 16, tick.text, anchor="middle", fill=svg.MUTED)
+        yield svg.text(
+            _within(x, tick.text), bottom + 16, tick.text, anchor="middle", fill=svg.MUTED
+        )
     unders = [(tick.under, _within(x, tick.under)) for tick, x in ticks if tick.under]
     for number in apart([x for _, x in unders], [svg.width_of(text) for text, _ in unders]):
-        yield svg.text(unders[number][1], bottom + 29, unders[number][0], anchor="middle", fill=svg.MUTED)
+        yield svg.text(
+            unders[number][1], bottom + 29, unders[number][0], anchor="middle", fill=svg.MUTED
+        )
     caption = ", ".join(part for part in (plot.ruler.caption, reference) if part)
     if caption and not unders:
         x = _within((panel.left + panel.right) / 2, caption)
@@ -60,7 +69,11 @@ def _ticks(plot: Plot, panel: Panel) -> tuple[list[tuple[Tick, float]], str]:
         most = max(int((panel.right - panel.left) / _TICK_ROOM), 2)
         ticks, reference = plot.ruler.ticks(panel.low, panel.high, most)
         placed = [(tick, panel.pixel(plot.ruler.place(tick.at))) for tick in ticks]
-        shown = [(tick, x) for tick, x in placed if math.isfinite(x) and panel.left - 1 <= x <= panel.right + 1]
+        shown = [
+            (tick, x)
+            for tick, x in placed
+            if math.isfinite(x) and panel.left - 1 <= x <= panel.right + 1
+        ]
         if shown:
             return shown, reference
     at = panel.low / 2 + panel.high / 2 if panel.single is None else panel.single
@@ -80,7 +93,10 @@ def legend(plot: Plot, y: float) -> Iterator[str]:
         yield svg.text(x + _SIGN, y, label)
         x += _SIGN + svg.width_of(label) + 14
     if plot.rows.others:
-        atoms = ", ".join(f"{atom_text(atom.value, plot.field)} {share_text(atom.weight)}" for atom in plot.rows.others)
+        atoms = ", ".join(
+            f"{atom_text(atom.value, plot.field)} {share_text(atom.weight)}"
+            for atom in plot.rows.others
+        )
         label = svg.shortened(f"not on the axis: {atoms}", 70)
         yield svg.text(WIDTH - MARGIN, plot.shares.top - 10, label, anchor="end", fill=svg.MUTED)
 
@@ -94,7 +110,10 @@ def _signs(plot: Plot, y: float) -> Iterator[tuple[str, str]]:
         yield svg.lines([(0, y - 4, 13, y - 4)], svg.COMPONENTS[0], width=1.5), names
     if rows.tail_shares.size:
         share = share_text(float(rows.tail_shares.sum()))
-        yield svg.rect(0, y - 9, 12, 10, svg.SHADE), f"{counted(rows.tail_shares.size, 'tail')} {share}"
+        yield (
+            svg.rect(0, y - 9, 12, 10, svg.SHADE),
+            f"{counted(rows.tail_shares.size, 'tail')} {share}",
+        )
     if rows.stems.size:
         share = share_text(rows.stems.total_weight / rows.total)
         sign = svg.lines([(6, y + 1, 6, y - 9)], svg.STEM, width=2.5)
@@ -117,4 +136,8 @@ def outside(plot: Plot, y: float) -> Iterator[str]:
         left_end = right_end = ""
     yield svg.text(MARGIN, y, left + left_end, fill=svg.MUTED) if below else ""
     yield svg.text(WIDTH / 2, y, middle, anchor="middle", fill=svg.MUTED) if hidden else ""
-    yield svg.text(WIDTH - MARGIN, y, right + right_end + arrow, anchor="end", fill=svg.MUTED) if above else ""
+    yield (
+        svg.text(WIDTH - MARGIN, y, right + right_end + arrow, anchor="end", fill=svg.MUTED)
+        if above
+        else ""
+    )

@@ -1,4 +1,6 @@
-"""Bars beside names: the most frequent atoms of a column, and ranks with what was observed beside what was expected."""
+"""Bars beside names: the most frequent atoms of a column, and ranks with what was observed beside
+what was expected.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.modes import AtomMode, ColumnModel, GaussianMode, RestMode
-from gmm_pipeline.core.ranks import Ranking
+from gmm_pipeline.core.modes.modes import AtomMode, ColumnModel, GaussianMode, RestMode
+from gmm_pipeline.core.modes.ranks import Ranking
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.labels import atom_text
 from gmm_pipeline.pictures.numbers import share_text
@@ -21,8 +23,12 @@ _ROW = 18.0
 _NAME = 200.0
 
 
-def atoms_picture(model: ColumnModel, ranking: Ranking, field: pa.Field, *, title: str | None = None) -> str:
-    """Draw the most frequent modes of a column without numbers on a line, with their shares of rows."""
+def atoms_picture(
+    model: ColumnModel, ranking: Ranking, field: pa.Field, *, title: str | None = None
+) -> str:
+    """Draw the most frequent modes of a column without numbers on a line, with their shares of
+    rows.
+    """
     shares = ranking.frequencies[:MOST_ATOMS]
     modes = [model.modes[number] for number in ranking.mode_of_rank[:MOST_ATOMS]]
     heading = svg.heading(title)
@@ -42,7 +48,12 @@ def atoms_picture(model: ColumnModel, ranking: Ranking, field: pa.Field, *, titl
     others = ranking.frequencies[MOST_ATOMS:]
     if others.size:
         elements.append(
-            svg.text(_NAME, height + 9, f"{others.size:,} others: {share_text(float(others.sum()))}", fill=svg.MUTED)
+            svg.text(
+                _NAME,
+                height + 9,
+                f"{others.size:,} others: {share_text(float(others.sum()))}",
+                fill=svg.MUTED,
+            )
         )
         height += 18
     label = f"{model.column}: shares of the {len(modes)} most frequent of {model.n_modes:,} modes, {model.rows:,} rows"
@@ -55,7 +66,13 @@ def atoms_thumbnail(model: ColumnModel, ranking: Ranking) -> str:
     longest = max(float(shares.max(initial=0.0)), 1e-12)
     width = min(118 / max(shares.size, 1), 12.0)
     bars = [
-        svg.rect(1 + place * width, 31 - 30 * share / longest, width - 1, 30 * share / longest, svg.COMPONENTS[0])
+        svg.rect(
+            1 + place * width,
+            31 - 30 * share / longest,
+            width - 1,
+            30 * share / longest,
+            svg.COMPONENTS[0],
+        )
         for place, share in enumerate(shares.tolist())
     ]
     return svg.document(120, 32, f"shape of {model.column}", bars)
@@ -109,9 +126,13 @@ def frequencies_picture(
         ]
     height = top + shown * _ROW + 8
     if observed.size > shown:
-        elements.append(svg.text(_NAME, height + 9, f"{observed.size - shown:,} more modes", fill=svg.MUTED))
+        elements.append(
+            svg.text(_NAME, height + 9, f"{observed.size - shown:,} more modes", fill=svg.MUTED)
+        )
         height += 18
-    return svg.document(_WIDTH, height, "observed and expected share of rows of each mode, by rank", elements)
+    return svg.document(
+        _WIDTH, height, "observed and expected share of rows of each mode, by rank", elements
+    )
 
 
 def _name(mode: object, field: pa.Field) -> tuple[str, bool]:

@@ -36,7 +36,9 @@ def date_ticks(low: Fraction, high: Fraction, most: int) -> list[Tick]:
     for days in _DAY_STEPS:
         if span / days <= most:
             start = Fraction(_MONDAY if days > 2 else 0)  # noqa: PLR2004
-            places = [start + place for place in multiples(Fraction(days), low - start, high - start)]
+            places = [
+                start + place for place in multiples(Fraction(days), low - start, high - start)
+            ]
             return [Tick(place, date_text(int(place))) for place in places]
     for months in _MONTH_STEPS:
         if span / (months * _MONTH) <= most:
@@ -47,7 +49,9 @@ def date_ticks(low: Fraction, high: Fraction, most: int) -> list[Tick]:
             ]
     years = max(int(round_step(span / _YEAR, most)), 1)
     first, last = _month(low) // 12 + 1970, _month(high) // 12 + 1970
-    starts = {year: _days((year - 1970) * 12) for year in range(first // years * years, last + 1, years)}
+    starts = {
+        year: _days((year - 1970) * 12) for year in range(first // years * years, last + 1, years)
+    }
     return [Tick(Fraction(day), str(year)) for year, day in starts.items() if low <= day <= high]
 
 
@@ -55,7 +59,10 @@ def moment_ticks(low: Fraction, high: Fraction, most: int) -> list[Tick]:
     """Return round dates, or times with their dates below, within a range of seconds since 1970."""
     step = _clock_step(high - low, most)
     if step == DAY:
-        return [Tick(tick.at * DAY, tick.text, tick.under) for tick in date_ticks(low / DAY, high / DAY, most)]
+        return [
+            Tick(tick.at * DAY, tick.text, tick.under)
+            for tick in date_ticks(low / DAY, high / DAY, most)
+        ]
     ticks: list[Tick] = []
     day = None
     for place in multiples(step, low, high):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.pictures.bars import atoms_picture, atoms_thumbnail
 from gmm_pipeline.pictures.density import density_picture, density_thumbnail
 
 
 def column_picture(
-    model: ColumnModel, sketch: Sketch, ranking: Ranking, field: pa.Field, *, title: str | None = None
+    model: ColumnModel,
+    sketch: Sketch,
+    ranking: Ranking,
+    field: pa.Field,
+    *,
+    title: str | None = None,
 ) -> str:
     """Draw a column's rows and modes: on a line if they are on one, as bars if it has atoms alone.
 
@@ -33,4 +38,8 @@ def column_picture(
 
 def column_thumbnail(model: ColumnModel, sketch: Sketch, ranking: Ranking) -> str:
     """Draw the same small, without text."""
-    return density_thumbnail(model, sketch, ranking) if model.n_continuous else atoms_thumbnail(model, ranking)
+    return (
+        density_thumbnail(model, sketch, ranking)
+        if model.n_continuous
+        else atoms_thumbnail(model, ranking)
+    )

@@ -11,7 +11,9 @@ _TOLERANCE = 0.2
 
 
 def thin_curve(x: NDArray[np.float64], y: NDArray[np.float64], stroke: str, width: float) -> str:
-    """Draw a curve through those of its points, both of shape (n,), that a straight line would miss by a bit."""
+    """Draw a curve through those of its points, both of shape (n,), that a straight line would miss
+    by a bit.
+    """
     kept = corners(x, y)
     return svg.curve(x[kept], y[kept], stroke, width=width)
 

@@ -1,4 +1,6 @@
-"""The picture of a column's numbers: its rows as bars, with the Gaussian modes, tails and atoms of its model."""
+"""The picture of a column's numbers: its rows as bars, with the Gaussian modes, tails and atoms of
+its model.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import LogCoordinate
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.sketch.coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.axes import legend, outside, share_axis, value_axes
 from gmm_pipeline.pictures.curves import thin_curve
@@ -29,13 +31,19 @@ _SMALL = (120.0, 32.0)
 
 
 def density_picture(
-    model: ColumnModel, sketch: Sketch, ranking: Ranking, field: pa.Field, *, title: str | None = None
+    model: ColumnModel,
+    sketch: Sketch,
+    ranking: Ranking,
+    field: pa.Field,
+    *,
+    title: str | None = None,
 ) -> str:
     """Draw the rows of a column of numbers and what its model makes of them.
 
-    Bars are shares of all rows. Curves are the shares that the mixture and each Gaussian mode lead to expect in a bar
-    around each place, so that they can be compared with the bars on any grid. Shaded ranges are tails, stems are atoms.
-    Shown is where most rows lie; how many lie outside, and how far, stands below.
+    Bars are shares of all rows. Curves are the shares that the mixture and each Gaussian mode lead
+    to expect in a bar around each place, so that they can be compared with the bars on any grid.
+    Shaded ranges are tails, stems are atoms. Shown is where most rows lie; how many lie outside,
+    and how far, stands below.
 
     Parameters
     ----------
@@ -56,7 +64,9 @@ def density_picture(
     heading = svg.heading(title)
     top, height = TOP + heading.height, _HEIGHT + heading.height
     if not panels:
-        return svg.document(WIDTH, 60, f"{model.column}: no numbers", [svg.text(12, 34, "no numbers on the axis")])
+        return svg.document(
+            WIDTH, 60, f"{model.column}: no numbers", [svg.text(12, 34, "no numbers on the axis")]
+        )
     shares = ShareAxis.of(panels, rows, top, height - BOTTOM)
     plot = Plot(model, field, rows, Ruler.of(model.coordinate, field), panels, shares)
     labels = Labels()
@@ -87,7 +97,11 @@ def density_thumbnail(model: ColumnModel, sketch: Sketch, ranking: Ranking) -> s
     if panels:
         shares = ShareAxis.of(panels, rows, 1.0, height - 1.0)
         for panel in panels:
-            elements.append(svg.steps(panel.pixels(panel.edges), shares.pixels(panel.shares), shares.bottom, svg.BARS))
+            elements.append(
+                svg.steps(
+                    panel.pixels(panel.edges), shares.pixels(panel.shares), shares.bottom, svg.BARS
+                )
+            )
             elements.append(_sum(rows, panel, shares, svg.COMPONENTS[0], 1.2))
             elements.append(_stem_lines(rows, panel, shares, 1.5))
     return svg.document(width, height, f"shape of {model.column}", elements)
@@ -119,7 +133,9 @@ def _components(plot: Plot) -> Iterator[str]:
 def _sum(rows: NumberRows, panel: Panel, shares: ShareAxis, stroke: str, width: float) -> str:
     if not rows.mixture.n_components:
         return ""
-    return thin_curve(panel.pixels(panel.x), shares.pixels(panel.expected.sum(axis=1)), stroke, width)
+    return thin_curve(
+        panel.pixels(panel.x), shares.pixels(panel.expected.sum(axis=1)), stroke, width
+    )
 
 
 def _with_neighbours(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -138,7 +154,9 @@ def _component_labels(plot: Plot, labels: Labels) -> Iterator[str]:
         if height > plot.lowest_visible:
             x, y = panel.pixel(float(panel.x[peak])), plot.shares.pixel(height) - 4
             rank = str(plot.rows.gaussian_ranks[mode])
-            yield labels.put(x, y, rank, plot.colour(mode), weight="bold", lowest=plot.shares.top + 6)
+            yield labels.put(
+                x, y, rank, plot.colour(mode), weight="bold", lowest=plot.shares.top + 6
+            )
 
 
 def _tails(plot: Plot, labels: Labels) -> Iterator[str]:
@@ -151,7 +169,9 @@ def _tails(plot: Plot, labels: Labels) -> Iterator[str]:
                 continue
             left, right = panel.pixel(low), panel.pixel(high)
             yield svg.rect(left, top, max(right - left, 1.0), height, svg.SHADE, opacity=0.55)
-            inner = [panel.pixel(end) for end in (tail.low, tail.high) if panel.low < end < panel.high]
+            inner = [
+                panel.pixel(end) for end in (tail.low, tail.high) if panel.low < end < panel.high
+            ]
             yield svg.lines(((x, top, x, top + height) for x in inner), svg.SHADE)
             label = share_text(share)
             if right - left > svg.width_of(label):

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, texts_of
 from gmm_pipeline.arrow.types import labels_of, value_type
-from gmm_pipeline.core.sketch import Label
+from gmm_pipeline.core.sketch.sketch import Label
 from gmm_pipeline.pictures import svg
 
 _TRIES = 4
@@ -33,7 +33,9 @@ class Labels:
         lowest: float,
         weight: Literal["normal", "bold"] = "normal",
     ) -> str:
-        """Return a label centred on x with its baseline at y or higher up; nothing if that is not below `lowest`."""
+        """Return a label centred on x with its baseline at y or higher up; nothing if that is not
+        below `lowest`.
+        """
         half = svg.width_of(text) / 2 + 2
         for attempt in range(_TRIES):
             base = y - attempt * _LINE
@@ -46,7 +48,9 @@ class Labels:
         return ""
 
 
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+def _overlap(
+    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 

@@ -47,7 +47,10 @@ def likelihood_picture(history: Sequence[float], *, title: str | None = None) ->
     elements = [
         heading.element,
         svg.text(
-            12, top - 14, f"mean log-likelihood, nats per row{', ' + reference if reference else ''}", fill=svg.MUTED
+            12,
+            top - 14,
+            f"mean log-likelihood, nats per row{', ' + reference if reference else ''}",
+            fill=svg.MUTED,
         ),
         *_side(sides, low, high, bottom, top, right),
         svg.lines([(_LEFT, bottom, right, bottom)], svg.MUTED),
@@ -59,10 +62,14 @@ def likelihood_picture(history: Sequence[float], *, title: str | None = None) ->
     return svg.document(_WIDTH, height, label, elements)
 
 
-def _side(ticks: list[Tick], low: float, high: float, bottom: float, top: float, right: float) -> list[str]:
+def _side(
+    ticks: list[Tick], low: float, high: float, bottom: float, top: float, right: float
+) -> list[str]:
     """Return the lines and texts of the vertical axis."""
     heights = [
-        bottom - (bottom - top) * float((tick.at - Fraction(low)) / (Fraction(high) - Fraction(low))) for tick in ticks
+        bottom
+        - (bottom - top) * float((tick.at - Fraction(low)) / (Fraction(high) - Fraction(low)))
+        for tick in ticks
     ]
     texts = [
         svg.text(_LEFT - 6, y + 4, tick.text, anchor="end", fill=svg.MUTED)
@@ -75,12 +82,20 @@ def _below(ticks: list[Tick], last: int, bottom: float, right: float) -> list[st
     """Return the texts of the horizontal axis, which counts iterations from 1."""
     places = [_LEFT + (right - _LEFT) * float(tick.at - 1) / (last - 1) for tick in ticks]
     kept = apart(places, [svg.width_of(tick.text) for tick in ticks])
-    texts = [svg.text(places[i], bottom + 16, ticks[i].text, anchor="middle", fill=svg.MUTED) for i in kept]
-    caption = svg.text((_LEFT + right) / 2, bottom + 31, "iteration", anchor="middle", fill=svg.MUTED)
+    texts = [
+        svg.text(places[i], bottom + 16, ticks[i].text, anchor="middle", fill=svg.MUTED)
+        for i in kept
+    ]
+    caption = svg.text(
+        (_LEFT + right) / 2, bottom + 31, "iteration", anchor="middle", fill=svg.MUTED
+    )
     return [svg.lines(((x, bottom, x, bottom + 4) for x in places), svg.MUTED), *texts, caption]
 
 
 def _dots(x: np.ndarray, y: np.ndarray) -> list[str]:
     """Return a dot for each step where there are few, else for the last."""
     shown = slice(None) if x.size <= _FEW else slice(-1, None)
-    return [svg.dot(a, b, svg.COMPONENTS[0]) for a, b in zip(x[shown].tolist(), y[shown].tolist(), strict=True)]
+    return [
+        svg.dot(a, b, svg.COMPONENTS[0])
+        for a, b in zip(x[shown].tolist(), y[shown].tolist(), strict=True)
+    ]

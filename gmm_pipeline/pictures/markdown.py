@@ -41,9 +41,14 @@ def modes_table(modes: pa.Table, most: int = MOST_MODES) -> str:
 
 
 def mode_cells(mode: dict[str, Any]) -> list[str]:
-    """Return what a table says of a mode, in the order of its headings: a row of `ranking_table` as text."""
+    """Return what a table says of a mode, in the order of its headings: a row of `ranking_table` as
+    text.
+    """
     texts = [str(mode["rank"]), mode["type"], _value(mode)]
-    numbers = [value_text(mode[name]) if mode[name] is not None else "" for name in ("mean", "std", "low", "high")]
+    numbers = [
+        value_text(mode[name]) if mode[name] is not None else ""
+        for name in ("mean", "std", "low", "high")
+    ]
     return [*texts, share_text(mode["weight"]), *numbers, share_text(mode["frequency"])]
 
 

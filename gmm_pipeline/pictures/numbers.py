@@ -40,7 +40,9 @@ def order_of(value: Fraction) -> int:
 
 
 def round_step(span: Fraction, most: int, least: Fraction = Fraction(0)) -> Fraction:
-    """Return the smallest of 1, 2, 5, 10 … that divides a span into at most so many parts, in multiples of `least`."""
+    """Return the smallest of 1, 2, 5, 10 … that divides a span into at most so many parts, in
+    multiples of `least`.
+    """
     if span <= 0:
         return least or Fraction(1)
     rough = max(span / most, least)
@@ -54,8 +56,11 @@ def multiples(step: Fraction, low: Fraction, high: Fraction) -> list[Fraction]:
     return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def number_ticks(low: Fraction, high: Fraction, most: int, least: Fraction = Fraction(0)) -> tuple[list[Tick], str]:
-    """Return round numbers within a range, and what they are counted from if they would be too long otherwise.
+def number_ticks(
+    low: Fraction, high: Fraction, most: int, least: Fraction = Fraction(0)
+) -> tuple[list[Tick], str]:
+    """Return round numbers within a range, and what they are counted from if they would be too long
+    otherwise.
 
     Parameters
     ----------
@@ -74,7 +79,10 @@ def number_ticks(low: Fraction, high: Fraction, most: int, least: Fraction = Fra
         whole = Fraction(10) ** (order_of(high - low) + 1)
         start = low // whole * whole
         if start:
-            marks = [Tick(place, "+" + number_text(place - start, step, high - start)) for place in places]
+            marks = [
+                Tick(place, "+" + number_text(place - start, step, high - start))
+                for place in places
+            ]
             return marks, f"from {decimal_text(start)}"
     return [Tick(place, number_text(place, step, largest)) for place in places], ""
 
@@ -140,7 +148,9 @@ def signed(text: str) -> str:
 
 
 def apart(places: Sequence[float], widths: Sequence[float], gap: float = 8.0) -> list[int]:
-    """Return which of some centred labels can stand beside each other, the first ones having precedence."""
+    """Return which of some centred labels can stand beside each other, the first ones having
+    precedence.
+    """
     kept: list[int] = []
     for number, (place, width) in enumerate(zip(places, widths, strict=True)):
         if all(abs(place - places[other]) >= (width + widths[other]) / 2 + gap for other in kept):

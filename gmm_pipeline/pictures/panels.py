@@ -1,4 +1,6 @@
-"""Where a picture puts coordinates and shares: panels side by side for ranges of a column, and the axis of shares."""
+"""Where a picture puts coordinates and shares: panels side by side for ranges of a column, and the
+axis of shares.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ class Panel:
         """Return where coordinates lie, shape (n,)."""
         halves = self.high / 2 - self.low / 2
         with np.errstate(over="ignore"):
-            return self.left + (self.right - self.left) * ((coordinates / 2 - self.low / 2) / halves)
+            return self.left + (self.right - self.left) * (
+                (coordinates / 2 - self.low / 2) / halves
+            )
 
     def pixel(self, coordinate: float) -> float:
         """Return where one coordinate lies."""
@@ -97,17 +101,23 @@ def panels_of(rows: NumberRows, left: float, right: float, gap: float, step: flo
     start = left
     for span, part in zip(ranges, parts, strict=True):
         width = room * part / sum(parts)
-        panels.append(_panel(rows, span, start, start + width, max(int(most * part / sum(parts)), 8), step))
+        panels.append(
+            _panel(rows, span, start, start + width, max(int(most * part / sum(parts)), 8), step)
+        )
         start += width + gap
     return panels
 
 
 def _bars(rows: float) -> int:
-    """Return how many bars show so many rows without too much noise: they grow with the cube root, within bounds."""
+    """Return how many bars show so many rows without too much noise: they grow with the cube root,
+    within bounds.
+    """
     return int(np.clip(3 * rows ** (1 / 3), 16, 120))
 
 
-def _panel(rows: NumberRows, span: Span, left: float, right: float, most: int, step: float) -> Panel:
+def _panel(
+    rows: NumberRows, span: Span, left: float, right: float, most: int, step: float
+) -> Panel:
     if step:
         low, high = math.floor(span.low / step) * step, math.ceil(span.high / step) * step
         values = (high - low) / step + 1
@@ -122,17 +132,27 @@ def _panel(rows: NumberRows, span: Span, left: float, right: float, most: int, s
     x = np.linspace(edges[0], edges[-1], max(int(_FINE * (right - left) / 500), 40))
     with np.errstate(over="ignore", invalid="ignore"):
         near = (rows.mixture.means + rows.mixture.stds * _AROUND[:, np.newaxis]).ravel()
-        near = np.concatenate([near, (rows.mixture.means + (edges[1] - edges[0]) / 2 * _AROUND[:, np.newaxis]).ravel()])
+        near = np.concatenate(
+            [
+                near,
+                (rows.mixture.means + (edges[1] - edges[0]) / 2 * _AROUND[:, np.newaxis]).ravel(),
+            ]
+        )
     x = np.unique(np.concatenate([x, near[(near > edges[0]) & (near < edges[-1])]]))
     share = rows.points.total_weight / rows.total
-    expected = share * rows.mixture.weights * expected_shares(rows.mixture, x, float(edges[1] - edges[0]))
+    expected = (
+        share * rows.mixture.weights * expected_shares(rows.mixture, x, float(edges[1] - edges[0]))
+    )
     single = None if span.high > span.low else span.low
-    return Panel(left, right, edges, rows_in_bars(rows.points, edges) / rows.total, x, expected, single)
+    return Panel(
+        left, right, edges, rows_in_bars(rows.points, edges) / rows.total, x, expected, single
+    )
 
 
 @dataclass(frozen=True)
 class ShareAxis:
-    """The vertical axis: shares of rows from `floor` at the bottom to `ceiling` at the top, in pixels.
+    """The vertical axis: shares of rows from `floor` at the bottom to `ceiling` at the top, in
+    pixels.
 
     Parameters
     ----------
@@ -149,14 +169,18 @@ class ShareAxis:
 
     @classmethod
     def of(cls, panels: Sequence[Panel], rows: NumberRows, top: float, bottom: float) -> ShareAxis:
-        """Choose the axis by what is to be seen: logarithmic where modes that matter would be too low otherwise."""
+        """Choose the axis by what is to be seen: logarithmic where modes that matter would be too
+        low otherwise.
+        """
         matters = rows.mixture.weights >= _MATTERS
         peaks = np.max([panel.expected.max(axis=0) for panel in panels], axis=0)[matters]
         bars = [float(panel.shares.max(initial=0.0)) for panel in panels]
         sums = [float(panel.expected.sum(axis=1).max(initial=0.0)) for panel in panels]
         stems = rows.stems.weights / rows.total
         highest = max(*bars, *sums, float(stems.max(initial=0.0)), 1e-12)
-        lowest = min(float(peaks[peaks > 0].min(initial=highest)), *(height or highest for height in bars))
+        lowest = min(
+            float(peaks[peaks > 0].min(initial=highest)), *(height or highest for height in bars)
+        )
         if highest <= _LOGARITHMIC_FROM * lowest:
             return cls(0.0, 1.12 * highest, top, bottom)
         floor = max(min(lowest / 5, highest / 1000), 0.5 / rows.total, highest * 10.0**-_DECADES)
@@ -172,7 +196,9 @@ class ShareAxis:
         if not self.logarithmic:
             heights = shares / self.ceiling
         else:
-            heights = np.log(np.maximum(shares, self.floor) / self.floor) / math.log(self.ceiling / self.floor)
+            heights = np.log(np.maximum(shares, self.floor) / self.floor) / math.log(
+                self.ceiling / self.floor
+            )
         return self.bottom - (self.bottom - self.top) * np.clip(heights, 0.0, 1.0)
 
     def pixel(self, share: float) -> float:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import Coordinate, numbers_of
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.modes import AtomMode, ColumnModel
-from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.ranks import Ranking
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.modes.modes import AtomMode, ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.sketch.coordinate import Coordinate, numbers_of
+from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.errors import ColumnDataError
 
 
@@ -46,13 +46,20 @@ class NumberRows:
     total: int
 
     @classmethod
-    def of(cls, model: ColumnModel, sketch: Sketch, ranking: Ranking, coordinate: Coordinate) -> NumberRows:
+    def of(
+        cls, model: ColumnModel, sketch: Sketch, ranking: Ranking, coordinate: Coordinate
+    ) -> NumberRows:
         """Take the sketch of a column and the model that was fitted to it."""
         finite = numbers_of(model.finite_values, sketch.numbers.values.dtype)
         places = [_place(atom, coordinate, finite.dtype) for atom in model.atoms]
-        placed = [(place, atom.weight) for place, atom in zip(places, model.atoms, strict=True) if place is not None]
+        placed = [
+            (place, atom.weight)
+            for place, atom in zip(places, model.atoms, strict=True)
+            if place is not None
+        ]
         stems = WeightedPoints.of(
-            np.array([place for place, _ in placed]), np.array([weight * sketch.rows for _, weight in placed])
+            np.array([place for place, _ in placed]),
+            np.array([weight * sketch.rows for _, weight in placed]),
         )
         n_gaussians = len(model.gaussians)
         ranks = np.argsort(ranking.mode_of_rank)
@@ -62,7 +69,9 @@ class NumberRows:
             mixture=model.mixture(),
             gaussian_ranks=ranks[:n_gaussians],
             tail_shares=ranking.frequencies[ranks[n_gaussians : model.n_continuous]],
-            others=tuple(atom for place, atom in zip(places, model.atoms, strict=True) if place is None),
+            others=tuple(
+                atom for place, atom in zip(places, model.atoms, strict=True) if place is None
+            ),
             total=max(sketch.rows, 1),
         )
 
@@ -76,7 +85,9 @@ class NumberRows:
         )
 
 
-def _place(atom: AtomMode, coordinate: Coordinate, dtype: np.dtype[np.float64] | np.dtype[np.int64]) -> float | None:
+def _place(
+    atom: AtomMode, coordinate: Coordinate, dtype: np.dtype[np.float64] | np.dtype[np.int64]
+) -> float | None:
     """Return the coordinate of an atom; None if it has none."""
     if not isinstance(atom.value, int | float) or not np.isfinite(atom.value):
         return None

@@ -1,4 +1,6 @@
-"""A column's coordinates in its own units: numbers, dates, times; exactly, so that ticks stand where they say."""
+"""A column's coordinates in its own units: numbers, dates, times; exactly, so that ticks stand
+where they say.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pyarrow.types as pat
 
 from gmm_pipeline.arrow.types import value_type
-from gmm_pipeline.core.coordinate import (
+from gmm_pipeline.core.sketch.coordinate import (
     Coordinate,
     DecimalCoordinate,
     IntegerCoordinate,
@@ -18,8 +20,22 @@ from gmm_pipeline.core.coordinate import (
     PlainCoordinate,
     RealCoordinate,
 )
-from gmm_pipeline.pictures.calendar import DAY, clock_text, clock_ticks, date_text, date_ticks, moment_ticks
-from gmm_pipeline.pictures.numbers import Tick, decimal_text, number_text, number_ticks, order_of, value_text
+from gmm_pipeline.pictures.calendar import (
+    DAY,
+    clock_text,
+    clock_ticks,
+    date_text,
+    date_ticks,
+    moment_ticks,
+)
+from gmm_pipeline.pictures.numbers import (
+    Tick,
+    decimal_text,
+    number_text,
+    number_ticks,
+    order_of,
+    value_text,
+)
 
 _LARGEST_LOG = 709.0
 _FEW_TICKS = 3
@@ -47,14 +63,20 @@ class Ruler:
     @property
     def base(self) -> PlainCoordinate:
         """The coordinate, or the one that logarithms are taken of."""
-        return self.coordinate.base if isinstance(self.coordinate, LogCoordinate) else self.coordinate
+        return (
+            self.coordinate.base if isinstance(self.coordinate, LogCoordinate) else self.coordinate
+        )
 
     @property
     def step(self) -> Fraction:
         """The distance between values in units of the column; 0 without a grid."""
         if isinstance(self.base, IntegerCoordinate):
             return Fraction(self.base.divisor, self.base.per_unit)
-        return Fraction(1, 10**self.base.places) if isinstance(self.base, DecimalCoordinate) else Fraction(0)
+        return (
+            Fraction(1, 10**self.base.places)
+            if isinstance(self.base, DecimalCoordinate)
+            else Fraction(0)
+        )
 
     @property
     def caption(self) -> str:
@@ -82,7 +104,9 @@ class Ruler:
         return math.log(above) if above > 0 else math.nan
 
     def ticks(self, low: float, high: float, most: int) -> tuple[list[Tick], str]:
-        """Return about so many round values between two coordinates, and what they are counted from, if not 0."""
+        """Return about so many round values between two coordinates, and what they are counted
+        from, if not 0.
+        """
         first, last = self.value(low), self.value(high)
         if pat.is_date(self.type):
             return date_ticks(first, last, most), ""
@@ -97,7 +121,9 @@ class Ruler:
         return number_ticks(first, last, most, self.step)
 
     def text(self, coordinate: float) -> str:
-        """Return a coordinate as text: of a few digits, in full where it lies on a grid, or as a date or time."""
+        """Return a coordinate as text: of a few digits, in full where it lies on a grid, or as a
+        date or time.
+        """
         value = self.value(coordinate)
         if pat.is_date(self.type):
             return date_text(math.floor(value))
@@ -106,23 +132,46 @@ class Ruler:
         if pat.is_timestamp(self.type):
             day, second = divmod(math.floor(value), DAY)
             return f"{date_text(day)} {clock_text(Fraction(second), Fraction(1))}"
-        return decimal_text(round(value / self.step) * self.step) if self.step else value_text(float(value))
+        return (
+            decimal_text(round(value / self.step) * self.step)
+            if self.step
+            else value_text(float(value))
+        )
 
     @property
     def _origin(self) -> Fraction:
         base = self.base
-        return Fraction(base.origin, base.per_unit) if isinstance(base, IntegerCoordinate) else Fraction(0)
+        return (
+            Fraction(base.origin, base.per_unit)
+            if isinstance(base, IntegerCoordinate)
+            else Fraction(0)
+        )
 
     @property
     def _scale(self) -> Fraction:
-        return Fraction(2) ** -self.base.exponent if isinstance(self.base, RealCoordinate) else Fraction(1)
+        return (
+            Fraction(2) ** -self.base.exponent
+            if isinstance(self.base, RealCoordinate)
+            else Fraction(1)
+        )
 
     def _powers(self, first: Fraction, last: Fraction, most: int) -> list[Tick]:
-        """Return powers of ten within a range, with their doubles and fivefold where those leave room."""
+        """Return powers of ten within a range, with their doubles and fivefold where those leave
+        room.
+        """
         if first <= 0:
             return []
         orders = range(order_of(first), order_of(last) + 2)
         every = -(-len(orders) // most)
         factors = (1,) if len(orders) > most else (1, 2, 5)
-        places = [factor * Fraction(10) ** order for factor in factors for order in orders if order % every == 0]
-        return [Tick(place, number_text(place, Fraction(0), place)) for place in places if first <= place <= last]
+        places = [
+            factor * Fraction(10) ** order
+            for factor in factors
+            for order in orders
+            if order % every == 0
+        ]
+        return [
+            Tick(place, number_text(place, Fraction(0), place))
+            for place in places
+            if first <= place <= last
+        ]

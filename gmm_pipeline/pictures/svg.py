@@ -1,4 +1,6 @@
-"""Elements of SVG as text: escaped, rounded to a tenth of a pixel, the same for the same numbers."""
+"""Elements of SVG as text: escaped, rounded to a tenth of a pixel, the same for the same
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,16 @@ ON_SHADE = "#7a4a00"
 """Text on them."""
 STEM = "#b3006b"
 """Atoms."""
-COMPONENTS = ("#0072b2", "#d55e00", "#007a5a", "#8f4fa8", "#996300", "#2b7fb8", "#a3174f", "#4d6b00")
+COMPONENTS = (
+    "#0072b2",
+    "#d55e00",
+    "#007a5a",
+    "#8f4fa8",
+    "#996300",
+    "#2b7fb8",
+    "#a3174f",
+    "#4d6b00",
+)
 """Gaussian modes, in turn: distinguishable with any colour vision, and dark enough on white."""
 
 FONT_SIZE = 11
@@ -39,7 +50,9 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: str) -> str:
-    """Return text without what XML cannot hold and without characters that turn the direction of others."""
+    """Return text without what XML cannot hold and without characters that turn the direction of
+    others.
+    """
     return _UNPRINTABLE.sub("\ufffd", text)
 
 
@@ -56,7 +69,9 @@ def shortened(text: str, most: int) -> str:
 
 def width_of(text: str, size: float = FONT_SIZE) -> float:
     """Return about how many pixels wide a text is; ideographs count twice."""
-    return size * sum(2 * _CHARACTER if ord(character) >= 0x1100 else _CHARACTER for character in text)  # noqa: PLR2004
+    return size * sum(
+        2 * _CHARACTER if ord(character) >= 0x1100 else _CHARACTER for character in text
+    )
 
 
 def fitted(text: str, room: float) -> str:
@@ -109,7 +124,9 @@ def text(
     weight: Literal["normal", "bold"] = "normal",
     style: Literal["normal", "italic"] = "normal",
 ) -> str:
-    """Return a line of text with its baseline at y; a white rim keeps it legible on what lies below."""
+    """Return a line of text with its baseline at y; a white rim keeps it legible on what lies
+    below.
+    """
     attributes = f'x="{px(x)}" y="{px(y)}" fill="{fill}"'
     if anchor != "start":
         attributes += f' text-anchor="{anchor}"'
@@ -122,7 +139,9 @@ def text(
     return f'<text {attributes} stroke="#fff" stroke-width="3" paint-order="stroke">{escaped(content)}</text>'
 
 
-def rect(x: float, y: float, width: float, height: float, fill: str, *, opacity: float = 1.0) -> str:
+def rect(
+    x: float, y: float, width: float, height: float, fill: str, *, opacity: float = 1.0
+) -> str:
     """Return a filled rectangle."""
     faded = "" if opacity == 1.0 else f' fill-opacity="{opacity:g}"'
     return (
@@ -136,16 +155,29 @@ def dot(x: float, y: float, fill: str) -> str:
     return f'<circle cx="{px(x)}" cy="{px(y)}" r="2.2" fill="{fill}"/>'
 
 
-def lines(segments: Iterable[tuple[float, float, float, float]], stroke: str, *, width: float = 1.0) -> str:
+def lines(
+    segments: Iterable[tuple[float, float, float, float]], stroke: str, *, width: float = 1.0
+) -> str:
     """Return straight lines from (x, y) to (x, y) as one element; nothing if there are none."""
     data = "".join(f"M{px(x)} {px(y)}L{px(to_x)} {px(to_y)}" for x, y, to_x, to_y in segments)
-    return f'<path d="{data}" fill="none" stroke="{stroke}" stroke-width="{width:g}"/>' if data else ""
+    return (
+        f'<path d="{data}" fill="none" stroke="{stroke}" stroke-width="{width:g}"/>' if data else ""
+    )
 
 
-def curve(x: NDArray[np.float64], y: NDArray[np.float64], stroke: str, *, width: float = 1.5, dash: str = "") -> str:
+def curve(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    stroke: str,
+    *,
+    width: float = 1.5,
+    dash: str = "",
+) -> str:
     """Return a line through points, both of shape (n,); points that are not finite are left out."""
     finite = np.isfinite(x) & np.isfinite(y)
-    points = [f"{px(a)} {px(b)}" for a, b in zip(x[finite].tolist(), y[finite].tolist(), strict=True)]
+    points = [
+        f"{px(a)} {px(b)}" for a, b in zip(x[finite].tolist(), y[finite].tolist(), strict=True)
+    ]
     if not points:
         return ""
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
@@ -154,7 +186,9 @@ def curve(x: NDArray[np.float64], y: NDArray[np.float64], stroke: str, *, width:
 
 
 def steps(edges: NDArray[np.float64], tops: NDArray[np.float64], base: float, fill: str) -> str:
-    """Return bars side by side as one shape: `edges` of shape (n + 1,), `tops` of shape (n,), in pixels."""
+    """Return bars side by side as one shape: `edges` of shape (n + 1,), `tops` of shape (n,), in
+    pixels.
+    """
     level = base
     data = [f"M{px(float(edges[0]))} {px(base)}"]
     for left, top in zip(edges[:-1].tolist(), tops.tolist(), strict=True):

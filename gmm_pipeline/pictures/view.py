@@ -1,4 +1,6 @@
-"""Which ranges of a column a picture shows: those of most rows, with the emptiness between far clusters left out."""
+"""Which ranges of a column a picture shows: those of most rows, with the emptiness between far
+clusters left out.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.pictures.histogram import rows_in_bars
 
 _TRIMMED = 0.005
@@ -64,7 +66,9 @@ def _together(points: WeightedPoints, stems: WeightedPoints) -> WeightedPoints:
     positions = np.concatenate([points.positions, stems.positions])
     order = np.argsort(positions, kind="stable")
     weights = np.concatenate([points.weights, stems.weights])[order]
-    return WeightedPoints(positions[order], weights, np.concatenate([points.spreads, stems.spreads])[order])
+    return WeightedPoints(
+        positions[order], weights, np.concatenate([points.spreads, stems.spreads])[order]
+    )
 
 
 def _central(points: WeightedPoints) -> tuple[float, float]:
@@ -82,7 +86,9 @@ def _reaches(points: WeightedPoints) -> tuple[NDArray[np.float64], NDArray[np.fl
     return points.positions - reach, points.positions + reach
 
 
-def _stretched(central: tuple[float, float], points: WeightedPoints, mixture: Mixture) -> tuple[float, float]:
+def _stretched(
+    central: tuple[float, float], points: WeightedPoints, mixture: Mixture
+) -> tuple[float, float]:
     """Return a range widened, within what there is, to show modes that matter."""
     low, high = central
     matters = mixture.weights >= _MATTERS

@@ -16,10 +16,10 @@ from gmm_pipeline.arrow import sketching
 from gmm_pipeline.arrow.counters import GridNumberCounter, RowCounter
 from gmm_pipeline.arrow.extending import extend_sketch
 from gmm_pipeline.arrow.sketching import SketchRequest, declared_numbers, sketch_column
-from gmm_pipeline.core.grid_counts import GridCounts
-from gmm_pipeline.core.heavy import SMALLEST_SHARE
-from gmm_pipeline.core.sketch import Sketch, Tally
-from gmm_pipeline.core.values import LIMIT, ValueCounts
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.sketch import Sketch, Tally
+from gmm_pipeline.core.sketch.values import LIMIT, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -28,7 +28,9 @@ LOG = SketchRequest(log=True)
 
 
 class Rows:
-    """A counting pass over an array, in slices with counters of their own; it remembers what it was asked for."""
+    """A counting pass over an array, in slices with counters of their own; it remembers what it was
+    asked for.
+    """
 
     def __init__(self, array: pa.Array, slice_rows: int = 20_000) -> None:
         self.array = array
@@ -54,8 +56,12 @@ def sketch_of(array: pa.Array, request: SketchRequest = AUTO) -> Sketch:
     return sketch_column(field_of(array), len(array), request, Rows(array))
 
 
-def extended(sketch: Sketch, array: pa.Array, request: SketchRequest = AUTO, stop: int | None = None) -> Sketch | None:
-    """Extend a sketch by the rows of an array that it does not have, up to `stop`, and by a pass over these alone."""
+def extended(
+    sketch: Sketch, array: pa.Array, request: SketchRequest = AUTO, stop: int | None = None
+) -> Sketch | None:
+    """Extend a sketch by the rows of an array that it does not have, up to `stop`, and by a pass
+    over these alone.
+    """
     rows, new = Rows(array), range(sketch.rows, len(array) if stop is None else stop)
     result = extend_sketch(sketch, field_of(array), new, request, rows)
     assert all(new.start <= asked.start and asked.stop <= new.stop for asked in rows.asked)
@@ -86,18 +92,29 @@ def cuts_of(rng: np.random.Generator, rows: int) -> list[int]:
 FEW_VALUES: dict[str, tuple[Callable[[np.random.Generator, int], pa.Array], SketchRequest]] = {
     "integers": (lambda rng, n: pa.array(rng.poisson(50, n)), AUTO),
     "multiples": (lambda rng, n: pa.array(2**60 + 7 * rng.poisson(50, n)), AUTO),
-    "decimals": (lambda rng, n: units(rng.poisson(5000, n), pa.int64()).cast(pa.decimal128(21, 2)), AUTO),
+    "decimals": (
+        lambda rng, n: units(rng.poisson(5000, n), pa.int64()).cast(pa.decimal128(21, 2)),
+        AUTO,
+    ),
     "dates": (lambda rng, n: units(rng.poisson(16_000, n), pa.date32()), AUTO),
     "cents": (lambda rng, n: pa.array(np.round(rng.normal(0, 3, n), 2)), AUTO),
     "numbers": (lambda rng, n: pa.array(rng.normal(0, 1, n)), AUTO),
     "nulls and infinities": (
-        lambda rng, n: pa.array(rng.choice([np.nan, np.inf, -np.inf, -0.0, 1.5], n), mask=rng.random(n) < 0.3),
+        lambda rng, n: pa.array(
+            rng.choice([np.nan, np.inf, -np.inf, -0.0, 1.5], n), mask=rng.random(n) < 0.3
+        ),
         AUTO,
     ),
     "logarithms": (lambda rng, n: pa.array(rng.integers(-40, 1000, n)), LOG),
-    "text": (lambda rng, n: pa.array(rng.choice(["a", "b", "ü", None], n).tolist(), pa.string()), AUTO),
+    "text": (
+        lambda rng, n: pa.array(rng.choice(["a", "b", "ü", None], n).tolist(), pa.string()),
+        AUTO,
+    ),
     "booleans": (lambda rng, n: pa.array(rng.random(n) < 0.5, mask=rng.random(n) < 0.1), AUTO),
-    "categories": (lambda rng, n: pa.array(rng.normal(0, 1, n).round(1)), SketchRequest(kind="categorical")),
+    "categories": (
+        lambda rng, n: pa.array(rng.normal(0, 1, n).round(1)),
+        SketchRequest(kind="categorical"),
+    ),
     "nothing": (lambda _, n: pa.nulls(n, pa.float64()), AUTO),
 }
 
@@ -105,7 +122,9 @@ FEW_VALUES: dict[str, tuple[Callable[[np.random.Generator, int], pa.Array], Sket
 @pytest.mark.parametrize("column", FEW_VALUES)
 @settings(max_examples=15)
 @given(SEEDS, st.integers(1, 400))
-def test_what_is_counted_exactly_becomes_the_sketch_of_all_rows_bit_for_bit(column: str, seed: int, rows: int) -> None:
+def test_what_is_counted_exactly_becomes_the_sketch_of_all_rows_bit_for_bit(
+    column: str, seed: int, rows: int
+) -> None:
     make, request = FEW_VALUES[column]
     rng = np.random.default_rng(seed)
     array = make(rng, rows)
@@ -120,15 +139,28 @@ MANY_VALUES: dict[str, tuple[Callable[[np.random.Generator, int], pa.Array], Ske
         lambda rng, n: pa.array(np.append(rng.normal(0, 1000, n - 1).round(2), 0.123)),
         AUTO,
     ),
-    "multiples but one": (lambda rng, n: pa.array(np.append(10 * rng.integers(0, 10**6, n - 1), 3)), AUTO),
-    "logarithms": (lambda rng, n: pa.array(rng.lognormal(3, 2, n) - 1, mask=rng.random(n) < 0.01), LOG),
-    "declared atoms": (lambda rng, n: pa.array(rng.integers(0, 10**6, n)), SketchRequest(atoms=(17, -5))),
+    "multiples but one": (
+        lambda rng, n: pa.array(np.append(10 * rng.integers(0, 10**6, n - 1), 3)),
+        AUTO,
+    ),
+    "logarithms": (
+        lambda rng, n: pa.array(rng.lognormal(3, 2, n) - 1, mask=rng.random(n) < 0.01),
+        LOG,
+    ),
+    "declared atoms": (
+        lambda rng, n: pa.array(rng.integers(0, 10**6, n)),
+        SketchRequest(atoms=(17, -5)),
+    ),
     "a value that is frequent in some rows": (
-        lambda rng, n: pa.array(np.concatenate([np.full(n // 20, 0.5), rng.normal(0, 1, n - n // 20)])),
+        lambda rng, n: pa.array(
+            np.concatenate([np.full(n // 20, 0.5), rng.normal(0, 1, n - n // 20)])
+        ),
         AUTO,
     ),
     "single values that are near the share of frequent ones": (
-        lambda rng, n: pa.array(np.where(rng.random(n) < 0.6, rng.integers(0, 155, n), rng.integers(0, 10**6, n))),
+        lambda rng, n: pa.array(
+            np.where(rng.random(n) < 0.6, rng.integers(0, 155, n), rng.integers(0, 10**6, n))
+        ),
         AUTO,
     ),
 }
@@ -136,7 +168,9 @@ MANY_VALUES: dict[str, tuple[Callable[[np.random.Generator, int], pa.Array], Ske
 
 @pytest.mark.parametrize("column", MANY_VALUES)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_too_many_values_to_count_exactly_become_the_sketch_of_all_rows_bit_for_bit(column: str, seed: int) -> None:
+def test_too_many_values_to_count_exactly_become_the_sketch_of_all_rows_bit_for_bit(
+    column: str, seed: int
+) -> None:
     make, request = MANY_VALUES[column]
     array = make(np.random.default_rng(seed), 5 * LIMIT)
     whole = sketch_of(array, request)
@@ -155,10 +189,14 @@ def counted_on_its_grid(sketch: Sketch, array: pa.Array, apart: Any, wanted: Any
     counter.add(array)
     tally = counter.tally()
     assert isinstance(tally.body, GridCounts)
-    return Sketch(Tally(tally.specials, tally.body.settled(sketch.coordinate, wanted)), sketch.coordinate)
+    return Sketch(
+        Tally(tally.specials, tally.body.settled(sketch.coordinate, wanted)), sketch.coordinate
+    )
 
 
-@pytest.mark.parametrize("column", ["numbers", "half zeros", "integers", "logarithms", "declared atoms"])
+@pytest.mark.parametrize(
+    "column", ["numbers", "half zeros", "integers", "logarithms", "declared atoms"]
+)
 @settings(max_examples=8)
 @given(SEEDS)
 def test_rows_added_on_a_grid_count_as_all_rows_counted_there(column: str, seed: int) -> None:
@@ -169,14 +207,18 @@ def test_rows_added_on_a_grid_count_as_all_rows_counted_there(column: str, seed:
         array = pa.array(np.abs(array.to_numpy(zero_copy_only=False)))
     first = int(rng.integers(2 * LIMIT, 3 * LIMIT))
     known = sketch_of(array.slice(0, first), request)
-    result = grown(array, [first, *rng.integers(first, 4 * LIMIT, rng.integers(0, 4)).tolist()], request)
+    result = grown(
+        array, [first, *rng.integers(first, 4 * LIMIT, rng.integers(0, 4)).tolist()], request
+    )
     wanted = declared_numbers(field_of(array), request.atoms)
     assert bits(result) == bits(counted_on_its_grid(known, array, known.numbers.values, wanted))
 
 
 @settings(max_examples=8)
 @given(SEEDS)
-def test_rows_that_are_counted_on_their_own_and_merged_in_any_order_give_the_same(seed: int) -> None:
+def test_rows_that_are_counted_on_their_own_and_merged_in_any_order_give_the_same(
+    seed: int,
+) -> None:
     rng = np.random.default_rng(seed)
     array = pa.array(rng.normal(0, 1, 4 * LIMIT) * rng.integers(0, 2, 4 * LIMIT))
     known = sketch_of(array.slice(0, 3 * LIMIT))
@@ -184,19 +226,27 @@ def test_rows_that_are_counted_on_their_own_and_merged_in_any_order_give_the_sam
     parts = [array.slice(start, stop - start) for start, stop in pairwise(cuts)]
     apart = known.numbers.values
     increments = [counted_on_its_grid(known, part, apart, apart) for part in parts]
-    merged = reduce(Sketch.merge, [known, *(increments[i] for i in rng.permutation(len(increments)))])
+    merged = reduce(
+        Sketch.merge, [known, *(increments[i] for i in rng.permutation(len(increments)))]
+    )
     assert bits(merged) == bits(extended(known, array)) == bits(grown(array, cuts[:-1]))
 
 
 def test_without_new_rows_the_sketch_stays_the_same() -> None:
-    for array in (pa.array(["a", None]), pa.array([1, 2]), pa.array(np.random.default_rng(0).normal(0, 1, 2 * LIMIT))):
+    for array in (
+        pa.array(["a", None]),
+        pa.array([1, 2]),
+        pa.array(np.random.default_rng(0).normal(0, 1, 2 * LIMIT)),
+    ):
         sketch = sketch_of(array)
         assert extended(sketch, array) is sketch
 
 
 def test_a_sketch_of_other_rows_is_refused() -> None:
     array = pa.array([1, 2, 3])
-    with pytest.raises(ValueError, match="a sketch of 3 rows does not end where the new rows begin, at 2"):
+    with pytest.raises(
+        ValueError, match="a sketch of 3 rows does not end where the new rows begin, at 2"
+    ):
         extend_sketch(sketch_of(array), field_of(array), range(2, 3), AUTO, Rows(array))
 
 
@@ -212,10 +262,20 @@ NOT_TO_EXTEND: dict[str, tuple[Any, Any, SketchRequest, SketchRequest]] = {
     "logarithms from now on": (NORMAL, [100.0], AUTO, LOG),
     "no logarithms any more": (NORMAL, [100.0], LOG, AUTO),
     "categories from now on": (NORMAL, [100.0], AUTO, SketchRequest(kind="categorical")),
-    "few numbers that are categories from now on": ([1.0, 2.0], [100.0], AUTO, SketchRequest(kind="categorical")),
+    "few numbers that are categories from now on": (
+        [1.0, 2.0],
+        [100.0],
+        AUTO,
+        SketchRequest(kind="categorical"),
+    ),
     "no categories any more": ([1.0, 2.0], [100.0], SketchRequest(kind="categorical"), AUTO),
     "a new number with many rows": (NORMAL, np.full(2 * SHARE, 100.5), AUTO, AUTO),
-    "an old number with many more rows": (np.append(NORMAL, np.full(SHARE - 5, 100.5)), np.full(9, 100.5), AUTO, AUTO),
+    "an old number with many more rows": (
+        np.append(NORMAL, np.full(SHARE - 5, 100.5)),
+        np.full(9, 100.5),
+        AUTO,
+        AUTO,
+    ),
 }
 
 
@@ -237,7 +297,9 @@ def test_a_number_that_does_not_become_frequent_stays_in_its_cell() -> None:
     array = pa.array(np.concatenate([NORMAL, np.full(SHARE // 2, 100.5), [100.5, 100.5]]))
     known = sketch_of(array.slice(0, len(array) - 2))
     assert known.numbers.values.size == 0
-    assert bits(extended(known, array)) == bits(counted_on_its_grid(known, array, np.empty(0), np.empty(0)))
+    assert bits(extended(known, array)) == bits(
+        counted_on_its_grid(known, array, np.empty(0), np.empty(0))
+    )
 
 
 def test_a_number_that_is_no_longer_frequent_goes_to_its_cell() -> None:
@@ -254,7 +316,8 @@ def test_a_number_that_is_no_longer_frequent_goes_to_its_cell() -> None:
 @settings(max_examples=15)
 @given(SEEDS)
 def test_no_number_that_becomes_frequent_stays_in_a_cell(new: int, seed: int) -> None:
-    # Two hundred numbers of about the share from which a number is frequent, many of them in a cell.
+    # Two hundred numbers of about the share from which a number is frequent, many of them in a
+    # cell.
     rng = np.random.default_rng(seed)
     numbers = np.concatenate([np.arange(200), rng.integers(10**6, 10**9, 2 * LIMIT)])
     shares = np.concatenate([rng.uniform(0.8, 1.1, 200) * SMALLEST_SHARE, np.zeros(2 * LIMIT)])
@@ -280,7 +343,9 @@ def test_infinities_are_refused_in_old_and_new_rows_together(rows: int) -> None:
 
 
 def test_numbers_too_far_apart_are_refused_as_they_are_in_all_rows() -> None:
-    array = pa.array(np.concatenate([np.arange(LIMIT), [2**62] * 5, np.arange(5 * LIMIT), [-(2**62)]]))
+    array = pa.array(
+        np.concatenate([np.arange(LIMIT), [2**62] * 5, np.arange(5 * LIMIT), [-(2**62)]])
+    )
     refusals = []
     for sketch in (sketch_of, lambda rows: extended(sketch_of(rows.slice(0, 100)), rows)):
         with pytest.raises(ColumnDataError) as refused:
@@ -289,7 +354,9 @@ def test_numbers_too_far_apart_are_refused_as_they_are_in_all_rows() -> None:
     assert refusals[0] == refusals[1]
 
 
-def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 1000)
     for column in ("numbers", "logarithms", "half zeros"):
@@ -298,7 +365,9 @@ def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(monkeypatch: 
         result = extended(sketch_of(array.slice(0, LIMIT // 2), request), array, request)
         assert result is not None
         assert result.rows == len(array)
-        assert bits(result) == bits(counted_on_its_grid(result, array, result.numbers.values, np.empty(0)))
+        assert bits(result) == bits(
+            counted_on_its_grid(result, array, result.numbers.values, np.empty(0))
+        )
 
 
 def test_a_long_column_with_few_values_is_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,10 +40,14 @@ def test_labels_of_every_type_come_back(values: pa.Array) -> None:
     assert_comes_back(values)
 
 
-@pytest.mark.parametrize("name", [name for name in VALUES if name != "text views"])  # Arrow cannot look these up
+@pytest.mark.parametrize(
+    "name", [name for name in VALUES if name != "text views"]
+)  # Arrow cannot look these up
 def test_dictionaries_of_every_type_come_back(name: str) -> None:
     assert_comes_back(VALUES[name].dictionary_encode())
 
 
 def test_nulls_within_dictionaries_are_nulls() -> None:
-    assert_comes_back(pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2, 0]), pa.array(["b", None, "a"])))
+    assert_comes_back(
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 2, 0]), pa.array(["b", None, "a"]))
+    )

@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.arrow.numbers import NumberBatch
-from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, number_of, numeric_type, texts_of, to_numbers
-from gmm_pipeline.core.numeric_type import FloatType, IntegerType
+from gmm_pipeline.arrow.numeric_types import (
+    counts_units,
+    from_numbers,
+    number_of,
+    numeric_type,
+    texts_of,
+    to_numbers,
+)
+from gmm_pipeline.core.sketch.numeric_type import FloatType, IntegerType
 from gmm_pipeline.errors import ColumnDataError, SettingsError
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -58,16 +65,34 @@ ARRAYS: dict[str, tuple[pa.Array, list[int | float | None]]] = {
     "the bounds of timestamps": (units([LOWEST, HIGHEST], pa.timestamp("ns")), [LOWEST, HIGHEST]),
     "the bounds of dates": (units([-(2**31), 2**31 - 1], pa.date32()), [-(2**31), 2**31 - 1]),
     "the bounds of int64": (pa.array([LOWEST, HIGHEST, None], pa.int64()), [LOWEST, HIGHEST, None]),
-    "the largest uint64 that is taken": (pa.array([0, HIGHEST, None], pa.uint64()), [0, HIGHEST, None]),
-    "wide decimals of int64": (decimals([LOWEST, HIGHEST], pa.decimal128(38, 2)), [LOWEST, HIGHEST]),
-    "wider decimals of int64": (decimals([LOWEST, HIGHEST, -1], pa.decimal256(76, 2)), [LOWEST, HIGHEST, -1]),
+    "the largest uint64 that is taken": (
+        pa.array([0, HIGHEST, None], pa.uint64()),
+        [0, HIGHEST, None],
+    ),
+    "wide decimals of int64": (
+        decimals([LOWEST, HIGHEST], pa.decimal128(38, 2)),
+        [LOWEST, HIGHEST],
+    ),
+    "wider decimals of int64": (
+        decimals([LOWEST, HIGHEST, -1], pa.decimal256(76, 2)),
+        [LOWEST, HIGHEST, -1],
+    ),
     **{
         str(kind): (pa.array([0, 1, 100, None], kind), [0, 1, 100, None])
         for kind in (pa.int8(), pa.int16(), pa.int32(), pa.uint8(), pa.uint16(), pa.uint32())
     },
-    "float16": (pa.array(np.array([0.5, -65504.0, 6e-8], dtype=np.float16)), [0.5, -65504.0, float(np.float16(6e-8))]),
-    "float32": (pa.array([0.5, -3.4028234663852886e38, None], pa.float32()), [0.5, -3.4028234663852886e38, None]),
-    "float64": (pa.array([0.1, 5e-324, -1.7976931348623157e308, None]), [0.1, 5e-324, -1.7976931348623157e308, None]),
+    "float16": (
+        pa.array(np.array([0.5, -65504.0, 6e-8], dtype=np.float16)),
+        [0.5, -65504.0, float(np.float16(6e-8))],
+    ),
+    "float32": (
+        pa.array([0.5, -3.4028234663852886e38, None], pa.float32()),
+        [0.5, -3.4028234663852886e38, None],
+    ),
+    "float64": (
+        pa.array([0.1, 5e-324, -1.7976931348623157e308, None]),
+        [0.1, 5e-324, -1.7976931348623157e308, None],
+    ),
 }
 each_array = pytest.mark.parametrize(("array", "numbers"), ARRAYS.values(), ids=ARRAYS.keys())
 
@@ -106,7 +131,9 @@ def test_nulls_alone_come_back(array: pa.Array, numbers: list[int | float | None
 
 
 @each_array
-def test_every_number_lies_within_the_bounds_of_its_type(array: pa.Array, numbers: list[int | float | None]) -> None:
+def test_every_number_lies_within_the_bounds_of_its_type(
+    array: pa.Array, numbers: list[int | float | None]
+) -> None:
     numeric = numeric_type(array.type)
     held = [number for number in numbers if number is not None]
     if isinstance(numeric, IntegerType):
@@ -151,7 +178,14 @@ def test_numbers_beyond_int64_are_refused_and_counted(array: pa.Array, rows: int
 
 @pytest.mark.parametrize(
     "kind",
-    [pa.string(), pa.bool_(), pa.binary(), pa.null(), pa.list_(pa.int64()), pa.month_day_nano_interval()],
+    [
+        pa.string(),
+        pa.bool_(),
+        pa.binary(),
+        pa.null(),
+        pa.list_(pa.int64()),
+        pa.month_day_nano_interval(),
+    ],
     ids=str,
 )
 def test_other_types_hold_no_numbers(kind: pa.DataType) -> None:
@@ -210,6 +244,8 @@ def test_a_setting_that_is_no_number_of_the_type_is_refused(value: Any, kind: pa
     ],
     ids=["date", "timestamp", "time", "duration", "decimal"],
 )
-def test_values_are_written_as_text_to_their_last_place(array: pa.Array, texts: list[str | None]) -> None:
+def test_values_are_written_as_text_to_their_last_place(
+    array: pa.Array, texts: list[str | None]
+) -> None:
     assert counts_units(array.type)
     assert texts_of(array) == texts

@@ -23,7 +23,9 @@ COLUMNS = {
 }
 
 
-def written(path: pathlib.Path, without_extremes: tuple[str, ...] = ()) -> dict[str, pq.ColumnChunkMetaData]:
+def written(
+    path: pathlib.Path, without_extremes: tuple[str, ...] = ()
+) -> dict[str, pq.ColumnChunkMetaData]:
     """Write the columns; return what the file says of each."""
     table = pa.table(COLUMNS)
     write_rows(path, table.schema, table.to_batches(max_chunksize=1000), without_extremes)
@@ -34,12 +36,20 @@ def written(path: pathlib.Path, without_extremes: tuple[str, ...] = ()) -> dict[
 
 def test_only_what_repeats_in_several_values_has_a_dictionary(tmp_path: pathlib.Path) -> None:
     columns = written(tmp_path / "rows.parquet")
-    assert [name for name, column in columns.items() if column.has_dictionary_page] == ["cents", "codes", "text"]
+    assert [name for name, column in columns.items() if column.has_dictionary_page] == [
+        "cents",
+        "codes",
+        "text",
+    ]
 
 
-def test_whole_numbers_that_are_near_each_other_are_written_as_differences(tmp_path: pathlib.Path) -> None:
+def test_whole_numbers_that_are_near_each_other_are_written_as_differences(
+    tmp_path: pathlib.Path,
+) -> None:
     columns = written(tmp_path / "rows.parquet")
-    differences = [name for name, column in columns.items() if "DELTA_BINARY_PACKED" in column.encodings]
+    differences = [
+        name for name, column in columns.items() if "DELTA_BINARY_PACKED" in column.encodings
+    ]
     assert differences == ["few integers", "identifiers"]
 
 
@@ -55,13 +65,20 @@ def test_whole_numbers_that_are_near_each_other_are_written_as_differences(tmp_p
         ("text", 0.2),
     ],
 )
-def test_a_column_takes_as_few_bytes_as_its_values_need(tmp_path: pathlib.Path, name: str, most: float) -> None:
+def test_a_column_takes_as_few_bytes_as_its_values_need(
+    tmp_path: pathlib.Path, name: str, most: float
+) -> None:
     assert written(tmp_path / "rows.parquet")[name].total_compressed_size / ROWS < most
 
 
-def test_extremes_are_noted_but_of_text_and_of_columns_that_go_without(tmp_path: pathlib.Path) -> None:
+def test_extremes_are_noted_but_of_text_and_of_columns_that_go_without(
+    tmp_path: pathlib.Path,
+) -> None:
     columns = written(tmp_path / "rows.parquet", ("many numbers",))
-    assert [name for name, column in columns.items() if not column.is_stats_set] == ["many numbers", "text"]
+    assert [name for name, column in columns.items() if not column.is_stats_set] == [
+        "many numbers",
+        "text",
+    ]
 
 
 def test_numbers_that_hardly_shrink_are_not_compressed(tmp_path: pathlib.Path) -> None:

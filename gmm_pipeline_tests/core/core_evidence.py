@@ -9,16 +9,27 @@ import numpy as np
 from exactness import bits  # noqa: F401 - tests of other folders use it too
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import Coordinate, RealCoordinate
-from gmm_pipeline.core.fitting import fit_mixture
-from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.grid_counts import GridCounter, GridCounts
-from gmm_pipeline.core.modelling import ContinuousPart, all_components, gaussian_part, model_column
-from gmm_pipeline.core.modes import AtomMode, ColumnModel, EncodingRules, GaussianMode, TailMode
-from gmm_pipeline.core.point_masses import choose_atoms
-from gmm_pipeline.core.precision import with_narrowest_dtype
-from gmm_pipeline.core.sketch import Sketch, Specials, Tally
-from gmm_pipeline.core.values import ValueCounter, ValueCounts
+from gmm_pipeline.core.coding.precision import with_narrowest_dtype
+from gmm_pipeline.core.mixture.fitting import fit_mixture
+from gmm_pipeline.core.modes.modelling import (
+    ContinuousPart,
+    all_components,
+    gaussian_part,
+    model_column,
+)
+from gmm_pipeline.core.modes.modes import (
+    AtomMode,
+    ColumnModel,
+    EncodingRules,
+    GaussianMode,
+    TailMode,
+)
+from gmm_pipeline.core.modes.point_masses import choose_atoms
+from gmm_pipeline.core.sketch.coordinate import Coordinate, RealCoordinate
+from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
+from gmm_pipeline.core.sketch.sketch import Sketch, Specials, Tally
+from gmm_pipeline.core.sketch.values import ValueCounter, ValueCounts
 
 REAL = RealCoordinate()
 
@@ -50,7 +61,10 @@ def count_values(values: NDArray[Any]) -> ValueCounts:
 
 
 def count_on(
-    grid: Grid, numbers: NDArray[Any], coordinate: Coordinate = REAL, apart: NDArray[Any] | None = None
+    grid: Grid,
+    numbers: NDArray[Any],
+    coordinate: Coordinate = REAL,
+    apart: NDArray[Any] | None = None,
 ) -> GridCounts:
     counter = GridCounter(grid, coordinate, numbers[:0] if apart is None else apart)
     counter.add(numbers)
@@ -61,16 +75,24 @@ def grid_around(rows: NDArray[np.float64]) -> Grid:
     return Grid.around(np.sort(rows), np.ones(rows.size))
 
 
-def sketch_on_grid(rows: NDArray[np.float64], specials: Specials | None = None, grid: Grid | None = None) -> Sketch:
+def sketch_on_grid(
+    rows: NDArray[np.float64], specials: Specials | None = None, grid: Grid | None = None
+) -> Sketch:
     return Sketch(Tally(specials or Specials(), count_on(grid or grid_around(rows), rows)), REAL)
 
 
-def sketch_of_values(rows: NDArray[Any], coordinate: Coordinate = REAL, specials: Specials | None = None) -> Sketch:
+def sketch_of_values(
+    rows: NDArray[Any], coordinate: Coordinate = REAL, specials: Specials | None = None
+) -> Sketch:
     return Sketch(Tally(specials or Specials(), count_values(rows)), coordinate)
 
 
 def fitted(
-    sketch: Sketch, column: str = "amount", *, max_modes: int = 10, rules: EncodingRules | None = None
+    sketch: Sketch,
+    column: str = "amount",
+    *,
+    max_modes: int = 10,
+    rules: EncodingRules | None = None,
 ) -> ColumnModel:
     """Return a column's model as it is found by default: atoms, Gaussian modes and tails."""
     choice = choose_atoms(sketch, declared=np.empty(0), find=True, few=True, max_modes=max_modes)
@@ -78,7 +100,9 @@ def fitted(
     if choice.kind != "categorical":
         fit = partial(fit_mixture, max_components=max_modes, min_weight=0.005)
         part = gaussian_part(sketch, column, choice, fit, keep=all_components, tails=True)
-    return with_narrowest_dtype(model_column(sketch, column, choice, part, rules or EncodingRules()), sketch)
+    return with_narrowest_dtype(
+        model_column(sketch, column, choice, part, rules or EncodingRules()), sketch
+    )
 
 
 def model_of(
@@ -90,7 +114,9 @@ def model_of(
     column: str = "amount",
     **rules: Any,
 ) -> ColumnModel:
-    """Return a model of Gaussian modes given as (weight, mean, std), which writes float64 unless told otherwise."""
+    """Return a model of Gaussian modes given as (weight, mean, std), which writes float64 unless
+    told otherwise.
+    """
     return ColumnModel(
         column=column,
         rows=1,
@@ -113,5 +139,7 @@ def chi_square(observed: NDArray[Any], expected: NDArray[np.float64]) -> float:
 
 
 def chi_square_bound(degrees: int) -> float:
-    """Return what a chi-square statistic exceeds about once in a million times (Wilson & Hilferty, 1931)."""
+    """Return what a chi-square statistic exceeds about once in a million times (Wilson & Hilferty,
+    1931).
+    """
     return float(degrees * (1 - 2 / (9 * degrees) + 4.75 * np.sqrt(2 / (9 * degrees))) ** 3)

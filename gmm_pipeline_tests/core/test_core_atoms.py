@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.atoms import NO_ATOM, AtomIndex, place_atoms, set_apart, without_atoms
+from gmm_pipeline.core.sketch.atoms import NO_ATOM, AtomIndex, place_atoms, set_apart, without_atoms
 
 INTEGERS = st.one_of(st.integers(-6, 6), st.integers(-(2**63), 2**63 - 1))
 FLOATS = st.one_of(st.integers(-6, 6).map(float), st.floats(allow_nan=False, allow_infinity=False))
@@ -23,7 +23,9 @@ def check_found(atoms: set[Any], rows: list[Any], dtype: type) -> None:
     numbers = np.array(sorted(atoms), dtype=dtype)
     number_of = {number: atom for atom, number in enumerate(numbers.tolist())}
     every = np.array([*rows, *numbers.tolist()], dtype=dtype)
-    assert index_of(numbers, -2).find(every).tolist() == [number_of.get(number, -2) for number in every.tolist()]
+    assert index_of(numbers, -2).find(every).tolist() == [
+        number_of.get(number, -2) for number in every.tolist()
+    ]
 
 
 @given(st.sets(INTEGERS), st.lists(INTEGERS))
@@ -38,11 +40,18 @@ def test_floats_are_found(atoms: set[float], rows: list[float]) -> None:
 
 @pytest.mark.parametrize("atom", [0.0, -0.0])
 def test_zeros_of_both_signs_are_one_atom(atom: float) -> None:
-    assert index_of(np.array([atom, 1.0])).find(np.array([-0.0, 0.0, 1.0, np.nan])).tolist() == [0, 0, 1, NO_ATOM]
+    assert index_of(np.array([atom, 1.0])).find(np.array([-0.0, 0.0, 1.0, np.nan])).tolist() == [
+        0,
+        0,
+        1,
+        NO_ATOM,
+    ]
 
 
 @given(st.lists(st.integers(-5, 5)), st.sets(st.integers(-6, 6)))
-def test_numbers_set_apart_are_counted_and_the_others_keep_their_order(rows: list[int], apart: set[int]) -> None:
+def test_numbers_set_apart_are_counted_and_the_others_keep_their_order(
+    rows: list[int], apart: set[int]
+) -> None:
     numbers, atoms = np.array(rows, dtype=np.int64), np.array(sorted(apart), dtype=np.int64)
     counts = np.zeros(atoms.size, dtype=np.int64)
     others = set_apart(numbers, index_of(atoms).find(numbers), counts)
@@ -55,7 +64,9 @@ def test_what_is_taken_from_rows_that_are_atoms_is_put_back(
     rows: list[int], atoms: set[int], data: st.DataObject
 ) -> None:
     numbers, of_atoms = np.array(rows, dtype=np.int64), np.array(sorted(atoms), dtype=np.int64)
-    is_null = np.array(data.draw(st.lists(st.booleans(), min_size=of_atoms.size, max_size=of_atoms.size)))
+    is_null = np.array(
+        data.draw(st.lists(st.booleans(), min_size=of_atoms.size, max_size=of_atoms.size))
+    )
     found = index_of(of_atoms).find(numbers)
     others = without_atoms(numbers, found, np.array([99]))
     assert others.tolist() == [99 if number in atoms else number for number in rows]

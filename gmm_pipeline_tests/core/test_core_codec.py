@@ -5,11 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.codec import RowCodec, rank_dtype
-from gmm_pipeline.core.modes import BOUND, REACH, AtomMode, ColumnModel, ValueDtype
+from gmm_pipeline.core.coding.codec import RowCodec, rank_dtype
+from gmm_pipeline.core.modes.modes import BOUND, REACH, AtomMode, ColumnModel, ValueDtype
 
 SEEDS = st.integers(0, 2**32 - 1)
-# Weight, mean, std. At 1 all of the first three reach; at 30 only the widest does; none reaches 1000.
+# Weight, mean, std. At 1 all of the first three reach; at 30 only the widest does; none reaches
+# 1000.
 GAUSSIANS = [(0.5, 0.0, 1.0), (0.3, 2.0, 0.5), (0.15, 1.0, 10.0), (0.05, -8.0, 2.0)]
 ATOMS = (AtomMode(None, 0.1), AtomMode(0.0, 0.2))
 
@@ -34,7 +35,9 @@ def random_rows(seed: int, n: int = 300) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def restricted_responsibilities(model: ColumnModel, x: float) -> NDArray[np.float64]:
-    """Return the posterior probabilities at x among the modes that reach it, or all where none does."""
+    """Return the posterior probabilities at x among the modes that reach it, or all where none
+    does.
+    """
     mixture = model.mixture()
     reaching = np.abs(x - mixture.means) <= REACH * 4 * mixture.stds
     chances = mixture.responsibilities(np.array([x]))[0] * (reaching | ~reaching.any())
@@ -51,9 +54,13 @@ def test_a_value_that_repeats_gets_its_modes_as_often_as_they_are_responsible(x:
     assert observed.sum() == observed[chances > 0].sum()
     frequent = chances * rows >= 5
     rare = ~frequent & (chances > 0)
-    expected = rows * np.append(chances[frequent], chances[rare].sum())[: frequent.sum() + rare.any()]
+    expected = (
+        rows * np.append(chances[frequent], chances[rare].sum())[: frequent.sum() + rare.any()]
+    )
     grouped = np.append(observed[frequent], observed[rare].sum())[: expected.size]
-    assert chi_square(grouped, np.maximum(expected, 1.0)) < chi_square_bound(max(expected.size - 1, 1))
+    assert chi_square(grouped, np.maximum(expected, 1.0)) < chi_square_bound(
+        max(expected.size - 1, 1)
+    )
 
 
 def test_only_modes_that_reach_a_value_are_chosen() -> None:
@@ -80,16 +87,22 @@ def test_encoding_does_not_depend_on_chunks(mode_choice: str, seed: int, first_r
         for part in pieces(numbers, np.random.default_rng(seed))
         if part.size
     ]
-    assert bits([np.concatenate([part[field] for part in parts]) for field in (0, 1)]) == bits(whole)
+    assert bits([np.concatenate([part[field] for part in parts]) for field in (0, 1)]) == bits(
+        whole
+    )
 
 
 @pytest.mark.parametrize("mode_choice", ["sample", "argmax"])
 @given(SEEDS)
-def test_rows_that_are_no_atoms_are_encoded_alike_with_and_without_atoms_around(mode_choice: str, seed: int) -> None:
+def test_rows_that_are_no_atoms_are_encoded_alike_with_and_without_atoms_around(
+    mode_choice: str, seed: int
+) -> None:
     codec = codec_of(model_of(GAUSSIANS, ATOMS, mode_choice=mode_choice))
     x, atoms = random_rows(seed)
     free = atoms < 0
-    mixed, alone, untold = (codec.encode(x, a, 0) for a in (atoms, no_atoms(x.size), np.empty(0, dtype=np.int32)))
+    mixed, alone, untold = (
+        codec.encode(x, a, 0) for a in (atoms, no_atoms(x.size), np.empty(0, dtype=np.int32))
+    )
     assert bits(untold) == bits(alone)
     assert bits([field[free] for field in mixed]) == bits([field[free] for field in alone])
 
@@ -98,7 +111,9 @@ def test_the_seed_and_the_column_decide_the_draws() -> None:
     x = np.full(1000, 1.0)
 
     def ranks(seed: int, column: str) -> NDArray[np.unsignedinteger]:
-        return codec_of(model_of(GAUSSIANS, seed=seed, column=column)).encode(x, no_atoms(x.size), 0)[1]
+        return codec_of(model_of(GAUSSIANS, seed=seed, column=column)).encode(
+            x, no_atoms(x.size), 0
+        )[1]
 
     assert bits(ranks(0, "amount")) == bits(ranks(0, "amount"))
     assert bits(ranks(1, "amount")) != bits(ranks(0, "amount"))
@@ -106,7 +121,9 @@ def test_the_seed_and_the_column_decide_the_draws() -> None:
 
 
 PARAMETERS = st.lists(
-    st.tuples(st.floats(0.01, 1), st.floats(-100, 100), st.floats(-3, 3).map(lambda power: 10**power)),
+    st.tuples(
+        st.floats(0.01, 1), st.floats(-100, 100), st.floats(-3, 3).map(lambda power: 10**power)
+    ),
     min_size=1,
     max_size=5,
 )
@@ -125,7 +142,9 @@ def test_decoding_inverts_encoding(
     decoded, atoms = codec.decode(value, rank)
     mean = model.mixture().means[modes(model, rank)]
     # To the precision of the value, and of the number itself beside its mean.
-    tolerance = 1e-12 * codec.half_width_of_rank[rank] + 4 * np.spacing(np.maximum(np.abs(x), np.abs(mean)))
+    tolerance = 1e-12 * codec.half_width_of_rank[rank] + 4 * np.spacing(
+        np.maximum(np.abs(x), np.abs(mean))
+    )
     assert (np.abs(decoded - x) <= tolerance).all()
     assert (atoms == -1).all()
 
@@ -146,9 +165,12 @@ def test_decoding_inverts_encoding_in_float32_to_its_precision(
     assert value.dtype == np.float32
     within = np.abs(value) <= 1
     assert within.any()
-    # A mean far larger than its std has few digits left for the distance from it, whatever the dtype.
+    # A mean far larger than its std has few digits left for the distance from it, whatever the
+    # dtype.
     digits = 4 * np.spacing(np.abs(mixture.means[modes(model, rank)]))
-    assert (np.abs(decoded - x)[within] <= (2.0**-22 * codec.half_width_of_rank[rank] + digits)[within]).all()
+    assert (
+        np.abs(decoded - x)[within] <= (2.0**-22 * codec.half_width_of_rank[rank] + digits)[within]
+    ).all()
 
 
 @given(SEEDS)
@@ -193,7 +215,9 @@ def test_argmax_picks_the_most_probable_mode_that_reaches() -> None:
 def test_argmax_does_not_draw() -> None:
     codec = codec_of(model_of(GAUSSIANS, mode_choice="argmax"))
     x, _ = random_rows(0)
-    assert bits(codec.encode(x, no_atoms(x.size), 10**9)) == bits(codec.encode(x, no_atoms(x.size), 0))
+    assert bits(codec.encode(x, no_atoms(x.size), 10**9)) == bits(
+        codec.encode(x, no_atoms(x.size), 0)
+    )
 
 
 @pytest.mark.parametrize("value_dtype", ["float32", "float64"])
@@ -228,13 +252,18 @@ def test_a_floor_is_added_to_the_probability_of_every_mode() -> None:
     rows = 200_000
     _, rank = codec_of(model).encode(np.zeros(rows), no_atoms(rows), 0)
     observed = np.bincount(modes(model, rank), minlength=2)
-    assert chi_square(observed, rows * np.array([1 + floor, floor]) / (1 + 2 * floor)) < chi_square_bound(1)
+    assert chi_square(
+        observed, rows * np.array([1 + floor, floor]) / (1 + 2 * floor)
+    ) < chi_square_bound(1)
 
 
 def test_a_dropped_component_takes_no_rows_though_it_counts_beside_a_floor() -> None:
     floor = 0.01
     model = model_of(
-        [(0.25, 0.0, 1.0), (0.25, 2.0, 1.0)], dropped=[(0.5, 1.0, 1.0)], extremes="clip", probability_floor=floor
+        [(0.25, 0.0, 1.0), (0.25, 2.0, 1.0)],
+        dropped=[(0.5, 1.0, 1.0)],
+        extremes="clip",
+        probability_floor=floor,
     )
     rows = 200_000
     _, rank = codec_of(model).encode(np.zeros(rows), no_atoms(rows), 0)
@@ -254,7 +283,9 @@ def test_a_value_that_no_mode_reaches_comes_back_all_the_same(x: float) -> None:
 
 @pytest.mark.parametrize("mode_choice", ["sample", "argmax"])
 @pytest.mark.parametrize("x", [1e3, -1e3, 1e9, 1e100, 1e200, -1e300])
-def test_a_value_that_no_mode_reaches_goes_to_the_mode_that_is_likeliest_so_far_out(x: float, mode_choice: str) -> None:
+def test_a_value_that_no_mode_reaches_goes_to_the_mode_that_is_likeliest_so_far_out(
+    x: float, mode_choice: str
+) -> None:
     model = model_of(GAUSSIANS, mode_choice=mode_choice)
     _, rank = codec_of(model).encode(np.array([x]), no_atoms(1), 0)
     assert modes(model, rank).tolist() == [2]  # by far the widest

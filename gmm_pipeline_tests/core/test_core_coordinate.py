@@ -4,14 +4,16 @@ from core_evidence import REAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.coordinate import IntegerCoordinate, RealCoordinate
-from gmm_pipeline.core.numeric_type import IntegerType
+from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate, RealCoordinate
+from gmm_pipeline.core.sketch.numeric_type import IntegerType
 from gmm_pipeline.errors import ColumnDataError
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 FURTHEST = 2**50
 INT64 = st.integers(LOWEST, HIGHEST)
-OFFSETS = st.lists(st.integers(-FURTHEST, FURTHEST) | st.sampled_from([-FURTHEST, 0, FURTHEST]), min_size=1)
+OFFSETS = st.lists(
+    st.integers(-FURTHEST, FURTHEST) | st.sampled_from([-FURTHEST, 0, FURTHEST]), min_size=1
+)
 
 
 def test_numbers_may_move_by_more_than_the_largest_when_coordinates_move_by_1() -> None:
@@ -21,7 +23,9 @@ def test_numbers_may_move_by_more_than_the_largest_when_coordinates_move_by_1() 
 @given(INT64, OFFSETS)
 def test_integers_near_the_origin_come_back_exactly(origin: int, offsets: list[int]) -> None:
     coordinate = IntegerCoordinate(origin, LOWEST, HIGHEST)
-    numbers = np.array([min(max(origin + offset, LOWEST), HIGHEST) for offset in offsets], dtype=np.int64)
+    numbers = np.array(
+        [min(max(origin + offset, LOWEST), HIGHEST) for offset in offsets], dtype=np.int64
+    )
     coordinates = coordinate.forward(numbers)
     assert coordinates.dtype == np.float64
     assert [int(c) for c in coordinates] == [int(number) - origin for number in numbers]
@@ -31,8 +35,12 @@ def test_integers_near_the_origin_come_back_exactly(origin: int, offsets: list[i
 
 
 @given(INT64, st.lists(st.integers(0, FURTHEST), min_size=1))
-def test_integers_within_2_to_the_50_of_each_other_find_their_origin(first: int, offsets: list[int]) -> None:
-    numbers = np.unique(np.array([min(first + offset, HIGHEST) for offset in offsets], dtype=np.int64))
+def test_integers_within_2_to_the_50_of_each_other_find_their_origin(
+    first: int, offsets: list[int]
+) -> None:
+    numbers = np.unique(
+        np.array([min(first + offset, HIGHEST) for offset in offsets], dtype=np.int64)
+    )
     coordinate = IntegerType(LOWEST, HIGHEST).coordinate(numbers)
     assert coordinate.backward(coordinate.forward(numbers)).tolist() == numbers.tolist()
 
@@ -45,9 +53,13 @@ def test_integers_near_zero_are_their_own_coordinates(numbers: list[int]) -> Non
 
 
 @given(INT64, OFFSETS, st.floats(-0.25, 0.25))
-def test_what_decodes_next_to_an_integer_snaps_to_it(origin: int, offsets: list[int], off: float) -> None:
+def test_what_decodes_next_to_an_integer_snaps_to_it(
+    origin: int, offsets: list[int], off: float
+) -> None:
     coordinate = IntegerCoordinate(origin, LOWEST, HIGHEST)
-    numbers = np.array([min(max(origin + offset, LOWEST), HIGHEST) for offset in offsets], dtype=np.int64)
+    numbers = np.array(
+        [min(max(origin + offset, LOWEST), HIGHEST) for offset in offsets], dtype=np.int64
+    )
     assert coordinate.backward(coordinate.forward(numbers) + off).tolist() == numbers.tolist()
 
 
@@ -60,9 +72,13 @@ def test_what_decodes_next_to_an_integer_snaps_to_it(origin: int, offsets: list[
         (HIGHEST, [LOWEST, HIGHEST - 2**50 - 1]),
     ],
 )
-def test_integers_too_far_from_the_origin_are_refused_and_counted(origin: int, far: list[int]) -> None:
+def test_integers_too_far_from_the_origin_are_refused_and_counted(
+    origin: int, far: list[int]
+) -> None:
     coordinate = IntegerCoordinate(origin, LOWEST, HIGHEST)
-    with pytest.raises(ColumnDataError, match=f"further than 2\\*\\*50 steps of 1 from {origin}") as raised:
+    with pytest.raises(
+        ColumnDataError, match=f"further than 2\\*\\*50 steps of 1 from {origin}"
+    ) as raised:
         coordinate.forward(np.array([origin, *far, origin], dtype=np.int64))
     assert raised.value.rows == len(far)
     assert "categorical" in str(raised.value.remedy)
@@ -72,7 +88,9 @@ def test_integers_too_far_from_the_origin_are_refused_and_counted(origin: int, f
 def test_what_decodes_beyond_the_type_becomes_its_bound(bits: int) -> None:
     for lowest, highest in [(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), (0, 2**bits - 1)]:
         coordinate = IntegerCoordinate(0, lowest, highest)
-        decoded = coordinate.backward(np.array([-1e300, lowest - 0.6, highest + 0.6, 1e300, -np.inf, np.inf]))
+        decoded = coordinate.backward(
+            np.array([-1e300, lowest - 0.6, highest + 0.6, 1e300, -np.inf, np.inf])
+        )
         assert decoded.tolist() == [lowest, lowest, highest, highest, lowest, highest]
 
 
@@ -84,7 +102,9 @@ def test_whatever_decodes_is_within_the_bounds_of_int64(origin: int, x: float) -
     assert decoded >= origin if x > 0 else decoded <= origin
 
 
-@pytest.mark.parametrize(("origin", "x", "bound"), [(HIGHEST - 5, 1e18, HIGHEST), (LOWEST + 5, -1e18, LOWEST)])
+@pytest.mark.parametrize(
+    ("origin", "x", "bound"), [(HIGHEST - 5, 1e18, HIGHEST), (LOWEST + 5, -1e18, LOWEST)]
+)
 def test_what_decodes_beyond_int64_becomes_its_bound(origin: int, x: float, bound: int) -> None:
     assert IntegerCoordinate(origin, LOWEST, HIGHEST).backward(np.array([x])).tolist() == [bound]
 

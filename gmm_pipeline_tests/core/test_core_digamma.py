@@ -1,7 +1,7 @@
 import numpy as np
 import scipy.special
 
-from gmm_pipeline.core.digamma import digamma
+from gmm_pipeline.core.mixture.digamma import digamma
 
 
 def test_digamma_agrees_with_scipy_from_the_smallest_to_the_largest_numbers() -> None:
@@ -11,4 +11,6 @@ def test_digamma_agrees_with_scipy_from_the_smallest_to_the_largest_numbers() ->
 
 
 def test_digamma_is_minus_eulers_constant_at_one() -> None:
-    np.testing.assert_allclose(digamma(np.array([1.0, 2.0])), [-np.euler_gamma, 1 - np.euler_gamma], rtol=1e-14)
+    np.testing.assert_allclose(
+        digamma(np.array([1.0, 2.0])), [-np.euler_gamma, 1 - np.euler_gamma], rtol=1e-14
+    )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture
 
-from gmm_pipeline.core.dpgmm import DPGMMResult, fit_dpgmm, variational_dpgmm
-from gmm_pipeline.core.fitting import fit_mixture
-from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.variational import Moments
+from gmm_pipeline.core.mixture.dpgmm import DPGMMResult, fit_dpgmm, variational_dpgmm
+from gmm_pipeline.core.mixture.fitting import fit_mixture
+from gmm_pipeline.core.mixture.variational import Moments
+from gmm_pipeline.core.sketch.points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHORT: dict[str, Any] = {"tol": 0.0, "max_iter": 10}
@@ -30,7 +30,10 @@ def scikit_learn(
     rows: NDArray[np.float64], responsibilities: NDArray[np.float64], *, tol: float, max_iter: int
 ) -> BayesianGaussianMixture:
     mixture = _Started(
-        n_components=responsibilities.shape[1], weight_concentration_prior=0.001, tol=tol, max_iter=max_iter
+        n_components=responsibilities.shape[1],
+        weight_concentration_prior=0.001,
+        tol=tol,
+        max_iter=max_iter,
     )
     mixture.responsibilities = responsibilities
     with warnings.catch_warnings():
@@ -56,15 +59,21 @@ def whole_numbers(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
 
 def assert_same(found: DPGMMResult, expected: DPGMMResult) -> None:
     np.testing.assert_allclose(found.posterior.weights, expected.posterior.weights, rtol=1e-7)
-    np.testing.assert_allclose(found.posterior.means, expected.posterior.means, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(found.posterior.covariances, expected.posterior.covariances, rtol=1e-7)
+    np.testing.assert_allclose(
+        found.posterior.means, expected.posterior.means, rtol=1e-7, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        found.posterior.covariances, expected.posterior.covariances, rtol=1e-7
+    )
     np.testing.assert_allclose(found.history, expected.history, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("draw", [heavy_tailed, skewed, far_apart, whole_numbers])
 @pytest.mark.parametrize(("n", "n_components"), [(40, 1), (40, 3), (2000, 10)])
 @pytest.mark.parametrize("max_iter", [1, 30])
-def test_the_same_start_leads_to_scikit_learns_answer(draw: Any, n: int, n_components: int, max_iter: int) -> None:
+def test_the_same_start_leads_to_scikit_learns_answer(
+    draw: Any, n: int, n_components: int, max_iter: int
+) -> None:
     for seed in range(3):
         rng = np.random.default_rng(seed)
         rows = np.sort(draw(rng, n))
@@ -76,8 +85,12 @@ def test_the_same_start_leads_to_scikit_learns_answer(draw: Any, n: int, n_compo
         np.testing.assert_allclose(posterior.means, expected.means_[:, 0], rtol=1e-6)
         np.testing.assert_allclose(posterior.covariances, expected.covariances_[:, 0, 0], rtol=1e-6)
         np.testing.assert_allclose(posterior.mean_precision, expected.mean_precision_, rtol=1e-6)
-        np.testing.assert_allclose(posterior.degrees_of_freedom, expected.degrees_of_freedom_, rtol=1e-6)
-        np.testing.assert_allclose(posterior.weight_concentration, expected.weight_concentration_, rtol=1e-6)
+        np.testing.assert_allclose(
+            posterior.degrees_of_freedom, expected.degrees_of_freedom_, rtol=1e-6
+        )
+        np.testing.assert_allclose(
+            posterior.weight_concentration, expected.weight_concentration_, rtol=1e-6
+        )
         np.testing.assert_allclose(n * found.lower_bound, expected.lower_bound_, rtol=1e-6)
 
 
@@ -101,9 +114,13 @@ def test_the_default_start_is_the_best_partition_with_its_larger_parts_first() -
     by_mean = [2, 0, 1]
     np.testing.assert_allclose(fit.mixture.weights, expected.weights_[by_mean], rtol=1e-6)
     np.testing.assert_allclose(fit.mixture.means, expected.means_[by_mean, 0], rtol=1e-6)
-    np.testing.assert_allclose(np.square(fit.mixture.stds), expected.covariances_[by_mean, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.square(fit.mixture.stds), expected.covariances_[by_mean, 0, 0], rtol=1e-5
+    )
     np.testing.assert_allclose(rows.size * fit.history, expected.lower_bounds_, rtol=1e-5)
-    np.testing.assert_allclose(fit.mean_log_likelihood, fit.mixture.mean_log_likelihood(rows), rtol=1e-12)
+    np.testing.assert_allclose(
+        fit.mean_log_likelihood, fit.mixture.mean_log_likelihood(rows), rtol=1e-12
+    )
 
 
 @settings(max_examples=25)
@@ -114,8 +131,13 @@ def test_a_point_of_weight_three_is_three_points(seed: int) -> None:
     weights = rng.integers(1, 5, rows.size)
     start = rng.dirichlet(np.ones(4), rows.size)
     repeated = WeightedPoints.of(np.repeat(rows, weights))
-    weighted = variational_dpgmm(WeightedPoints.of(rows, weights.astype(float)), start, tol=0.0, max_iter=20)
-    assert_same(weighted, variational_dpgmm(repeated, np.repeat(start, weights, axis=0), tol=0.0, max_iter=20))
+    weighted = variational_dpgmm(
+        WeightedPoints.of(rows, weights.astype(float)), start, tol=0.0, max_iter=20
+    )
+    assert_same(
+        weighted,
+        variational_dpgmm(repeated, np.repeat(start, weights, axis=0), tol=0.0, max_iter=20),
+    )
 
 
 def grouped(rng: np.random.Generator) -> tuple[WeightedPoints, NDArray[np.float64]]:
@@ -130,7 +152,9 @@ def test_a_point_with_a_spread_is_its_rows_when_they_share_their_responsibilitie
     points, rows = grouped(rng)
     alone = np.ones((rows.size, 1))
     of_points = variational_dpgmm(points, alone[:50], **SHORT)
-    assert_same(of_points, variational_dpgmm(WeightedPoints(rows, alone[:, 0], 0 * rows), alone, **SHORT))
+    assert_same(
+        of_points, variational_dpgmm(WeightedPoints(rows, alone[:, 0], 0 * rows), alone, **SHORT)
+    )
 
     shared = rng.dirichlet(np.ones(4), 50)
     moments, of_rows = (
@@ -144,7 +168,9 @@ def test_a_point_with_a_spread_is_its_rows_when_they_share_their_responsibilitie
 
 def test_a_sketch_gives_the_mixture_of_its_rows() -> None:
     rng = np.random.default_rng(0)
-    rows = np.concatenate([rng.normal(0, 1, 30_000), rng.normal(8, 0.5, 10_000), rng.normal(-20, 3, 20_000)])
+    rows = np.concatenate(
+        [rng.normal(0, 1, 30_000), rng.normal(8, 0.5, 10_000), rng.normal(-20, 3, 20_000)]
+    )
     of_rows = fit_dpgmm(WeightedPoints.of(rows), 3).mixture
     of_sketch = fit_dpgmm(sketch_on_grid(rows).points(), 3).mixture
     np.testing.assert_allclose(of_sketch.weights, of_rows.weights, rtol=1e-3)
@@ -156,12 +182,16 @@ def test_points_of_no_weight_change_nothing() -> None:
     rng = np.random.default_rng(0)
     rows = rng.standard_t(3, 500)
     weights = rng.random(500) + 0.5
-    padded = WeightedPoints.of(np.append(rows, [-1e9, 0.1, 1e200]), np.append(weights, [0.0, 0.0, 0.0]))
+    padded = WeightedPoints.of(
+        np.append(rows, [-1e9, 0.1, 1e200]), np.append(weights, [0.0, 0.0, 0.0])
+    )
     assert bits(fit_dpgmm(padded, 5)) == bits(fit_dpgmm(WeightedPoints.of(rows, weights), 5))
     start = rng.dirichlet(np.ones(5), padded.size)
     held = padded.weights > 0
     without = WeightedPoints(padded.positions[held], padded.weights[held], padded.spreads[held])
-    found = variational_dpgmm(WeightedPoints.of(np.clip(padded.positions, -1e9, 1e9), padded.weights), start, **SHORT)
+    found = variational_dpgmm(
+        WeightedPoints.of(np.clip(padded.positions, -1e9, 1e9), padded.weights), start, **SHORT
+    )
     assert_same(found, variational_dpgmm(without, start[held], **SHORT))
 
 
@@ -187,11 +217,18 @@ def test_the_lower_bound_never_falls(seed: int) -> None:
 
 def test_another_unit_gives_the_same_mixture_in_that_unit() -> None:
     rows = np.random.default_rng(0).lognormal(0, 1, 3000)
-    fit, scaled = fit_dpgmm(WeightedPoints.of(rows), 6), fit_dpgmm(WeightedPoints.of(rows * 2.0**-60), 6)
+    fit, scaled = (
+        fit_dpgmm(WeightedPoints.of(rows), 6),
+        fit_dpgmm(WeightedPoints.of(rows * 2.0**-60), 6),
+    )
     np.testing.assert_array_equal(scaled.mixture.means * 2.0**60, fit.mixture.means)
     np.testing.assert_array_equal(scaled.mixture.stds * 2.0**60, fit.mixture.stds)
-    np.testing.assert_allclose(scaled.mean_log_likelihood, fit.mean_log_likelihood + 60 * np.log(2), rtol=1e-12)
-    np.testing.assert_allclose(scaled.history, fit.history + 60 * np.log(2) * (1 + 6 / 3000), rtol=1e-12)
+    np.testing.assert_allclose(
+        scaled.mean_log_likelihood, fit.mean_log_likelihood + 60 * np.log(2), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        scaled.history, fit.history + 60 * np.log(2) * (1 + 6 / 3000), rtol=1e-12
+    )
 
 
 def test_all_components_are_kept_and_the_fit_is_near_that_of_maximum_likelihood() -> None:
@@ -199,7 +236,9 @@ def test_all_components_are_kept_and_the_fit_is_near_that_of_maximum_likelihood(
     fit = fit_dpgmm(points, 10)
     assert fit.mixture.n_components == 10
     assert np.all(np.diff(fit.mixture.means) >= 0)
-    assert fit.mean_log_likelihood == pytest.approx(fit_mixture(points, 10).mean_log_likelihood, abs=0.01)
+    assert fit.mean_log_likelihood == pytest.approx(
+        fit_mixture(points, 10).mean_log_likelihood, abs=0.01
+    )
 
 
 @pytest.mark.parametrize(

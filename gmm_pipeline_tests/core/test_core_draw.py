@@ -12,7 +12,9 @@ COLUMNS = st.text(st.characters(), max_size=20)  # lone surrogates included
 
 
 @given(st.integers(), COLUMNS, st.integers(0, 2**62), st.integers(0, 200), st.integers(0, 2**32))
-def test_a_draw_depends_on_seed_column_and_row_alone(seed: int, column: str, first: int, rows: int, cuts: int) -> None:
+def test_a_draw_depends_on_seed_column_and_row_alone(
+    seed: int, column: str, first: int, rows: int, cuts: int
+) -> None:
     whole = uniforms(DrawKey.of(seed, column), first, rows)
     numbers = first + np.arange(rows)
     parts = [

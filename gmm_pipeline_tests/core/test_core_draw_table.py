@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.draw_bounds import UNDECIDED
-from gmm_pipeline.core.draw_table import NOTHING_DECIDED, DrawTable, draw_table, look_up
+from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.coding.draw_bounds import UNDECIDED
+from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table, look_up
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.mode_table import ModeTable, mode_probabilities, mode_table, sampled
-from gmm_pipeline.core.modes import REACH, ColumnModel, TailMode
+from gmm_pipeline.core.modes.mode_table import ModeTable, mode_probabilities, mode_table, sampled
+from gmm_pipeline.core.modes.modes import REACH, ColumnModel, TailMode
 
 TAILS = (
     TailMode(low=-200.0, high=-41.0, anchor=0.0, direction=-1, bound=0.99, weight=0.01),
@@ -41,7 +41,9 @@ MODELS = [
 
 
 @kernel
-def evaluated(x: NDArray[np.float64], draws: NDArray[np.float64], modes: ModeTable, out: NDArray[np.int64]) -> None:
+def evaluated(
+    x: NDArray[np.float64], draws: NDArray[np.float64], modes: ModeTable, out: NDArray[np.int64]
+) -> None:
     probabilities = np.empty(modes.means.size)
     for i in range(x.size):
         out[i] = sampled(x[i], draws[i], modes, probabilities)
@@ -50,7 +52,9 @@ def evaluated(x: NDArray[np.float64], draws: NDArray[np.float64], modes: ModeTab
 def contradicted(
     x: NDArray[np.float64], draws: NDArray[np.float64], table: DrawTable, modes: ModeTable
 ) -> tuple[int, int]:
-    """Return how many draws at x the table decides otherwise than the evaluation, and how many it decides."""
+    """Return how many draws at x the table decides otherwise than the evaluation, and how many it
+    decides.
+    """
     found, wanted, rows = (np.empty(x.size, dtype=np.int64) for _ in range(3))
     left_open = look_up(x, draws, table, np.empty(x.size, dtype=np.int64), found, rows)
     evaluated(x, draws, modes, wanted)
@@ -74,8 +78,16 @@ def critical_places(model: ColumnModel, table: DrawTable) -> NDArray[np.float64]
     """Return where something changes: the ends of reaches, tails and cells, and the means."""
     modes = mode_table(model)
     edges = [modes.means, modes.lows, modes.highs]
-    edges += [modes.means + side * reach * modes.half_widths for side in (-1, 1) for reach in (REACH, 0.99, 1.0)]
-    edges += [modes.means + side * half_width / 2**20 for side in (-1, 1) for half_width in modes.half_widths]
+    edges += [
+        modes.means + side * reach * modes.half_widths
+        for side in (-1, 1)
+        for reach in (REACH, 0.99, 1.0)
+    ]
+    edges += [
+        modes.means + side * half_width / 2**20
+        for side in (-1, 1)
+        for half_width in modes.half_widths
+    ]
     inner = np.concatenate([2.0**octave * (1 + np.arange(256) / 256) for octave in range(12)]) - 1
     edges += [table.center + side * inner / table.inverse_scale for side in (-1, 1)]
     return neighbourhoods(np.concatenate(edges))
@@ -88,7 +100,9 @@ def boundaries(model: ColumnModel, x: NDArray[np.float64]) -> NDArray[np.float64
     cumulative = []
     for place in x:
         total = mode_probabilities(float(place), modes, room)
-        cumulative.append(np.cumsum(room[: modes.n_gaussians]) / total if total else np.zeros(modes.n_gaussians))
+        cumulative.append(
+            np.cumsum(room[: modes.n_gaussians]) / total if total else np.zeros(modes.n_gaussians)
+        )
     exact = np.array(cumulative)
     beside = [exact, np.nextafter(exact, 0), np.nextafter(exact, 1), exact - 1e-10, exact + 1e-10]
     return np.clip(np.concatenate(beside, axis=1), 0.0, 1 - 2.0**-53)
@@ -112,31 +126,50 @@ def test_the_table_is_right_wherever_something_changes(model: ColumnModel) -> No
     x = critical_places(model, table)
     fixed = neighbourhoods(np.arange(1, 256) / 256)
     random = np.random.default_rng(1).random((x.size, 16))
-    for draws in (boundaries(model, x), random, np.broadcast_to(fixed[::41], (x.size, fixed[::41].size))):
+    for draws in (
+        boundaries(model, x),
+        random,
+        np.broadcast_to(fixed[::41], (x.size, fixed[::41].size)),
+    ):
         places = np.repeat(x, draws.shape[1])
         assert contradicted(places, draws.ravel(), table, modes)[0] == 0
 
 
 components = st.tuples(
-    st.floats(0.01, 1.0), st.floats(-1e3, 1e3), st.floats(-4, 3).map(lambda power: float(10.0**power))
+    st.floats(0.01, 1.0),
+    st.floats(-1e3, 1e3),
+    st.floats(-4, 3).map(lambda power: float(10.0**power)),
 )
 
 
 @settings(deadline=None)
-@given(st.lists(components, min_size=1, max_size=12), st.sampled_from(["keep", "clip"]), st.integers(0, 2**32 - 1))
-def test_the_table_of_any_mixture_is_right(chosen: list[tuple[float, float, float]], extremes: str, seed: int) -> None:
+@given(
+    st.lists(components, min_size=1, max_size=12),
+    st.sampled_from(["keep", "clip"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_table_of_any_mixture_is_right(
+    chosen: list[tuple[float, float, float]], extremes: str, seed: int
+) -> None:
     total = sum(weight for weight, _, _ in chosen)
-    model = model_of([(weight / total, mean, std) for weight, mean, std in chosen], extremes=extremes)
+    model = model_of(
+        [(weight / total, mean, std) for weight, mean, std in chosen], extremes=extremes
+    )
     rng = np.random.default_rng(seed)
     modes = mode_table(model)
     table = draw_table(modes)
     k = rng.integers(0, modes.means.size, 5000)
-    x = np.append(modes.means[k] + modes.half_widths[k] * rng.uniform(-1.2, 1.2, k.size), critical_places(model, table))
+    x = np.append(
+        modes.means[k] + modes.half_widths[k] * rng.uniform(-1.2, 1.2, k.size),
+        critical_places(model, table),
+    )
     assert contradicted(x, rng.random(x.size), table, modes)[0] == 0
 
 
 @pytest.mark.parametrize("components", [OVERLAPPING, FAR_APART, WITHIN_ONE_ANOTHER, SHIFTED])
-def test_nearly_all_rows_are_decided_by_the_table(components: list[tuple[float, float, float]]) -> None:
+def test_nearly_all_rows_are_decided_by_the_table(
+    components: list[tuple[float, float, float]],
+) -> None:
     model = model_of(components)
     rng = np.random.default_rng(2)
     mixture = model.mixture()

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import DecimalCoordinate, IntegerCoordinate, LogCoordinate
-from gmm_pipeline.core.drift import drift
-from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.sketch import LabelCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.sketch.coordinate import DecimalCoordinate, IntegerCoordinate, LogCoordinate
+from gmm_pipeline.core.sketch.drift import drift
+from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch, Specials, Tally
 
 SEEDS = st.integers(0, 2**32 - 1)
 INTEGERS = IntegerCoordinate(0, -(2**63), 2**63 - 1)
@@ -52,7 +52,9 @@ def test_a_sketch_has_not_moved_from_itself(sketch: Sketch) -> None:
 
 
 @given(ROWS, SEEDS)
-def test_neither_the_order_of_the_rows_nor_their_number_matters(rows: NDArray[np.float64], seed: int) -> None:
+def test_neither_the_order_of_the_rows_nor_their_number_matters(
+    rows: NDArray[np.float64], seed: int
+) -> None:
     other = np.random.default_rng(seed).permutation(np.repeat(rows, 3))
     assert drift(sketch_of_values(rows), sketch_of_values(other)) <= 1e-12
 
@@ -78,13 +80,18 @@ def test_numbers_that_become_null_or_infinite_are_counted(specials: Specials, fo
 
 def test_a_null_that_becomes_an_infinity_is_counted() -> None:
     rows = np.arange(60.0)
-    before, now = (sketch_of_values(rows, specials=specials) for specials in (Specials(40), Specials(30, 0, 10)))
+    before, now = (
+        sketch_of_values(rows, specials=specials)
+        for specials in (Specials(40), Specials(30, 0, 10))
+    )
     assert drift(before, now) == pytest.approx(0.1)
 
 
 def test_rows_that_move_between_two_values_are_counted_however_near_they_are() -> None:
     before = sketch_of_values(np.repeat([0.0, 1.0, 2.0], [50, 25, 25]))
-    assert drift(before, sketch_of_values(np.repeat([0.0, 1.0, 2.0], [50, 45, 5]))) == pytest.approx(0.2)
+    assert drift(
+        before, sketch_of_values(np.repeat([0.0, 1.0, 2.0], [50, 45, 5]))
+    ) == pytest.approx(0.2)
     # The distribution function moves by 0.1 and back; two tenths of the rows have other values.
     back_and_forth = sketch_of_values(np.repeat([0.0, 1.0, 2.0, 3.0], [15, 35, 15, 35]))
     evenly = sketch_of_values(np.repeat([0.0, 1.0, 2.0, 3.0], 25))
@@ -112,20 +119,31 @@ def test_the_distance_of_two_normal_distributions_is_that_of_their_distribution_
     shares = [np.searchsorted(np.sort(rows), x, "right") / rows.size for rows in (one, other)]
     expected = np.abs(shares[0] - shares[1]).max()
     before = Sketch(Tally(Specials(), count_on(grid_around(one), one)), REAL)
-    now = Sketch(Tally(Specials(), count_on(grid_around(coordinate.forward(other)), other, coordinate)), coordinate)
+    now = Sketch(
+        Tally(Specials(), count_on(grid_around(coordinate.forward(other)), other, coordinate)),
+        coordinate,
+    )
     assert drift(before, now) == pytest.approx(expected, abs=0.002)
 
 
 @pytest.mark.parametrize("n", [1000, 10_000, 100_000])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_samples_of_one_distribution_differ_by_about_one_over_the_root_of_their_rows(n: int, seed: int) -> None:
+def test_samples_of_one_distribution_differ_by_about_one_over_the_root_of_their_rows(
+    n: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     for rows in (rng.normal(0, 1, 2 * n), rng.standard_t(1, 2 * n), rng.lognormal(0, 3, 2 * n)):
-        assert 0.1 / np.sqrt(n) < drift(sketch_on_grid(rows[:n]), sketch_on_grid(rows[n:])) < 3 / np.sqrt(n)
+        assert (
+            0.1 / np.sqrt(n)
+            < drift(sketch_on_grid(rows[:n]), sketch_on_grid(rows[n:]))
+            < 3 / np.sqrt(n)
+        )
 
 
 @pytest.mark.parametrize("n_values", [2, 50, 200])
-def test_samples_of_many_single_values_differ_by_about_the_root_of_their_number_over_the_rows(n_values: int) -> None:
+def test_samples_of_many_single_values_differ_by_about_the_root_of_their_number_over_the_rows(
+    n_values: int,
+) -> None:
     n = 40_000
     rows = np.random.default_rng(0).integers(0, n_values, 2 * n)
     values = [sketch_of_values(half, INTEGERS) for half in (rows[:n], rows[n:])]
@@ -140,9 +158,9 @@ def test_one_row_in_a_hundred_from_elsewhere_is_a_drift_of_a_hundredth() -> None
     grid = grid_around(rows)
     before = count_on(grid, rows)
     now = before.merge(count_on(grid, rng.normal(50, 1, 1000)))
-    assert drift(Sketch(Tally(Specials(), before), REAL), Sketch(Tally(Specials(), now), REAL)) == pytest.approx(
-        1000 / 101_000, rel=0.01
-    )
+    assert drift(
+        Sketch(Tally(Specials(), before), REAL), Sketch(Tally(Specials(), now), REAL)
+    ) == pytest.approx(1000 / 101_000, rel=0.01)
 
 
 def test_the_same_integers_counted_exactly_and_on_grids_have_hardly_moved() -> None:

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.em import EMResult, expectation_maximisation
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOOR = 1e-6
@@ -17,7 +17,9 @@ FLOOR = 1e-6
 
 def run(points: WeightedPoints, start: Mixture, steps: int = 60) -> EMResult:
     """Make exactly so many steps, converged or not."""
-    return expectation_maximisation(points, start, variance_floor=FLOOR, tol=-math.inf, max_iter=steps)
+    return expectation_maximisation(
+        points, start, variance_floor=FLOOR, tol=-math.inf, max_iter=steps
+    )
 
 
 def magnitudes(smallest: float, largest: float) -> st.SearchStrategy[float]:
@@ -39,21 +41,27 @@ POSITIONS = st.floats(-100, 100) | st.sampled_from([0.0, 1.0])
 TAILS = st.builds(lambda sign, size: sign * size, st.sampled_from([-1, 1]), magnitudes(1e-3, 1e8))
 SPREADS = st.just(0.0) | magnitudes(1e-9, 100)
 STDS = magnitudes(1e-3, 1e3)
-STARTS = st.lists(st.tuples(magnitudes(1e-6, 1), POSITIONS, STDS), min_size=1, max_size=6).map(mixture_of)
-POINTS = st.lists(st.tuples(POSITIONS, WEIGHTS, SPREADS), min_size=1, max_size=40).map(points_of)
-TAILED_POINTS = st.lists(st.tuples(TAILS, WEIGHTS, SPREADS), min_size=1, max_size=40).map(points_of)
-TAILED_STARTS = st.lists(st.tuples(magnitudes(1e-6, 1), TAILS, magnitudes(1e-3, 1e8)), min_size=1, max_size=6).map(
+STARTS = st.lists(st.tuples(magnitudes(1e-6, 1), POSITIONS, STDS), min_size=1, max_size=6).map(
     mixture_of
 )
+POINTS = st.lists(st.tuples(POSITIONS, WEIGHTS, SPREADS), min_size=1, max_size=40).map(points_of)
+TAILED_POINTS = st.lists(st.tuples(TAILS, WEIGHTS, SPREADS), min_size=1, max_size=40).map(points_of)
+TAILED_STARTS = st.lists(
+    st.tuples(magnitudes(1e-6, 1), TAILS, magnitudes(1e-3, 1e8)), min_size=1, max_size=6
+).map(mixture_of)
 
 
 def random_case(seed: int) -> tuple[NDArray[np.float64], Mixture]:
     """Return rows and a start that suits them."""
     rng = np.random.default_rng(seed)
-    rows = np.round(np.concatenate([rng.normal(-3, 1, 150), rng.normal(2, 0.5, 100), rng.standard_t(2, 50)]), 1)
+    rows = np.round(
+        np.concatenate([rng.normal(-3, 1, 150), rng.normal(2, 0.5, 100), rng.standard_t(2, 50)]), 1
+    )
     n_components = int(rng.integers(1, 6))
     start = Mixture(
-        rng.dirichlet(np.ones(n_components)), rng.choice(rows, n_components), rng.uniform(0.3, 3, n_components)
+        rng.dirichlet(np.ones(n_components)),
+        rng.choice(rows, n_components),
+        rng.uniform(0.3, 3, n_components),
     )
     return rows, start
 
@@ -71,7 +79,9 @@ def test_the_log_likelihood_never_falls(points: WeightedPoints, start: Mixture) 
 
 @settings(max_examples=300)
 @given(TAILED_POINTS, TAILED_STARTS)
-def test_the_log_likelihood_never_falls_on_points_of_every_magnitude(points: WeightedPoints, start: Mixture) -> None:
+def test_the_log_likelihood_never_falls_on_points_of_every_magnitude(
+    points: WeightedPoints, start: Mixture
+) -> None:
     assert_never_falls(run(points, start).history)
 
 
@@ -106,7 +116,9 @@ def test_the_history_holds_the_mean_log_likelihood_of_the_rows(seed: int) -> Non
     result = run(WeightedPoints.of(rows), start, steps=5)
     assert result.history[0] == pytest.approx(start.mean_log_likelihood(rows), abs=1e-12)
     next_result = run(WeightedPoints.of(rows), result.mixture, steps=1)
-    assert next_result.mean_log_likelihood == pytest.approx(result.mixture.mean_log_likelihood(rows), abs=1e-12)
+    assert next_result.mean_log_likelihood == pytest.approx(
+        result.mixture.mean_log_likelihood(rows), abs=1e-12
+    )
 
 
 @settings(max_examples=50)
@@ -116,17 +128,23 @@ def test_a_weight_of_n_counts_as_n_rows(seed: int) -> None:
     values, counts = np.unique(rows, return_counts=True)
     # Few steps, as leaps magnify the rounding of sums, and may be taken or not by a hair.
     weighted, repeated = (
-        run(points, start, steps=8) for points in (WeightedPoints.of(values, counts), WeightedPoints.of(rows))
+        run(points, start, steps=8)
+        for points in (WeightedPoints.of(values, counts), WeightedPoints.of(rows))
     )
     np.testing.assert_allclose(weighted.history, repeated.history, rtol=0, atol=1e-9)
-    # Where the likelihood is flat, leaps carry the last digits of the sums further than the likelihood shows.
-    np.testing.assert_allclose(weighted.mixture.weights, repeated.mixture.weights, rtol=0, atol=1e-6)
+    # Where the likelihood is flat, leaps carry the last digits of the sums further than the
+    # likelihood shows.
+    np.testing.assert_allclose(
+        weighted.mixture.weights, repeated.mixture.weights, rtol=0, atol=1e-6
+    )
     np.testing.assert_allclose(weighted.mixture.means, repeated.mixture.means, rtol=0, atol=1e-6)
     np.testing.assert_allclose(weighted.mixture.stds, repeated.mixture.stds, rtol=0, atol=1e-6)
 
 
 @given(POINTS, STARTS, st.integers(-40, 40))
-def test_the_unit_of_the_weights_does_not_matter(points: WeightedPoints, start: Mixture, power: int) -> None:
+def test_the_unit_of_the_weights_does_not_matter(
+    points: WeightedPoints, start: Mixture, power: int
+) -> None:
     scaled = WeightedPoints(points.positions, np.ldexp(points.weights, power), points.spreads)
     assert bits(run(scaled, start)) == bits(run(points, start))
 
@@ -135,7 +153,11 @@ def test_the_unit_of_the_weights_does_not_matter(points: WeightedPoints, start: 
 def test_points_without_weight_have_no_effect(
     points: WeightedPoints, start: Mixture, weightless: list[tuple[float, float, float]]
 ) -> None:
-    rows = list(zip(points.positions.tolist(), points.weights.tolist(), points.spreads.tolist(), strict=True))
+    rows = list(
+        zip(
+            points.positions.tolist(), points.weights.tolist(), points.spreads.tolist(), strict=True
+        )
+    )
     # Sorted by position alone, as the order of equal positions would change the order of summation.
     together = np.array(sorted(rows + weightless, key=lambda row: row[0])).T.copy()
     assert bits(run(WeightedPoints(*together), start)) == bits(run(points, start))
@@ -143,10 +165,14 @@ def test_points_without_weight_have_no_effect(
 
 def test_a_single_component_gets_mean_and_variance_with_the_spreads() -> None:
     points = WeightedPoints(np.array([1.0, 4.0]), np.array([3.0, 1.0]), np.array([0.5, 0.25]))
-    mixture = run(points, Mixture(np.array([1.0]), np.array([0.0]), np.array([1.0])), steps=1).mixture
+    mixture = run(
+        points, Mixture(np.array([1.0]), np.array([0.0]), np.array([1.0])), steps=1
+    ).mixture
     assert mixture.weights.tolist() == [1.0]
     assert mixture.means[0] == pytest.approx(1.75, abs=1e-15)
-    assert mixture.stds[0] ** 2 == pytest.approx((3 * (0.75**2 + 0.5) + 2.25**2 + 0.25) / 4, abs=1e-14)
+    assert mixture.stds[0] ** 2 == pytest.approx(
+        (3 * (0.75**2 + 0.5) + 2.25**2 + 0.25) / 4, abs=1e-14
+    )
 
 
 @pytest.mark.parametrize("distance", [1.0, 1e4, 1e6, 1e8])
@@ -160,7 +186,9 @@ def test_a_component_that_moves_far_gets_the_spread_of_where_it_arrives(distance
 
 def test_the_log_likelihood_of_one_standard_normal_row_is_known() -> None:
     result = run(
-        WeightedPoints.of(np.array([0.0])), Mixture(np.array([1.0]), np.array([0.0]), np.array([1.0])), steps=1
+        WeightedPoints.of(np.array([0.0])),
+        Mixture(np.array([1.0]), np.array([0.0]), np.array([1.0])),
+        steps=1,
     )
     assert result.mean_log_likelihood == pytest.approx(-0.5 * math.log(2 * math.pi), abs=1e-15)
 
@@ -174,7 +202,9 @@ def test_em_stops_at_the_step_that_gains_less_than_the_tolerance() -> None:
     assert result.converged
     assert gains[-1] < tol
     assert (gains[:-1] >= tol).all()
-    assert result.mean_log_likelihood == pytest.approx(result.mixture.mean_log_likelihood(rows), abs=1e-12)
+    assert result.mean_log_likelihood == pytest.approx(
+        result.mixture.mean_log_likelihood(rows), abs=1e-12
+    )
 
 
 def test_leaps_cross_a_plateau_in_a_fraction_of_the_steps() -> None:
@@ -191,7 +221,9 @@ def test_leaps_cross_a_plateau_in_a_fraction_of_the_steps() -> None:
 
 def test_em_that_was_cut_short_says_so() -> None:
     rows, start = random_case(3)
-    result = expectation_maximisation(WeightedPoints.of(rows), start, variance_floor=FLOOR, tol=1e-12, max_iter=3)
+    result = expectation_maximisation(
+        WeightedPoints.of(rows), start, variance_floor=FLOOR, tol=1e-12, max_iter=3
+    )
     assert not result.converged
     assert result.history.size == 3
 

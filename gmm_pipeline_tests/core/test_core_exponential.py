@@ -1,4 +1,6 @@
-"""Exponentials and logarithms of many numbers are those of the mathematical library, but for the last digit."""
+"""Exponentials and logarithms of many numbers are those of the mathematical library, but for the
+last digit.
+"""
 
 import math
 
@@ -7,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.exponential import exponentials, logarithms
+from gmm_pipeline.core.mixture.exponential import exponentials, logarithms
 
 
 def of(x: NDArray[np.float64], negligible: float = -800.0) -> NDArray[np.float64]:
@@ -32,7 +34,11 @@ def test_what_is_negligible_counts_for_nothing() -> None:
 
 
 @given(
-    st.lists(st.floats(np.finfo(np.float64).tiny, allow_infinity=False) | st.floats(0.5, 2.0), min_size=1, max_size=50)
+    st.lists(
+        st.floats(np.finfo(np.float64).tiny, allow_infinity=False) | st.floats(0.5, 2.0),
+        min_size=1,
+        max_size=50,
+    )
 )
 def test_logarithms_are_near_those_of_the_library(values: list[float]) -> None:
     exact, result = np.array([math.log(value) for value in values]), np.empty(len(values))

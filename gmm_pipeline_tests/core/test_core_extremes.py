@@ -2,14 +2,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.extremes import all_finite, extremes
+from gmm_pipeline.core.sketch.extremes import all_finite, extremes
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0])
 
 
 @given(st.lists(FINITE))
 def test_extremes_are_the_least_and_the_most(values: list[float]) -> None:
-    assert extremes(np.array(values, dtype=float)) == (min(values, default=np.inf), max(values, default=-np.inf))
+    assert extremes(np.array(values, dtype=float)) == (
+        min(values, default=np.inf),
+        max(values, default=-np.inf),
+    )
 
 
 @given(st.lists(FINITE | st.sampled_from([np.nan, -np.nan, np.inf, -np.inf])))

@@ -7,13 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.fitting import MixtureFit, fit_mixture
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.points import WeightedPoints
 
 PointsOf = Callable[[NDArray[np.float64]], WeightedPoints]
 SEEDS = st.integers(0, 2**32 - 1)
-WEIGHTS, MEANS, VARIANCES = np.array([1 / 3, 2 / 3]), np.array([-4.3673, 5.1604]), np.array([1.1098, 0.86644])
+WEIGHTS, MEANS, VARIANCES = (
+    np.array([1 / 3, 2 / 3]),
+    np.array([-4.3673, 5.1604]),
+    np.array([1.1098, 0.86644]),
+)
 # The rows that Spark's own tests of its Gaussian mixture fit, and where they say that it arrives.
 SPARK_ROWS = np.fromstring(
     "-5.1971 -2.5359 -3.8220 -5.2211 -5.0602 4.7118 6.8989 3.4592 4.6322 5.7048 4.6567 5.5026 4.5605 5.2043 6.2734",
@@ -24,7 +28,9 @@ SPARK_ROWS = np.fromstring(
 def assert_close(found: Mixture, expected: Mixture, tolerance: float) -> None:
     """Compare weights, and means and stds in units of the stds."""
     np.testing.assert_allclose(found.weights, expected.weights, rtol=0, atol=tolerance)
-    np.testing.assert_allclose((found.means - expected.means) / expected.stds, 0, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(
+        (found.means - expected.means) / expected.stds, 0, rtol=0, atol=tolerance
+    )
     np.testing.assert_allclose(found.stds / expected.stds, 1, rtol=0, atol=tolerance)
 
 
@@ -58,15 +64,19 @@ def test_the_mixture_that_spark_finds_is_found() -> None:
 
 @pytest.mark.parametrize("points_of", [points_of_rows, points_of_sketch])
 def test_a_known_mixture_is_recovered(points_of: PointsOf) -> None:
-    # The components lie 9.6 stds apart: of 200,000 rows none could be of the other one, so the best fit is each
-    # component's own share, mean and variance among the drawn rows. Those differ from the true ones by the luck of
-    # the draw, which is no fault of the fit and is bounded separately.
+    # The components lie 9.6 stds apart: of 200,000 rows none could be of the other one, so the best
+    # fit is each component's own share, mean and variance among the drawn rows. Those differ from
+    # the true ones by the luck of the draw, which is no fault of the fit and is bounded separately.
     rows, component = rows_of_two(n := 200_000)
     mixture = fit_mixture(points_of(rows), 2).mixture
     drawn = [rows[component == number] for number in (0, 1)]
-    np.testing.assert_allclose(mixture.weights, [part.size / n for part in drawn], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        mixture.weights, [part.size / n for part in drawn], rtol=0, atol=1e-3
+    )
     np.testing.assert_allclose(mixture.means, [part.mean() for part in drawn], rtol=0, atol=1e-3)
-    np.testing.assert_allclose(np.square(mixture.stds), [part.var() for part in drawn], rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        np.square(mixture.stds), [part.var() for part in drawn], rtol=0, atol=1e-3
+    )
     sizes = n * WEIGHTS
     assert (np.abs(mixture.weights - WEIGHTS) < 5 * np.sqrt(WEIGHTS.prod() / n)).all()
     assert (np.abs(mixture.means - MEANS) < 5 * np.sqrt(VARIANCES / sizes)).all()
@@ -95,7 +105,8 @@ def fit_three(rows: NDArray[np.float64], points_of: PointsOf = points_of_rows) -
     return fit_mixture(points_of(rows), 3, tol=1e-13, max_iter=20_000)
 
 
-# Other units give a sketch other cells, 1/1000 of the scale wide, and with them slightly other points.
+# Other units give a sketch other cells, 1/1000 of the scale wide, and with them slightly other
+# points.
 exactly_and_by_sketch = pytest.mark.parametrize(
     ("points_of", "tolerance"), [(points_of_rows, 1e-5), (points_of_sketch, 1e-3)]
 )
@@ -109,9 +120,13 @@ def test_the_fit_follows_the_unit_and_the_origin_of_the_rows(
 ) -> None:
     rows = rows_of_three(1000)
     fit, moved = fit_three(rows, points_of), fit_three(scale * (rows + shift), points_of)
-    expected = Mixture(fit.mixture.weights, scale * (fit.mixture.means + shift), scale * fit.mixture.stds)
+    expected = Mixture(
+        fit.mixture.weights, scale * (fit.mixture.means + shift), scale * fit.mixture.stds
+    )
     assert_close(moved.mixture, expected, tolerance)
-    assert moved.mean_log_likelihood == pytest.approx(fit.mean_log_likelihood - np.log(scale), abs=0.1 * tolerance)
+    assert moved.mean_log_likelihood == pytest.approx(
+        fit.mean_log_likelihood - np.log(scale), abs=0.1 * tolerance
+    )
 
 
 @exactly_and_by_sketch
@@ -133,18 +148,24 @@ def test_a_unit_that_is_a_power_of_two_changes_no_bit(seed: int, power: int) -> 
 @pytest.mark.parametrize("points_of", [points_of_rows, points_of_sketch])
 def test_the_same_rows_give_the_same_fit_bit_for_bit(points_of: PointsOf) -> None:
     rows = rows_of_three(3000)
-    assert bits(fit_mixture(points_of(rows), 5, seed=7)) == bits(fit_mixture(points_of(rows.copy()), 5, seed=7))
+    assert bits(fit_mixture(points_of(rows), 5, seed=7)) == bits(
+        fit_mixture(points_of(rows.copy()), 5, seed=7)
+    )
 
 
 def test_the_order_of_the_rows_changes_no_bit_of_the_fit() -> None:
     rows = rows_of_three(500)
     shuffled = np.random.default_rng(1).permutation(rows)
-    assert bits(fit_mixture(WeightedPoints.of(shuffled), 4)) == bits(fit_mixture(WeightedPoints.of(rows), 4))
+    assert bits(fit_mixture(WeightedPoints.of(shuffled), 4)) == bits(
+        fit_mixture(WeightedPoints.of(rows), 4)
+    )
 
 
 @pytest.mark.parametrize("n_points", [1, 2, 3])
 @pytest.mark.parametrize("n_components", [3, 10, 500])
-def test_more_components_than_points_are_as_many_as_points_at_most(n_points: int, n_components: int) -> None:
+def test_more_components_than_points_are_as_many_as_points_at_most(
+    n_points: int, n_components: int
+) -> None:
     rows = np.array([-1.0, 0.5, 7.0])[:n_points]
     fit = fit_mixture(WeightedPoints.of(rows), n_components)
     assert 1 <= fit.mixture.n_components <= n_points
@@ -163,7 +184,9 @@ def test_rows_that_are_all_the_same_are_fitted(n: int) -> None:
 def test_points_without_weight_have_no_effect_on_the_fit(n_components: int) -> None:
     rows = np.array([0.0, 0.1, 5.0, 5.3])
     weightless = np.array([-50.0, 0.05, 3.0, 5.2, 80.0])
-    points = WeightedPoints.of(np.concatenate([rows, weightless]), np.repeat([2.0, 0.0], [rows.size, weightless.size]))
+    points = WeightedPoints.of(
+        np.concatenate([rows, weightless]), np.repeat([2.0, 0.0], [rows.size, weightless.size])
+    )
     fit = fit_mixture(points, n_components)
     expected = fit_mixture(WeightedPoints.of(rows, np.full(rows.size, 2.0)), n_components)
     assert fit.mean_log_likelihood == pytest.approx(expected.mean_log_likelihood, abs=1e-6)
@@ -178,16 +201,18 @@ def test_no_more_components_are_fitted_than_the_rows_call_for() -> None:
 
 @pytest.mark.parametrize("n_components", [1, 4, 7])
 def test_a_fixed_number_of_components_is_fitted_whatever_their_weights(n_components: int) -> None:
-    fit = fit_mixture(WeightedPoints.of(rows_of_three(1000)), 3, n_components=n_components, min_weight=0.3)
+    fit = fit_mixture(
+        WeightedPoints.of(rows_of_three(1000)), 3, n_components=n_components, min_weight=0.3
+    )
     assert fit.mixture.n_components == n_components
 
 
 def rows_beside(share: float, distance: float) -> WeightedPoints:
     """Return a billion rows of a standard normal distribution, some of them further up."""
     positions = np.linspace(-8, 8 + distance, 3000)
-    density = Mixture(np.array([1 - share, share]), np.array([0.0, distance]), np.array([1.0, 1.0])).log_density(
-        positions
-    )
+    density = Mixture(
+        np.array([1 - share, share]), np.array([0.0, distance]), np.array([1.0, 1.0])
+    ).log_density(positions)
     return WeightedPoints.of(positions, 1e9 * np.exp(density) / np.exp(density).sum())
 
 
@@ -206,7 +231,9 @@ def test_a_light_component_that_the_fit_misses_is_kept() -> None:
 
 def test_heavy_tails_keep_their_wide_components_and_light_components_cost_little() -> None:
     rows = np.random.default_rng(0).standard_t(2, 100_000)
-    free, fit = (fit_mixture(points_of_sketch(rows), 10, min_weight=weight) for weight in (0.0, 0.005))
+    free, fit = (
+        fit_mixture(points_of_sketch(rows), 10, min_weight=weight) for weight in (0.0, 0.005)
+    )
     assert fit.mixture.n_components <= free.mixture.n_components
     assert fit.mixture.stds.max() > 50
     assert fit.mean_log_likelihood > free.mean_log_likelihood - 5e-4

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coordinate import IntegerCoordinate
-from gmm_pipeline.core.grid import CELL_BITS, CELLS, OFFSET_BITS, Grid
-from gmm_pipeline.core.grid_counts import GridCounter
-from gmm_pipeline.core.values import ValueCounts
+from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.grid import CELL_BITS, CELLS, OFFSET_BITS, Grid
+from gmm_pipeline.core.sketch.grid_counts import GridCounter
+from gmm_pipeline.core.sketch.values import ValueCounts
 
 SEEDS = st.integers(0, 2**32 - 1)
 GRIDS = st.builds(Grid, st.floats(-1e6, 1e6), st.integers(-20, 20))
@@ -69,7 +69,9 @@ def test_a_cell_is_narrow_beside_its_distance_from_the_centre(grid: Grid, x: flo
 
 
 @given(GRIDS, ROWS, SEEDS)
-def test_any_order_and_grouping_of_rows_gives_the_same_counts(grid: Grid, rows: NDArray[np.float64], seed: int) -> None:
+def test_any_order_and_grouping_of_rows_gives_the_same_counts(
+    grid: Grid, rows: NDArray[np.float64], seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     parts = [count_on(grid, part) for part in pieces(rng.permutation(rows), rng)]
     assert bits(merged_at_random(parts, rng)) == bits(count_on(grid, rows))
@@ -87,7 +89,9 @@ def test_any_order_and_grouping_of_a_column_gives_the_same_counts(column: str, s
 
 
 @given(GRIDS, st.tuples(ROWS, ROWS, ROWS))
-def test_merging_counts_is_associative_and_commutative(grid: Grid, rows: tuple[NDArray[np.float64], ...]) -> None:
+def test_merging_counts_is_associative_and_commutative(
+    grid: Grid, rows: tuple[NDArray[np.float64], ...]
+) -> None:
     a, b, c = (count_on(grid, part) for part in rows)
     merged = bits(merged_in_turn([a, b, c]))
     assert bits(a.merge(b.merge(c))) == merged
@@ -127,7 +131,9 @@ def test_the_points_have_the_mean_of_the_rows(column: str, seed: int) -> None:
     grid = grid_around(rows)
     points = sketch_on_grid(rows).points()
     mean = math.fsum((rows - grid.center).tolist()) / rows.size
-    points_mean = math.fsum((points.weights * (points.positions - grid.center)).tolist()) / rows.size
+    points_mean = (
+        math.fsum((points.weights * (points.positions - grid.center)).tolist()) / rows.size
+    )
     scale = 2.0**grid.exponent + np.abs(rows - grid.center).mean()
     rounding = 1e-15 * abs(grid.center)
     assert abs(points_mean - mean) <= 2.0**-25 * scale + rounding
@@ -138,7 +144,9 @@ def test_the_points_have_the_variance_of_the_rows(column: str) -> None:
     rows = rows_of(column, 0, 200_000)
     points = sketch_on_grid(rows).points()
     mean = np.average(points.positions, weights=points.weights)
-    variance = np.average(np.square(points.positions - mean) + points.spreads, weights=points.weights)
+    variance = np.average(
+        np.square(points.positions - mean) + points.spreads, weights=points.weights
+    )
     assert variance == pytest.approx(rows.var(), rel=1e-6)
 
 
@@ -157,7 +165,9 @@ def test_the_spread_of_a_cell_is_the_variance_of_its_rows() -> None:
 
 
 @given(GRIDS, ROWS)
-def test_the_points_lie_in_order_between_the_extremes(grid: Grid, rows: NDArray[np.float64]) -> None:
+def test_the_points_lie_in_order_between_the_extremes(
+    grid: Grid, rows: NDArray[np.float64]
+) -> None:
     points = sketch_on_grid(rows, grid=grid).points()
     assert rows.min() <= points.positions[0]
     assert points.positions[-1] <= rows.max()
@@ -199,7 +209,9 @@ def test_a_tail_costs_no_detail_at_the_centre(tail: float) -> None:
 
 def test_a_few_thousand_cells_hold_a_column_of_any_length() -> None:
     assert count_on(grid_around(rows := rows_of("normal", 0, 500_000)), rows).cells.size < 6000
-    assert count_on(grid_around(rows := rows_of("heavy tails", 0, 500_000)), rows).cells.size < 16_000
+    assert (
+        count_on(grid_around(rows := rows_of("heavy tails", 0, 500_000)), rows).cells.size < 16_000
+    )
 
 
 @pytest.mark.parametrize("other", [Grid(0.0, 1), Grid(0.5, 0)])
@@ -228,7 +240,9 @@ def test_values_with_their_counts_add_up_to_the_same_as_row_by_row(
 
 
 @given(st.integers(1, 300), st.lists(st.integers(1, 200), min_size=1, max_size=4))
-def test_the_sums_of_a_cell_are_exact_however_many_rows_it_holds(rows: int, batches: list[int]) -> None:
+def test_the_sums_of_a_cell_are_exact_however_many_rows_it_holds(
+    rows: int, batches: list[int]
+) -> None:
     last = 2.0 - 2.0**-40  # the largest offset of its cell
     counter = GridCounter(Grid(0.0, 0), REAL, np.empty(0))
     for size in (rows, *batches):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.heavy import SMALLEST_SHARE, HeavyCounter
-from gmm_pipeline.core.sketch import NumberSample
-from gmm_pipeline.core.values import LIMIT, ValueCounter
+from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE, HeavyCounter
+from gmm_pipeline.core.sketch.sketch import NumberSample
+from gmm_pipeline.core.sketch.values import LIMIT, ValueCounter
 
 SEEDS = st.integers(0, 2**32 - 1)
 ROWS = 6 * LIMIT
@@ -22,7 +22,9 @@ ORDERS = {
 }
 
 
-def parts(seed: int, dtype: type) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def parts(
+    seed: int, dtype: type
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return heavy values, their rows and rows of many values that are each rare."""
     rng = np.random.default_rng(seed)
     values = rng.permutation(np.arange(-ROWS, ROWS)).astype(dtype)
@@ -60,7 +62,9 @@ def test_every_value_with_enough_rows_is_found(order: str, dtype: type, seed: in
 
 @settings(max_examples=25)
 @given(SEEDS, st.sampled_from(sorted(ORDERS)))
-def test_every_value_with_enough_rows_is_found_however_rows_are_split_among_counters(seed: int, order: str) -> None:
+def test_every_value_with_enough_rows_is_found_however_rows_are_split_among_counters(
+    seed: int, order: str
+) -> None:
     heavy, held, light = parts(seed, np.float64)
     rng = np.random.default_rng(seed)
     rows = ORDERS[order](rng, held, light)
@@ -85,14 +89,20 @@ def test_negative_zero_counts_as_zero() -> None:
 
 @settings(max_examples=25)
 @given(SEEDS)
-def test_settled_counts_depend_neither_on_the_order_of_rows_nor_on_what_else_was_counted_apart(seed: int) -> None:
+def test_settled_counts_depend_neither_on_the_order_of_rows_nor_on_what_else_was_counted_apart(
+    seed: int,
+) -> None:
     rng = np.random.default_rng(seed)
-    rows = np.concatenate([rng.normal(0, 1, 2000), np.full(15, 0.5), np.full(7, -0.25), np.full(400, 3.0)])
+    rows = np.concatenate(
+        [rng.normal(0, 1, 2000), np.full(15, 0.5), np.full(7, -0.25), np.full(400, 3.0)]
+    )
     grid, wanted = grid_around(np.sort(rows)), np.array([-0.25, 9.0])
     settled = []
     for needless in ([], rows[:20].tolist(), [0.5, 8.0]):
         apart = np.unique([0.5, -0.25, 3.0, 9.0, *needless])
-        counted = [count_on(grid, piece, apart=apart) for piece in pieces(rng.permutation(rows), rng)]
+        counted = [
+            count_on(grid, piece, apart=apart) for piece in pieces(rng.permutation(rows), rng)
+        ]
         settled.append(merged_at_random(counted, rng).settled(REAL, wanted))
     assert len({bits(counts) for counts in settled}) == 1
     assert settled[0].rows == rows.size

@@ -5,14 +5,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from core_evidence import REAL, bits, count_on, count_values, merged_in_turn, sketch_of_values, sketch_on_grid
+from core_evidence import (
+    REAL,
+    bits,
+    count_on,
+    count_values,
+    merged_in_turn,
+    sketch_of_values,
+    sketch_on_grid,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.coordinate import IntegerCoordinate
-from gmm_pipeline.core.grid import Grid
-from gmm_pipeline.core.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
-from gmm_pipeline.core.values import LIMIT
+from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.sketch.values import LIMIT
 
 COUNTS = st.integers(0, 2**40)
 GRID = Grid(0.5, 1)
@@ -50,7 +58,9 @@ def test_labels_are_counted_in_their_order(labels: str, data: st.DataObject) -> 
 
 @pytest.mark.parametrize("labels", LABELS)
 @given(st.data())
-def test_labels_of_merged_counts_are_the_labels_of_all_rows(labels: str, data: st.DataObject) -> None:
+def test_labels_of_merged_counts_are_the_labels_of_all_rows(
+    labels: str, data: st.DataObject
+) -> None:
     one, other = (data.draw(st.lists(LABELS[labels])) for _ in range(2))
     assert bits(count_labels(one).merge(count_labels(other))) == bits(count_labels(one + other))
 
@@ -87,9 +97,13 @@ def test_merging_tallies_is_associative_and_commutative(body: str, data: st.Data
 
 @bodies
 @given(st.data())
-def test_merging_sketches_in_any_order_gives_the_same_sketch(body: str, data: st.DataObject) -> None:
+def test_merging_sketches_in_any_order_gives_the_same_sketch(
+    body: str, data: st.DataObject
+) -> None:
     coordinate = REAL if body in {"values", "grid"} else None
-    a, b, c = (Sketch(Tally(data.draw(SPECIALS), data.draw(BODIES[body])), coordinate) for _ in range(3))
+    a, b, c = (
+        Sketch(Tally(data.draw(SPECIALS), data.draw(BODIES[body])), coordinate) for _ in range(3)
+    )
     assert len(set(in_every_order(a, b, c))) == 1
     assert a.merge(b).coordinate == coordinate
     assert a.merge(b).rows == a.rows + b.rows
@@ -109,7 +123,10 @@ INTEGERS = np.array([1, 2])
             id="other grids",
         ),
         pytest.param(
-            lambda: sketch_on_grid(ROWS, grid=GRID), lambda: sketch_of_values(ROWS), "different forms", id="other forms"
+            lambda: sketch_on_grid(ROWS, grid=GRID),
+            lambda: sketch_of_values(ROWS),
+            "different forms",
+            id="other forms",
         ),
         pytest.param(
             lambda: sketch_of_values(INTEGERS, IntegerCoordinate(0, 0, 255)),

@@ -1,13 +1,15 @@
-"""Row-wise statistical tests of the draw: for chosen x, mode frequencies over many rows match the responsibilities."""
+"""Row-wise statistical tests of the draw: for chosen x, mode frequencies over many rows match the
+responsibilities.
+"""
 
 import numpy as np
 import pytest
 from core_evidence import chi_square, chi_square_bound, model_of
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.mode_table import mode_probabilities, mode_table
-from gmm_pipeline.core.modes import ColumnModel
+from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.modes.mode_table import mode_probabilities, mode_table
+from gmm_pipeline.core.modes.modes import ColumnModel
 
 # Weight, mean, std. Which of them reach a value differs along the line.
 GAUSSIANS = [(0.4, 0.0, 1.0), (0.3, 2.0, 0.5), (0.2, 1.0, 5.0), (0.1, -3.0, 2.0)]
@@ -31,7 +33,9 @@ def drawn_modes(codec: RowCodec, x: NDArray[np.float64], first_row: int) -> NDAr
 
 
 def assert_frequencies(modes: NDArray[np.uint8], chances: NDArray[np.float64]) -> None:
-    """Compare how often modes occur with their chances; a fixed bound, exceeded once in a million times."""
+    """Compare how often modes occur with their chances; a fixed bound, exceeded once in a million
+    times.
+    """
     observed = np.bincount(modes, minlength=chances.size)
     assert observed[chances == 0].sum() == 0
     expected = modes.size * chances
@@ -44,18 +48,24 @@ def assert_frequencies(modes: NDArray[np.uint8], chances: NDArray[np.float64]) -
 
 
 @pytest.mark.parametrize("x", SHARED)
-@pytest.mark.parametrize(("column", "seed"), [("amount", 0), ("amount", 1), ("price", 0), ("", 2**40)])
+@pytest.mark.parametrize(
+    ("column", "seed"), [("amount", 0), ("amount", 1), ("price", 0), ("", 2**40)]
+)
 @pytest.mark.parametrize("first_row", [0, 10**12])
 def test_the_modes_of_consecutive_rows_are_drawn_by_their_probabilities(
     x: float, column: str, seed: int, first_row: int
 ) -> None:
     model = model_of(GAUSSIANS, column=column, seed=seed)
-    assert_frequencies(drawn_modes(codec_of(model), np.full(ROWS, x), first_row), probabilities(model, x))
+    assert_frequencies(
+        drawn_modes(codec_of(model), np.full(ROWS, x), first_row), probabilities(model, x)
+    )
 
 
 @pytest.mark.parametrize("x", SHARED)
 @pytest.mark.parametrize("stride", [2, 7, 1 << 10])
-def test_the_modes_of_rows_far_apart_are_drawn_by_their_probabilities(x: float, stride: int) -> None:
+def test_the_modes_of_rows_far_apart_are_drawn_by_their_probabilities(
+    x: float, stride: int
+) -> None:
     model = model_of(GAUSSIANS)
     codec = codec_of(model)
     modes = np.concatenate([drawn_modes(codec, np.array([x]), row * stride) for row in range(4000)])
@@ -90,9 +100,12 @@ def test_neighbouring_rows_are_drawn_independently(x: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [(("amount", 0), ("amount", 1)), (("amount", 0), ("price", 0)), (("a", 1), ("b", 2))]
+    ("one", "other"),
+    [(("amount", 0), ("amount", 1)), (("amount", 0), ("price", 0)), (("a", 1), ("b", 2))],
 )
-def test_columns_and_seeds_are_drawn_independently(one: tuple[str, int], other: tuple[str, int]) -> None:
+def test_columns_and_seeds_are_drawn_independently(
+    one: tuple[str, int], other: tuple[str, int]
+) -> None:
     x = 1.0
     first, second = (
         drawn_modes(codec_of(model_of(GAUSSIANS, column=column, seed=seed)), np.full(ROWS, x), 0)

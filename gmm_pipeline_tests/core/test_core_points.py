@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.sketch.points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -13,7 +13,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 def random_points(n: int, seed: int) -> WeightedPoints:
     rng = np.random.default_rng(seed)
     positions = np.sort(rng.standard_t(rng.uniform(1, 30), n))
-    return WeightedPoints(positions, rng.integers(1, 10**6, n) * 1.0, rng.random(n) * rng.integers(0, 2, n))
+    return WeightedPoints(
+        positions, rng.integers(1, 10**6, n) * 1.0, rng.random(n) * rng.integers(0, 2, n)
+    )
 
 
 def moments(points: WeightedPoints) -> tuple[float, float]:
@@ -95,6 +97,10 @@ def test_standardised_points_have_a_scale_near_1(scale: float) -> None:
 def test_points_are_sorted_and_keep_their_weights(rows: list[tuple[float, int]]) -> None:
     positions: NDArray[np.float64] = np.array([position for position, _ in rows])
     points = WeightedPoints.of(positions, np.array([weight for _, weight in rows]))
-    found = list(zip(points.positions.tolist(), points.weights.tolist(), points.spreads.tolist(), strict=True))
+    found = list(
+        zip(
+            points.positions.tolist(), points.weights.tolist(), points.spreads.tolist(), strict=True
+        )
+    )
     assert sorted(found) == sorted((position, float(weight), 0.0) for position, weight in rows)
     assert (np.diff(points.positions) >= 0).all()

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.modes import AtomMode, EncodingRules, ModeChoice
-from gmm_pipeline.core.ranks import Ranking, rank_modes
-from gmm_pipeline.core.sketch import LabelCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.modes.modes import AtomMode, EncodingRules, ModeChoice
+from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch, Specials, Tally
 
 SEEDS = st.integers(0, 2**32 - 1)
 ROWS = 1_000_000
@@ -43,8 +43,8 @@ def test_modes_occur_as_often_as_their_ranks_say(mode_choice: ModeChoice) -> Non
     atoms = np.repeat(np.array([-1, 0], dtype=np.int32), [rows.size, N_NULLS])
     _, rank = RowCodec(model, ranking.mode_of_rank).encode(x, atoms, 0)
     observed = np.bincount(rank, minlength=model.n_modes)
-    # Draws of different rows are independent, so no count varies more than a binomial one. What argmax leaves to chance
-    # is which side of a boundary a row of the boundary's own cell lies on.
+    # Draws of different rows are independent, so no count varies more than a binomial one. What
+    # argmax leaves to chance is which side of a boundary a row of the boundary's own cell lies on.
     sigma = np.sqrt(ROWS * ranking.frequencies * (1 - ranking.frequencies))
     assert (np.abs(observed - ROWS * ranking.frequencies) < 4 * sigma + 1).all()
     null_rank = int(np.flatnonzero(ranking.mode_of_rank == model.n_continuous)[0])
@@ -58,7 +58,12 @@ def test_ranks_are_sorted_by_expected_frequency(seed: int, mode_choice: ModeChoi
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 8))
     weights = rng.dirichlet(np.ones(n))
-    parameters = zip(weights.tolist(), rng.normal(0, 10, n).tolist(), rng.uniform(0.1, 5, n).tolist(), strict=True)
+    parameters = zip(
+        weights.tolist(),
+        rng.normal(0, 10, n).tolist(),
+        rng.uniform(0.1, 5, n).tolist(),
+        strict=True,
+    )
     model = model_of(list(parameters), (AtomMode(None, 0.25),), mode_choice=mode_choice)
     sketch = sketch_of_values(rng.normal(0, 10, 300), specials=Specials(nulls=100))
     assert_is_ranking(rank_modes(model, sketch), n + 1)
@@ -85,7 +90,13 @@ def test_categories_are_ranked_by_their_rows() -> None:
     sketch = Sketch(Tally(Specials(nulls=2), LabelCounts.of(counts)), None)
     model = fitted(sketch)
     ranking = rank_modes(model, sketch)
-    assert [model.atoms[mode].value for mode in ranking.mode_of_rank] == ["Bern", "Bonn", "Oslo", None, "Rome"]
+    assert [model.atoms[mode].value for mode in ranking.mode_of_rank] == [
+        "Bern",
+        "Bonn",
+        "Oslo",
+        None,
+        "Rome",
+    ]
     np.testing.assert_allclose(ranking.frequencies, np.array([5, 5, 3, 2, 1]) / 16, rtol=1e-15)
 
 

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.robust import center_and_scale, weighted_quantiles
+from gmm_pipeline.core.sketch.robust import center_and_scale, weighted_quantiles
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -24,15 +24,20 @@ def test_a_normal_column_has_its_median_and_about_its_std() -> None:
     assert 2.0 ** (exponent - 1) <= 67.4 < 2.0**exponent
 
 
-@pytest.mark.parametrize("outliers", [[1e12], [-1e12], [1e12, -1e12]], ids=["above", "below", "both sides"])
+@pytest.mark.parametrize(
+    "outliers", [[1e12], [-1e12], [1e12, -1e12]], ids=["above", "below", "both sides"]
+)
 @given(SEEDS)
-def test_five_percent_of_outliers_move_neither_centre_nor_scale(outliers: list[float], seed: int) -> None:
+def test_five_percent_of_outliers_move_neither_centre_nor_scale(
+    outliers: list[float], seed: int
+) -> None:
     rows = normal(1900, seed)
     _, exponent = of_rows(rows)
     # Distinct outliers, so that they are no point mass either.
     far = np.resize(outliers, 100) * np.linspace(1, 2, 100)
     moved, widened = of_rows(np.concatenate([rows, far]))
-    # With 100 more rows on one side or both, the median of the 2,000 is one of these among the 1,900.
+    # With 100 more rows on one side or both, the median of the 2,000 is one of these among the
+    # 1,900.
     lowest, highest = np.sort(rows)[[899, 999]]
     assert lowest <= moved <= highest
     assert abs(widened - exponent) <= 1
@@ -58,7 +63,9 @@ def test_the_masses_count_where_there_is_little_else() -> None:
 
 
 @given(SEEDS, st.integers(2, 200), st.integers(-900, 900))
-def test_scaling_by_a_power_of_two_scales_the_centre_and_the_scale(seed: int, n: int, power: int) -> None:
+def test_scaling_by_a_power_of_two_scales_the_centre_and_the_scale(
+    seed: int, n: int, power: int
+) -> None:
     rows = np.random.default_rng(seed).integers(-(2**20), 2**20, n).astype(np.float64)
     assume(np.unique(rows).size > 1)
     center, exponent = of_rows(rows)
@@ -66,7 +73,9 @@ def test_scaling_by_a_power_of_two_scales_the_centre_and_the_scale(seed: int, n:
 
 
 @given(SEEDS, st.integers(1, 200), st.integers(0, 40), st.sampled_from([-1, 1]))
-def test_shifting_by_a_power_of_two_shifts_the_centre_alone(seed: int, n: int, power: int, sign: int) -> None:
+def test_shifting_by_a_power_of_two_shifts_the_centre_alone(
+    seed: int, n: int, power: int, sign: int
+) -> None:
     rows = np.random.default_rng(seed).integers(-(2**10), 2**10, n).astype(np.float64)
     center, exponent = of_rows(rows)
     shift = sign * 2.0**power

@@ -6,13 +6,17 @@ import pytest
 from core_evidence import bits
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.roundtrip import Precision, RoundTrip, count_labels, count_numbers
+from gmm_pipeline.core.coding.roundtrip import Precision, RoundTrip, count_labels, count_numbers
 
 HALF_WIDTHS = np.array([4.0, 0.5, 0.0])
 
 
 def compare(
-    original: list[Any], decoded: list[Any], value: list[float], rank: list[int] | None = None, own: float = 2.0**-52
+    original: list[Any],
+    decoded: list[Any],
+    value: list[float],
+    rank: list[int] | None = None,
+    own: float = 2.0**-52,
 ) -> RoundTrip:
     """Compare rows of three modes, whose values are float32."""
     return compare_in(np.float32, original, decoded, value, rank, own)
@@ -72,10 +76,14 @@ def test_the_precision_is_that_of_the_encoded_value(
 
 @pytest.mark.parametrize("stretch", [0.01, 1.0, 100.0])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_the_precision_follows_how_far_numbers_move_with_their_coordinates(stretch: float, rank: int) -> None:
+def test_the_precision_follows_how_far_numbers_move_with_their_coordinates(
+    stretch: float, rank: int
+) -> None:
     error = 2.0**-22 * stretch * HALF_WIDTHS[rank]
     decoded = [0.99 * error, error, 1.01 * error]
-    assert totals(compare_in(np.float32, [0.0] * 3, decoded, [0.0] * 3, [rank] * 3, 0.0, stretch))[2:] == (2, 1)
+    assert totals(compare_in(np.float32, [0.0] * 3, decoded, [0.0] * 3, [rank] * 3, 0.0, stretch))[
+        2:
+    ] == (2, 1)
 
 
 def test_a_row_that_became_null_or_was_has_changed() -> None:
@@ -118,7 +126,9 @@ def test_comparisons_of_many_rows_are_those_of_their_parts() -> None:
 
     def compare_part(part: slice) -> RoundTrip:
         stretch = np.ones(rank[part].size)
-        return count_numbers(before[part], after[part], lost[part], value[part], rank[part], precision, stretch)
+        return count_numbers(
+            before[part], after[part], lost[part], value[part], rank[part], precision, stretch
+        )
 
     parts = [compare_part(slice(start, start + 700)) for start in range(0, rows, 700)]
     whole = compare_part(slice(None))

@@ -1,4 +1,6 @@
-"""Columns of a million rows: what a fit to their sketch is worth, and that it does not depend on the rows' order."""
+"""Columns of a million rows: what a fit to their sketch is worth, and that it does not depend on
+the rows' order.
+"""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -14,12 +16,12 @@ from numpy.typing import NDArray
 from gmm_pipeline.arrow import sketching
 from gmm_pipeline.arrow.counters import RowCounter
 from gmm_pipeline.arrow.sketching import SketchRequest, sample_windows, sketch_column
-from gmm_pipeline.core.em import expectation_maximisation
-from gmm_pipeline.core.grid_counts import GridCounts
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.sketch import Sketch, Tally
-from gmm_pipeline.core.values import LIMIT, ValueCounts
+from gmm_pipeline.core.mixture.em import expectation_maximisation
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.sketch import Sketch, Tally
+from gmm_pipeline.core.sketch.values import LIMIT, ValueCounts
 
 ROWS = 1_000_000
 
@@ -44,21 +46,29 @@ class SlicedColumn:
 
 def sketch_of(rows: NDArray[np.float64] | pa.Array, slice_rows: int = 150_000) -> Sketch:
     array = pa.array(rows)
-    return sketch_column(pa.field("amount", array.type), len(array), SketchRequest(), SlicedColumn(array, slice_rows))
+    return sketch_column(
+        pa.field("amount", array.type), len(array), SketchRequest(), SlicedColumn(array, slice_rows)
+    )
 
 
 @pytest.fixture(scope="module")
 def heavy_tailed() -> NDArray[np.float64]:
-    """Student's t with 2 degrees of freedom: its variance is infinite, and its extremes lie at about ±1000."""
+    """Student's t with 2 degrees of freedom: its variance is infinite, and its extremes lie at
+    about ±1000.
+    """
     return np.random.default_rng(0).standard_t(2, ROWS)
 
 
-def test_a_fit_to_the_sketch_is_as_likely_as_one_to_all_rows(heavy_tailed: NDArray[np.float64]) -> None:
+def test_a_fit_to_the_sketch_is_as_likely_as_one_to_all_rows(
+    heavy_tailed: NDArray[np.float64],
+) -> None:
     sketch = sketch_of(heavy_tailed)
     assert isinstance(sketch.tally.body, GridCounts)
     points, center, exponent = sketch.points().standardised()
     rows = WeightedPoints.of(np.ldexp(heavy_tailed - center, -exponent))
-    start = Mixture(np.full(4, 0.25), np.array([-1.0, 0.0, 0.5, 1.0]), np.array([1.0, 0.5, 100.0, 5.0]))
+    start = Mixture(
+        np.full(4, 0.25), np.array([-1.0, 0.0, 0.5, 1.0]), np.array([1.0, 0.5, 100.0, 5.0])
+    )
     by_sketch, by_rows = (
         expectation_maximisation(of, start, variance_floor=1e-6, tol=-np.inf, max_iter=60).mixture
         for of in (points, rows)
@@ -76,7 +86,8 @@ def half_constant(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("arranged", [np.sort, half_constant])
 def test_the_order_of_the_rows_changes_no_bit_of_sketch_and_model(
-    arranged: Callable[[NDArray[np.float64]], NDArray[np.float64]], heavy_tailed: NDArray[np.float64]
+    arranged: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    heavy_tailed: NDArray[np.float64],
 ) -> None:
     rows = arranged(heavy_tailed)
     sketch = sketch_of(rows)
@@ -94,7 +105,9 @@ def test_few_distinct_values_are_sketched_exactly() -> None:
 
 
 def test_what_is_no_number_is_counted_apart() -> None:
-    sketch = sketch_of(pa.array([1.5, None, float("nan"), float("inf"), 1.5, -float("inf"), None, -0.0]))
+    sketch = sketch_of(
+        pa.array([1.5, None, float("nan"), float("inf"), 1.5, -float("inf"), None, -0.0])
+    )
     specials = sketch.tally.specials
     assert (specials.nulls, specials.nans) == (2, 1)
     assert (specials.positive_infinities, specials.negative_infinities) == (1, 1)
@@ -104,7 +117,8 @@ def test_what_is_no_number_is_counted_apart() -> None:
 
 @pytest.mark.parametrize("tail", [1e100, 1e200, 1e300, np.finfo(np.float64).max])
 def test_a_tail_of_any_length_is_sketched(tail: float, heavy_tailed: NDArray[np.float64]) -> None:
-    # More distinct values than are counted exactly, so that chance decides whether the grid is placed by the tail too.
+    # More distinct values than are counted exactly, so that chance decides whether the grid is
+    # placed by the tail too.
     rows = np.append(heavy_tailed[: 2 * LIMIT], [tail, -tail / 3])
     body = sketch_of(rows).tally.body
     assert isinstance(body, GridCounts)
@@ -123,7 +137,9 @@ def test_the_windows_and_what_lies_between_them_hold_every_row_once(rows: int) -
 
 @pytest.fixture
 def _narrow_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a short column have rows between its windows, as otherwise only one of more than 2**24 rows has."""
+    """Let a short column have rows between its windows, as otherwise only one of more than 2**24
+    rows has.
+    """
     monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 10)
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.split_merge import MixtureSearch, Surcharge, merges, splits
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.mixture.split_merge import MixtureSearch, Surcharge, merges, splits
+from gmm_pipeline.core.sketch.points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOOR = 1e-6
@@ -19,7 +19,9 @@ def random_mixture(seed: int) -> Mixture:
 
 def moments(mixture: Mixture) -> tuple[float, float]:
     mean = float(np.sum(mixture.weights * mixture.means))
-    return mean, float(np.sum(mixture.weights * (np.square(mixture.stds) + np.square(mixture.means - mean))))
+    return mean, float(
+        np.sum(mixture.weights * (np.square(mixture.stds) + np.square(mixture.means - mean)))
+    )
 
 
 def points_of(mixture: Mixture) -> WeightedPoints:
@@ -41,7 +43,9 @@ def test_a_split_adds_a_component_and_keeps_the_mean(seed: int) -> None:
 
 
 @given(SEEDS)
-def test_a_merge_takes_a_component_away_and_one_of_neighbours_keeps_mean_and_variance(seed: int) -> None:
+def test_a_merge_takes_a_component_away_and_one_of_neighbours_keeps_mean_and_variance(
+    seed: int,
+) -> None:
     mixture = random_mixture(seed)
     found = list(merges(mixture))
     assert all(merged.n_components == mixture.n_components - 1 for merged in found)
@@ -54,7 +58,10 @@ def test_a_merge_takes_a_component_away_and_one_of_neighbours_keeps_mean_and_var
 
 def test_components_that_are_hard_to_tell_from_k_means_are_found() -> None:
     # Nine narrow components, some on top of wide ones.
-    means, stds = np.array([0, 0, 10, 10, 20, 21, 30, 60, 60.0]), np.array([0.2, 3, 0.2, 3, 0.3, 0.3, 1, 0.5, 6])
+    means, stds = (
+        np.array([0, 0, 10, 10, 20, 21, 30, 60, 60.0]),
+        np.array([0.2, 3, 0.2, 3, 0.3, 0.3, 1, 0.5, 6]),
+    )
     true = Mixture(np.full(9, 1 / 9), means, stds)
     points = points_of(true)
     search = MixtureSearch(points, variance_floor=FLOOR)
@@ -81,7 +88,9 @@ def test_what_a_component_costs_decides_how_many_are_chosen() -> None:
 def test_a_light_component_pays_its_surcharge_or_goes() -> None:
     true = Mixture(np.array([0.99, 0.01]), np.array([0.0, 6.0]), np.array([1.0, 1.0]))
     for cost, expected in ((0.01, 2), (1.0, 1)):
-        search = MixtureSearch(points_of(true), variance_floor=FLOOR, surcharges=[Surcharge(0.05, cost)])
+        search = MixtureSearch(
+            points_of(true), variance_floor=FLOOR, surcharges=[Surcharge(0.05, cost)]
+        )
         search.run(1, 2, seed=0)
         assert search.choose(1e-4).n_components == expected
 

@@ -6,15 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.points import WeightedPoints
-from gmm_pipeline.core.starts import likeliest_segments, mixture_starts, optimal_segments
+from gmm_pipeline.core.mixture.starts import likeliest_segments, mixture_starts, optimal_segments
+from gmm_pipeline.core.sketch.points import WeightedPoints
 
-ROWS = st.lists(st.tuples(st.floats(-100, 100) | st.integers(-3, 3), st.floats(0.01, 100)), min_size=1, max_size=8).map(
-    lambda rows: np.array(sorted(rows), dtype=np.float64).T.copy()
-)
+ROWS = st.lists(
+    st.tuples(st.floats(-100, 100) | st.integers(-3, 3), st.floats(0.01, 100)),
+    min_size=1,
+    max_size=8,
+).map(lambda rows: np.array(sorted(rows), dtype=np.float64).T.copy())
 
 
-def cost(positions: NDArray[np.float64], weights: NDArray[np.float64], starts: NDArray[np.int64]) -> float:
+def cost(
+    positions: NDArray[np.float64], weights: NDArray[np.float64], starts: NDArray[np.int64]
+) -> float:
     """Return the weighted squares around the mean of each segment, summed."""
     total = 0.0
     for part in np.split(np.arange(positions.size), starts[1:]):
@@ -36,13 +40,18 @@ def test_no_other_segments_are_better(rows: NDArray[np.float64], n_segments: int
     assert found.shape == (n_parts,)
     assert found[0] == 0
     assert (np.diff(found) > 0).all()
-    best = min(cost(positions, weights, partition) for partition in every_partition(positions.size, n_parts))
+    best = min(
+        cost(positions, weights, partition)
+        for partition in every_partition(positions.size, n_parts)
+    )
     scale = float(np.sum(weights * np.square(positions)))
     assert cost(positions, weights, found) <= best + 1e-12 * scale
 
 
 def surprise(points: WeightedPoints, starts: NDArray[np.int64], floor: float) -> float:
-    """Return the negative log-likelihood of segments with a normal component each, to which alone its points belong."""
+    """Return the negative log-likelihood of segments with a normal component each, to which alone
+    its points belong.
+    """
     total = 0.0
     for part in np.split(np.arange(points.size), starts[1:]):
         weight = points.weights[part].sum()
@@ -55,11 +64,15 @@ def surprise(points: WeightedPoints, starts: NDArray[np.int64], floor: float) ->
 
 @settings(max_examples=200)
 @given(ROWS, st.integers(1, 9), st.floats(0, 1))
-def test_no_other_segments_are_likelier(rows: NDArray[np.float64], n_segments: int, spread: float) -> None:
+def test_no_other_segments_are_likelier(
+    rows: NDArray[np.float64], n_segments: int, spread: float
+) -> None:
     points = WeightedPoints(*rows, np.full(rows.shape[1], spread))
     found = likeliest_segments(points, n_segments, variance_floor=1e-3)
     n_parts = min(n_segments, points.size)
-    best = min(surprise(points, partition, 1e-3) for partition in every_partition(points.size, n_parts))
+    best = min(
+        surprise(points, partition, 1e-3) for partition in every_partition(points.size, n_parts)
+    )
     assert surprise(points, found, 1e-3) <= best + 1e-6 * points.total_weight
 
 

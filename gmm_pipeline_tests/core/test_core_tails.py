@@ -11,27 +11,38 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.codec import RowCodec
-from gmm_pipeline.core.mode_table import mode_outside, mode_probabilities, mode_table, value_in
-from gmm_pipeline.core.modes import BOUND, REACH, ColumnModel, GaussianMode, ValueDtype
-from gmm_pipeline.core.points import Extents
-from gmm_pipeline.core.tails import tail_modes
+from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.modes.mode_table import (
+    mode_outside,
+    mode_probabilities,
+    mode_table,
+    value_in,
+)
+from gmm_pipeline.core.modes.modes import BOUND, REACH, ColumnModel, GaussianMode, ValueDtype
+from gmm_pipeline.core.modes.tails import tail_modes
+from gmm_pipeline.core.sketch.points import Extents
 
 ROUNDING = 1e-12
 POWERS = st.floats(-6, 12).map(lambda power: 10.0**power)
 SIGNED = st.builds(lambda sign, size: sign * size, st.sampled_from([-1.0, 1.0]), POWERS)
-GAUSSIANS = st.lists(st.tuples(st.floats(0.01, 1), SIGNED | st.just(0.0), POWERS), min_size=1, max_size=5)
+GAUSSIANS = st.lists(
+    st.tuples(st.floats(0.01, 1), SIGNED | st.just(0.0), POWERS), min_size=1, max_size=5
+)
 ROWS = st.lists(SIGNED, min_size=1, max_size=30).map(lambda rows: np.unique(np.array(rows)))
 
 
 def model_for(
-    gaussians: list[tuple[float, float, float]], rows: NDArray[np.float64], value_dtype: ValueDtype = "float64"
+    gaussians: list[tuple[float, float, float]],
+    rows: NDArray[np.float64],
+    value_dtype: ValueDtype = "float64",
 ) -> ColumnModel:
     """Return Gaussian modes as they are given, with tails for sorted rows."""
     extents = Extents(rows, rows, np.ones(rows.size))
     modes = tuple(GaussianMode(*mode) for mode in sorted(gaussians, key=lambda mode: mode[1]))
     tails = tail_modes(modes, extents, rows.size)
-    return model_of([(mode.weight, mode.mean, mode.std) for mode in modes], tails=tails, value_dtype=value_dtype)
+    return model_of(
+        [(mode.weight, mode.mean, mode.std) for mode in modes], tails=tails, value_dtype=value_dtype
+    )
 
 
 def outside(model: ColumnModel, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -41,7 +52,9 @@ def outside(model: ColumnModel, rows: NDArray[np.float64]) -> NDArray[np.float64
     return np.array([x for x in rows.tolist() if mode_probabilities(x, table, out) == 0.0])
 
 
-def round_trip(model: ColumnModel, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def round_trip(
+    model: ColumnModel, x: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     codec = RowCodec(model, np.arange(model.n_modes))
     value, rank = codec.encode(x, np.full(x.size, -1, dtype=np.int32), 0)
     return value.astype(np.float64), codec.decode(value, rank)[0]
@@ -55,7 +68,9 @@ def test_every_row_that_no_gaussian_mode_may_take_lies_in_one_tail(
     model = model_for(gaussians, rows)
     for x in outside(model, rows).tolist():
         holding = [number for number, tail in enumerate(model.tails) if tail.low <= x <= tail.high]
-        inside = [number for number in holding if model.tails[number].low < x < model.tails[number].high]
+        inside = [
+            number for number in holding if model.tails[number].low < x < model.tails[number].high
+        ]
         # Tails that follow each other share the number between them.
         assert len(inside) == 1 or (not inside and 1 <= len(holding) <= 2)
         assert mode_outside(x, mode_table(model)) == len(model.gaussians) + holding[0]
@@ -91,18 +106,24 @@ def test_positions_in_a_tail_rise_with_the_number_from_end_to_end(
         if tail.low == tail.high:
             continue
         x = np.unique(np.clip(np.linspace(tail.low, tail.high, 50), tail.low, tail.high))
-        positions = np.array([value_in(y, len(model.gaussians) + number, table) for y in x.tolist()])
+        positions = np.array(
+            [value_in(y, len(model.gaussians) + number, table) for y in x.tolist()]
+        )
         assert (np.diff(positions) >= 0).all()
         assert positions[[0, -1]] == pytest.approx([-REACH, REACH], abs=1e-9)
 
 
 @settings(max_examples=300)
 @given(GAUSSIANS, ROWS)
-def test_rows_in_tails_come_back(gaussians: list[tuple[float, float, float]], rows: NDArray[np.float64]) -> None:
+def test_rows_in_tails_come_back(
+    gaussians: list[tuple[float, float, float]], rows: NDArray[np.float64]
+) -> None:
     model = model_for(gaussians, rows)
     x = outside(model, rows)
     _, decoded = round_trip(model, x)
-    tails = [model.tails[mode_outside(y, mode_table(model)) - len(model.gaussians)] for y in x.tolist()]
+    tails = [
+        model.tails[mode_outside(y, mode_table(model)) - len(model.gaussians)] for y in x.tolist()
+    ]
     furthest = np.array([max(abs(tail.low), abs(tail.high), abs(tail.anchor)) for tail in tails])
     assert (np.abs(decoded - x) <= 1e-14 * furthest).all()
 
@@ -168,7 +189,11 @@ def test_a_mode_that_is_far_too_wide_for_a_narrow_one_leaves_its_surroundings_to
 @pytest.mark.parametrize("weights", ["values", "cells"])
 def test_the_weights_of_tails_are_the_shares_of_rows_that_may_lie_there(weights: str) -> None:
     rows = np.sort(np.concatenate([np.random.default_rng(0).normal(0, 1, 1000), [20.0, 30.0, 1e6]]))
-    extents = Extents(rows, rows, np.ones(rows.size)) if weights == "values" else sketch_on_grid(rows).extents()
+    extents = (
+        Extents(rows, rows, np.ones(rows.size))
+        if weights == "values"
+        else sketch_on_grid(rows).extents()
+    )
     tails = tail_modes((GaussianMode(1.0, 0.0, 1.0),), extents, rows.size)
     assert sum(tail.weight for tail in tails) == pytest.approx(3 / rows.size)
 
@@ -176,7 +201,9 @@ def test_the_weights_of_tails_are_the_shares_of_rows_that_may_lie_there(weights:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_row_of_a_fitted_column_is_beyond_the_reach(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    rows = np.concatenate([rng.normal(0, 1, 5000), rng.lognormal(5, 3, 500), -1e9 * rng.random(5), [1e30]])
+    rows = np.concatenate(
+        [rng.normal(0, 1, 5000), rng.lognormal(5, 3, 500), -1e9 * rng.random(5), [1e30]]
+    )
     model = fitted(sketch_on_grid(rows))
     value, decoded = round_trip(model, rows)
     assert model.tails

@@ -7,14 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.values import LIMIT, ValueCounter
+from gmm_pipeline.core.sketch.values import LIMIT, ValueCounter
 
 SEEDS = st.integers(0, 2**32 - 1)
 INT64 = np.iinfo(np.int64)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ROWS = st.one_of(
-    st.lists(FINITE | st.sampled_from([0.0, -0.0, 1.0])).map(lambda rows: np.array(rows, dtype=np.float64)),
-    st.lists(st.integers(INT64.min, INT64.max) | st.integers(-2, 2)).map(lambda rows: np.array(rows, dtype=np.int64)),
+    st.lists(FINITE | st.sampled_from([0.0, -0.0, 1.0])).map(
+        lambda rows: np.array(rows, dtype=np.float64)
+    ),
+    st.lists(st.integers(INT64.min, INT64.max) | st.integers(-2, 2)).map(
+        lambda rows: np.array(rows, dtype=np.int64)
+    ),
 )
 
 
@@ -31,7 +35,9 @@ def rows_with(n_distinct: int, seed: int, dtype: type = np.float64) -> NDArray[n
 def test_few_distinct_values_are_counted_exactly(rows: NDArray[np.float64]) -> None:
     counted = count_values(rows)
     assert counted.exact
-    assert dict(zip(counted.values.tolist(), counted.counts.tolist(), strict=True)) == Counter(rows.tolist())
+    assert dict(zip(counted.values.tolist(), counted.counts.tolist(), strict=True)) == Counter(
+        rows.tolist()
+    )
     assert (np.diff(counted.values.astype(object)) > 0).all()
     assert counted.values.dtype == rows.dtype
     assert counted.rows == rows.size
@@ -80,7 +86,9 @@ def test_the_sample_is_not_drawn_to_any_part_of_the_line() -> None:
 
 
 @given(ROWS, SEEDS)
-def test_any_order_and_grouping_of_few_rows_gives_the_same_counts(rows: NDArray[np.float64], seed: int) -> None:
+def test_any_order_and_grouping_of_few_rows_gives_the_same_counts(
+    rows: NDArray[np.float64], seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     parts = [count_values(part) for part in pieces(rng.permutation(rows), rng)]
     assert bits(merged_at_random(parts, rng)) == bits(count_values(rows))
@@ -88,7 +96,9 @@ def test_any_order_and_grouping_of_few_rows_gives_the_same_counts(rows: NDArray[
 
 @settings(max_examples=25)
 @given(st.integers(LIMIT - 10, 8 * LIMIT), SEEDS, st.sampled_from([np.float64, np.int64]))
-def test_any_order_and_grouping_of_many_values_gives_the_same_counts(n_distinct: int, seed: int, dtype: type) -> None:
+def test_any_order_and_grouping_of_many_values_gives_the_same_counts(
+    n_distinct: int, seed: int, dtype: type
+) -> None:
     rng = np.random.default_rng(seed)
     rows = rows_with(n_distinct, seed, dtype)
     parts = [count_values(part) for part in pieces(rng.permutation(rows), rng)]
@@ -108,7 +118,9 @@ def test_merging_counts_is_associative_and_commutative(n_distinct: list[int], se
 
 @settings(max_examples=25)
 @given(st.integers(LIMIT - 10, 4 * LIMIT), SEEDS)
-def test_rows_that_come_in_batches_count_as_rows_that_come_at_once(n_distinct: int, seed: int) -> None:
+def test_rows_that_come_in_batches_count_as_rows_that_come_at_once(
+    n_distinct: int, seed: int
+) -> None:
     rows = rows_with(n_distinct, seed)
     counter = ValueCounter(rows.dtype)
     for part in pieces(rows, np.random.default_rng(seed)):

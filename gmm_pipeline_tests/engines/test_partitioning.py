@@ -9,8 +9,8 @@ import pytest
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.engines.engine import Written
 from gmm_pipeline.engines.local.partitioning import BATCHES, footprints, partition
-from gmm_pipeline.engines.local.source import open_table
 from gmm_pipeline.engines.parts import parts_after
+from gmm_pipeline.tables.open_table import open_table
 
 GIGABYTE = 1 << 30
 MANY = 10**9
@@ -24,7 +24,9 @@ def test_all_cores_work_on_whole_row_groups_where_memory_suffices() -> None:
 
 
 def test_less_memory_makes_batches_smaller_before_threads_fewer() -> None:
-    chosen = [partition(8, MANY, cores=8, memory=mebibytes << 20) for mebibytes in range(400, 1200, 10)]
+    chosen = [
+        partition(8, MANY, cores=8, memory=mebibytes << 20) for mebibytes in range(400, 1200, 10)
+    ]
 
     assert [(each.threads, each.batch_rows) for each in chosen] == sorted(
         (each.threads, each.batch_rows) for each in chosen
@@ -36,7 +38,9 @@ def test_less_memory_makes_batches_smaller_before_threads_fewer() -> None:
 
 @pytest.mark.parametrize("memory", [1 << 29, GIGABYTE, 4 * GIGABYTE])
 @pytest.mark.parametrize("row_bytes", [1, 8, 200])
-def test_the_expected_peak_is_within_the_limit_whatever_the_rows(row_bytes: int, memory: int) -> None:
+def test_the_expected_peak_is_within_the_limit_whatever_the_rows(
+    row_bytes: int, memory: int
+) -> None:
     chosen = {partition(row_bytes, rows, cores=4, memory=memory) for rows in (10**8, MANY)}
 
     assert len(chosen) == 1
@@ -57,12 +61,19 @@ def test_large_row_groups_of_the_source_cost_threads() -> None:
 
 def test_footprints_come_from_the_footers_of_all_files(tmp_path: pathlib.Path) -> None:
     frame = pl.DataFrame(
-        {"x": [float(number) for number in range(1000)], "text": ["a" * 90] * 1000, "on": [True] * 1000}
+        {
+            "x": [float(number) for number in range(1000)],
+            "text": ["a" * 90] * 1000,
+            "on": [True] * 1000,
+        }
     )
     for number in range(3):
-        frame.write_parquet(tmp_path / f"{number}.parquet", compression="uncompressed", statistics=False)
+        frame.write_parquet(
+            tmp_path / f"{number}.parquet", compression="uncompressed", statistics=False
+        )
 
-    found = footprints(open_table(str(tmp_path), tmp_path), ["x", "text", "on"])
+    table = open_table(str(tmp_path), tmp_path)
+    found = footprints(table.files, table.schema, table.rows, ["x", "text", "on"])
 
     assert (found["x"].row_bytes, found["on"].row_bytes) == (8, 1)
     assert found["text"].row_bytes >= 32
@@ -72,9 +83,17 @@ def test_footprints_come_from_the_footers_of_all_files(tmp_path: pathlib.Path) -
 
 @pytest.mark.parametrize(
     ("before", "added", "parts"),
-    [(0, 1_000_000, 1), (0, 5_000_000, 3), (20_000_000, 60_000, 1), (20_000_000, 200_000, 2), (1, 5_000_000, 3)],
+    [
+        (0, 1_000_000, 1),
+        (0, 5_000_000, 3),
+        (20_000_000, 60_000, 1),
+        (20_000_000, 200_000, 2),
+        (1, 5_000_000, 3),
+    ],
 )
-def test_parts_hold_all_rows_in_order_and_those_added_are_shared_by_two(before: int, added: int, parts: int) -> None:
+def test_parts_hold_all_rows_in_order_and_those_added_are_shared_by_two(
+    before: int, added: int, parts: int
+) -> None:
     found = parts_after(Written(before, 7), before + added)
 
     assert [number for number, _ in found] == list(range(7, 7 + parts))

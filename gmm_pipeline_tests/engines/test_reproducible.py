@@ -6,15 +6,17 @@ import pytest
 from workplace import contents, results
 
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.source import open_table
-from gmm_pipeline.orchestration import recipes
-from gmm_pipeline.orchestration.settings import ColumnSettings
-from gmm_pipeline.orchestration.stages import STAGES
-from gmm_pipeline.storage.column_folder import ColumnFolder
+from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.settings import ColumnSettings
+from gmm_pipeline.fits.stages import STAGES
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.tables.open_table import open_table
 
-# Rows: several row groups of the stored column (2**18), and two pieces that threads share out when they sketch (2**20).
+# Rows: several row groups of the stored column (2**18), and two pieces that threads share out when
+# they sketch (2**20).
 ROWS = 1_060_000
-# Rows of three parts of the stored column (2**21), which threads share out when they copy and encode.
+# Rows of three parts of the stored column (2**21), which threads share out when they copy and
+# encode.
 MANY_ROWS = 4_200_000
 
 
@@ -29,7 +31,9 @@ def frame() -> pl.DataFrame:
             "many integers": pl.Series(rng.integers(0, 10**9, ROWS)).set(with_nulls, None),
             "text": pl.Series(rng.choice(["", "nan", "b", "é"], ROWS)).set(with_nulls, None),
             "boolean": rng.random(ROWS) < 0.3,
-            "enum": pl.Series(rng.choice(["x", "y", "z"], ROWS), dtype=pl.Enum(["z", "unused", "y", "x"])),
+            "enum": pl.Series(
+                rng.choice(["x", "y", "z"], ROWS), dtype=pl.Enum(["z", "unused", "y", "x"])
+            ),
             "category": pl.Series(rng.choice(["x", "y", "z"], ROWS), dtype=pl.Categorical),
         }
     )
@@ -44,7 +48,9 @@ def one_file(tmp_path_factory: pytest.TempPathFactory, frame: pl.DataFrame) -> p
 
 @pytest.fixture(scope="module")
 def ten_files(tmp_path_factory: pytest.TempPathFactory, frame: pl.DataFrame) -> pathlib.Path:
-    """The same rows over files of different lengths, each with row groups of a length of its own."""
+    """The same rows over files of different lengths, each with row groups of a length of its
+    own.
+    """
     folder = tmp_path_factory.mktemp("ten")
     bounds = [0, 1, 1000, 1000, 262_145, 500_001, 524_288, 700_000, 700_003, 1_048_577, ROWS]
     for number, start in enumerate(bounds[:-1]):
@@ -61,13 +67,22 @@ def reference(tmp_path_factory: pytest.TempPathFactory, one_file: pathlib.Path) 
 
 
 def make_all(
-    source: pathlib.Path, store: pathlib.Path, *, threads: int, batch_rows: int, memory: int | None = None
+    source: pathlib.Path,
+    store: pathlib.Path,
+    *,
+    threads: int,
+    batch_rows: int,
+    memory: int | None = None,
 ) -> None:
     """Make all results of all columns of a table, as the assets do."""
     table = open_table(str(source), store / "unused")
     for name in table.schema.names:
         column = table.column(name, batch_rows=batch_rows)
-        engine, settings, folder = LocalEngine(threads, memory), ColumnSettings(seed=3), ColumnFolder(store / name)
+        engine, settings, folder = (
+            LocalEngine(threads, memory),
+            ColumnSettings(seed=3),
+            ColumnFolder(store / name),
+        )
         folder.publish(recipes.raw(column, ["the same source"], settings, engine))
         folder.publish(recipes.sketch(folder.require("raw"), settings, engine))
         folder.publish(recipes.model(folder.require("raw"), folder.require("sketch"), settings))
@@ -110,7 +125,9 @@ def test_results_are_the_same_bytes_in_the_least_memory(
     assert results(tmp_path) == reference
 
 
-def test_another_seed_gives_other_ranks_of_a_mixture(tmp_path: pathlib.Path, one_file: pathlib.Path) -> None:
+def test_another_seed_gives_other_ranks_of_a_mixture(
+    tmp_path: pathlib.Path, one_file: pathlib.Path
+) -> None:
     column = open_table(str(one_file), tmp_path / "unused").column("many integers")
     folder, engine = ColumnFolder(tmp_path / "column"), LocalEngine(2)
     folder.publish(recipes.raw(column, [""], ColumnSettings(), engine))
@@ -144,7 +161,11 @@ def test_float_categories_are_the_same_in_any_order_of_rows(tmp_path: pathlib.Pa
     for name, rows in {"forth": values, "back": values.reverse()}.items():
         rows.to_frame().write_parquet(tmp_path / f"{name}.parquet")
         column = open_table(str(tmp_path / f"{name}.parquet"), tmp_path / "unused").column("x")
-        settings, engine, folder = ColumnSettings(kind="categorical"), LocalEngine(1), ColumnFolder(tmp_path / name)
+        settings, engine, folder = (
+            ColumnSettings(kind="categorical"),
+            LocalEngine(1),
+            ColumnFolder(tmp_path / name),
+        )
         folder.publish(recipes.raw(column, [""], settings, engine))
         folder.publish(recipes.sketch(folder.require("raw"), settings, engine))
 

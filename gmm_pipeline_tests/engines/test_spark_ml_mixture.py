@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.fitting import MixtureFit, fit_mixture
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
+from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml
 from gmm_pipeline.engines.spark.session import local_session
@@ -50,7 +50,9 @@ def test_spark_ml_finds_a_known_mixture_in_any_unit(spark: SparkSession) -> None
 
 
 def test_spark_ml_respects_weights_and_spreads(spark: SparkSession) -> None:
-    """A billion rows are fitted as points; the mixture is that of the rows, and so is the step at which it settles."""
+    """A billion rows are fitted as points; the mixture is that of the rows, and so is the step at
+    which it settles.
+    """
     rows = np.sort(two_components(4000))
     groups = rows.reshape(-1, 10)
     points = WeightedPoints(groups.mean(axis=1), np.full(400, 2.5e6), groups.var(axis=1))
@@ -109,32 +111,47 @@ def test_values_too_far_out_for_spark_ml_are_an_error(spark: SparkSession) -> No
         fit_spark_ml(points, 2, seed=0, session=spark)
 
 
-def test_a_fit_to_all_rows_is_that_of_the_sketch_and_leaves_atoms_and_nulls_out(spark: SparkSession) -> None:
+def test_a_fit_to_all_rows_is_that_of_the_sketch_and_leaves_atoms_and_nulls_out(
+    spark: SparkSession,
+) -> None:
     rng, rows = np.random.default_rng(1), two_components(600_000)
     rows[rng.random(rows.size) < 0.2] = 0.5
     table = pl.DataFrame({"x": pl.Series(rows).set(pl.Series(rng.random(rows.size) < 0.1), None)})
     how = {"kind": "mixed", "atoms": [0.5], "n_components": 2, "seed": 3}
-    by_sketch = TableEncoder(engine=SparkEngine(spark, 2), method="spark_ml", **how).fit(table).model("x")
-    by_rows = TableEncoder(engine=SparkEngine(spark, 2), method="spark_ml_full", **how).fit(table).model("x")
+    by_sketch = (
+        TableEncoder(engine=SparkEngine(spark, 2), method="spark_ml", **how).fit(table).model("x")
+    )
+    by_rows = (
+        TableEncoder(engine=SparkEngine(spark, 2), method="spark_ml_full", **how)
+        .fit(table)
+        .model("x")
+    )
     for name in ("weights", "means", "stds"):
-        np.testing.assert_allclose(getattr(by_rows.mixture(), name), getattr(by_sketch.mixture(), name), rtol=0.01)
+        np.testing.assert_allclose(
+            getattr(by_rows.mixture(), name), getattr(by_sketch.mixture(), name), rtol=0.01
+        )
     assert by_rows.fit is not None
     assert by_sketch.fit is not None
-    assert by_rows.fit.mean_log_likelihood == pytest.approx(by_sketch.fit.mean_log_likelihood, abs=1e-4)
+    assert by_rows.fit.mean_log_likelihood == pytest.approx(
+        by_sketch.fit.mean_log_likelihood, abs=1e-4
+    )
     assert by_rows.fit.n_points == table.filter(pl.col("x") != 0.5).height
 
 
 def test_only_spark_fits_all_rows(tmp_path: pathlib.Path) -> None:
     pl.DataFrame({"x": two_components(300)}).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(
-        SettingsError, match=r"'x'.* by Spark.* Use the engine spark \(--engine spark\), or method = spark_ml"
+        SettingsError,
+        match=r"'x'.* by Spark.* Use the engine spark \(--engine spark\), or method = spark_ml",
     ):
         TableEncoder(method="spark_ml_full", find_atoms=False).fit(tmp_path / "t.parquet")
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_another_start(spark: SparkSession) -> None:
     points = WeightedPoints.of(two_components(300))
-    first, again, other = (fit_spark_ml(points, 3, seed=seed, session=spark, max_iter=3) for seed in (1, 1, 2))
+    first, again, other = (
+        fit_spark_ml(points, 3, seed=seed, session=spark, max_iter=3) for seed in (1, 1, 2)
+    )
     assert first.mixture.means.tolist() == again.mixture.means.tolist()
     assert first.mixture.means.tolist() != other.mixture.means.tolist()
 
@@ -146,9 +163,13 @@ def test_a_session_that_runs_already_is_given_and_left_running(spark: SparkSessi
 
 
 def test_without_java_the_error_names_the_remedy(tmp_path: pathlib.Path) -> None:
-    code = "from gmm_pipeline.engines.spark.session import local_session\nwith local_session(): pass"
+    code = (
+        "from gmm_pipeline.engines.spark.session import local_session\nwith local_session(): pass"
+    )
     without = {**os.environ, "JAVA_HOME": str(tmp_path)}
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=without, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=without, check=False
+    )
     assert process.returncode != 0
     assert process.stderr.splitlines()[-1].endswith(
         f"JavaMissingError: JAVA_HOME, {tmp_path}, holds no bin/java. Install a JDK 17 and set JAVA_HOME to its folder "

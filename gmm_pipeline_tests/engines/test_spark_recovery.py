@@ -1,4 +1,6 @@
-"""What becomes of a run on a real cluster when a part of it is killed, and what a run leaves behind."""
+"""What becomes of a run on a real cluster when a part of it is killed, and what a run leaves
+behind.
+"""
 
 import os
 import pathlib
@@ -15,15 +17,17 @@ from clusters import commands, family, running_cluster
 from workplace import Finished, Workplace, results
 
 from gmm_pipeline.engines.spark.cluster import Cluster, resources
-from gmm_pipeline.storage.column_folder import ColumnFolder
+from gmm_pipeline.store.column_folder import ColumnFolder
 
-# Three parts (2**21 rows each) for two workers: when the first is being written, others are still to come.
+# Three parts (2**21 rows each) for two workers: when the first is being written, others are still
+# to come.
 ROWS = 5_000_000
 
 
 @dataclass(frozen=True)
 class Disturbed:
-    """A fit whose driver was killed while rows were encoded, and a worker while the next run encoded them.
+    """A fit whose driver was killed while rows were encoded, and a worker while the next run
+    encoded them.
 
     Parameters
     ----------
@@ -56,7 +60,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("source") / "t.parquet"
-    pl.DataFrame({"x": np.random.default_rng(0).normal(size=ROWS).astype(np.float32)}).write_parquet(path)
+    pl.DataFrame(
+        {"x": np.random.default_rng(0).normal(size=ROWS).astype(np.float32)}
+    ).write_parquet(path)
     return path
 
 
@@ -70,7 +76,9 @@ def undisturbed(new_workplace: Callable[[], Workplace], source: pathlib.Path) ->
 
 
 @pytest.fixture(scope="module")
-def disturbed(new_workplace: Callable[[], Workplace], cluster: Cluster, source: pathlib.Path) -> Disturbed:
+def disturbed(
+    new_workplace: Callable[[], Workplace], cluster: Cluster, source: pathlib.Path
+) -> Disturbed:
     workplace, names = new_workplace(), [f"disturbed-{uuid.uuid4().hex}" for _ in range(2)]
     folder = ColumnFolder(workplace.store / "t" / "x")
     workers = cluster.processes[1:]
@@ -86,8 +94,15 @@ def disturbed(new_workplace: Callable[[], Workplace], cluster: Cluster, source: 
         driver.send_signal(signal.SIGKILL)
         driver.communicate()
     tell(workers, signal.SIGCONT)
-    wait_until(lambda: not any(names[0] in command for command in commands().values()), "the end of the driver's JVM")
-    visible = [stage for stage in ("raw", "sketch", "model", "feature_rank", "transformed") if folder.result(stage)]
+    wait_until(
+        lambda: not any(names[0] in command for command in commands().values()),
+        "the end of the driver's JVM",
+    )
+    visible = [
+        stage
+        for stage in ("raw", "sketch", "model", "feature_rank", "transformed")
+        if folder.result(stage)
+    ]
     drafts = list(folder.path.glob(".drafts/*"))
 
     with workplace.start(*run(names[1])) as driver:
@@ -96,11 +111,15 @@ def disturbed(new_workplace: Callable[[], Workplace], cluster: Cluster, source: 
         tell(workers[:1], signal.SIGKILL)
         tell(workers[1:], signal.SIGCONT)
         out, err = driver.communicate()
-    return Disturbed(workplace.store, visible, drafts, Finished(driver.returncode, out, err), encoding, names[1])
+    return Disturbed(
+        workplace.store, visible, drafts, Finished(driver.returncode, out, err), encoding, names[1]
+    )
 
 
 def stop_when_encoding(store: pathlib.Path, workers: tuple[int, ...]) -> None:
-    """Wait until a task writes encoded rows, and stop the workers and all that they have started."""
+    """Wait until a task writes encoded rows, and stop the workers and all that they have
+    started.
+    """
     written: set[pathlib.Path] = set(store.glob(ATTEMPTS))
     wait_until(lambda: bool(set(store.glob(ATTEMPTS)) - written), "encoding")
     tell(workers, signal.SIGSTOP)
@@ -139,7 +158,11 @@ def test_the_next_run_completes_with_the_same_output_though_a_worker_is_killed_w
 
 def test_a_run_leaves_no_jvm_and_no_executor_behind(cluster: Cluster, disturbed: Disturbed) -> None:
     def state() -> list[str]:
-        return [app["state"] for app in resources(cluster.web)["completedapps"] if app["name"] == disturbed.name]
+        return [
+            app["state"]
+            for app in resources(cluster.web)["completedapps"]
+            if app["name"] == disturbed.name
+        ]
 
     assert not any(disturbed.name in command for command in commands().values())
     wait_until(lambda: not resources(cluster.web)["activeapps"], "the end of the applications")

@@ -1,4 +1,6 @@
-"""A fit with columns of every kind, one that cannot be processed and one with a hostile name, and its report."""
+"""A fit with columns of every kind, one that cannot be processed and one with a hostile name, and
+its report.
+"""
 
 import pathlib
 from dataclasses import dataclass

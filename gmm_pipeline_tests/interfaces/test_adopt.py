@@ -8,7 +8,7 @@ import pytest
 from workplace import Workplace
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.storage.spark_ml import write_gaussian_mixture
+from gmm_pipeline.store.spark_ml import write_gaussian_mixture
 
 MEANS, STDS, WEIGHTS = np.array([10.0, 25.5]), np.array([1.5, 4.0]), np.array([0.3, 0.7])
 
@@ -44,7 +44,9 @@ def test_a_model_of_spark_ml_is_adopted_ranked_and_encodes_the_rows(
     assert adopted.weights.tolist() == WEIGHTS.tolist()
     modes = TableEncoder.load(workplace.store / "t").modes("x")
     assert modes["frequency"].to_list() == sorted(modes["frequency"], reverse=True)
-    transformed = workplace.call("transform", source, "--fit", "t", "--out", workplace.path / "encoded.parquet")
+    transformed = workplace.call(
+        "transform", source, "--fit", "t", "--out", workplace.path / "encoded.parquet"
+    )
     assert transformed.status == 0, transformed.err
 
 
@@ -62,7 +64,10 @@ def test_an_adopted_model_stays_until_a_refit_and_the_other_columns_are_as_they_
     assert loaded.model("x").mixture().means.tolist() == MEANS.tolist()
     assert loaded.model("other") == fitted
     assert workplace.call("run", source, "--fit", "t", "--refit").status == 0
-    assert TableEncoder.load(workplace.store / "t").model("x").mixture().means.tolist() != MEANS.tolist()
+    assert (
+        TableEncoder.load(workplace.store / "t").model("x").mixture().means.tolist()
+        != MEANS.tolist()
+    )
 
 
 def test_dates_are_adopted_in_days(workplace: Workplace, tmp_path: pathlib.Path) -> None:
@@ -70,7 +75,9 @@ def test_dates_are_adopted_in_days(workplace: Workplace, tmp_path: pathlib.Path)
     pl.DataFrame({"day": pl.Series(days).cast(pl.Date)}).write_parquet(tmp_path / "days.parquet")
     write_gaussian_mixture(tmp_path / "of_days", np.ones(1), np.array([16_000.0]), np.array([30.0]))
 
-    finished = workplace.call("adopt", tmp_path / "of_days", tmp_path / "days.parquet", "--column=day", "--fit=d")
+    finished = workplace.call(
+        "adopt", tmp_path / "of_days", tmp_path / "days.parquet", "--column=day", "--fit=d"
+    )
 
     assert finished.status == 0, finished.err
     shown = TableEncoder.load(workplace.store / "d").modes("day").row(0, named=True)
@@ -86,7 +93,11 @@ def test_dates_are_adopted_in_days(workplace: Workplace, tmp_path: pathlib.Path)
     ],
 )
 def test_what_cannot_be_adopted_is_an_error_that_says_why(
-    workplace: Workplace, model: pathlib.Path, source: pathlib.Path, arguments: list[str], message: str
+    workplace: Workplace,
+    model: pathlib.Path,
+    source: pathlib.Path,
+    arguments: list[str],
+    message: str,
 ) -> None:
     assert model.parent == source.parent == workplace.path
     finished = workplace.call("adopt", *arguments)

@@ -1,4 +1,6 @@
-"""The commands, each called as a user would; `run` and what it leaves are tested with the orchestration as well."""
+"""The commands, each called as a user would; `run` and what it leaves are tested with the
+orchestration as well.
+"""
 
 import pathlib
 from collections.abc import Callable
@@ -35,8 +37,12 @@ def rows_of(seed: int, rows: int) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "amount": rng.lognormal(3, 2, rows),
-            "count": pl.Series(rng.integers(0, 500, rows), dtype=pl.Int16).set(pl.Series(rng.random(rows) < 0.1), None),
-            "colour": pl.Series(rng.choice(["red", "", "blue"], rows)).set(pl.Series(rng.random(rows) < 0.1), None),
+            "count": pl.Series(rng.integers(0, 500, rows), dtype=pl.Int16).set(
+                pl.Series(rng.random(rows) < 0.1), None
+            ),
+            "colour": pl.Series(rng.choice(["red", "", "blue"], rows)).set(
+                pl.Series(rng.random(rows) < 0.1), None
+            ),
             "size": pl.Series(rng.choice(["S", "M"], rows), dtype=pl.Enum(["S", "M", "L"])),
             "flag": pl.Series(rng.random(rows) < 0.5),
         }
@@ -65,7 +71,9 @@ def same_table(one: pl.DataFrame, other: pl.DataFrame) -> None:
     assert np.allclose(one["amount"], other["amount"], rtol=1e-6, atol=1e-3)
 
 
-def test_run_prints_results_on_stdout_and_progress_on_stderr(ran: tuple[Workplace, Finished]) -> None:
+def test_run_prints_results_on_stdout_and_progress_on_stderr(
+    ran: tuple[Workplace, Finished],
+) -> None:
     _, run = ran
 
     assert run.status == 0
@@ -74,7 +82,11 @@ def test_run_prints_results_on_stdout_and_progress_on_stderr(ran: tuple[Workplac
     assert [entry["column"] for entry in summary["columns"]] == FRAME.columns
     assert {entry["rows"] for entry in summary["columns"]} == {len(FRAME)}
     assert {entry["rows_changed"] for entry in summary["columns"]} == {0}
-    assert [entry["kind"] for entry in summary["columns"]] == ["continuous", "continuous", *["categorical"] * 3]
+    assert [entry["kind"] for entry in summary["columns"]] == [
+        "continuous",
+        "continuous",
+        *["categorical"] * 3,
+    ]
     assert "5 of 5 columns to do" in run.err
     assert "[5/5] flag: done" in run.err
     assert "to do" not in run.out
@@ -126,7 +138,10 @@ def test_plan_leaves_an_existing_store_alone_when_a_csv_has_changed(workplace: W
     before = states(workplace.store)
     source.write_text("x\n1\n2\n3\n")
 
-    assert workplace.call("plan", source, "--json").json()["columns"][0]["why"] == "raw stale: source changed"
+    assert (
+        workplace.call("plan", source, "--json").json()["columns"][0]["why"]
+        == "raw stale: source changed"
+    )
 
     assert states(workplace.store) == before
 
@@ -135,12 +150,15 @@ def test_export_gives_the_encoded_rows_in_order(fitted: Workplace) -> None:
     assert fitted.call("export", "--fit", "t", "--out", "narrow.parquet").status == 0
 
     narrow = pl.read_parquet(fitted.path / "narrow.parquet")
-    assert narrow.columns == [f"{name}.{part}" for name in FRAME.columns for part in ("value", "rank")]
+    assert narrow.columns == [
+        f"{name}.{part}" for name in FRAME.columns for part in ("value", "rank")
+    ]
     for name in FRAME.columns:
         stored = pl.scan_parquet(fitted.store / "t" / name / "transformed").collect()
         assert narrow.select(stored.columns).equals(stored)
     ranks = {
-        mode["value"]: mode["rank"] for mode in fitted.call("show", "flag", "--fit", "t", "--json").json()["modes"]
+        mode["value"]: mode["rank"]
+        for mode in fitted.call("show", "flag", "--fit", "t", "--json").json()["modes"]
     }
     assert narrow["flag.rank"].to_list() == [ranks[str(flag)] for flag in FRAME["flag"]]
 
@@ -186,10 +204,15 @@ def test_inverse_decodes_rows_of_a_generative_model(fitted: Workplace) -> None:
     fitted.call("export", "--fit", "t", "--out", "wide.parquet", "--wide")
     wide = pl.read_parquet(fitted.path / "wide.parquet")
     # Floats instead of integers, other rows in another order, columns of its own.
-    synthetic = wide.cast(pl.Float64).sample(100, seed=1, shuffle=True).with_columns(noise=pl.lit(1.0))
+    synthetic = (
+        wide.cast(pl.Float64).sample(100, seed=1, shuffle=True).with_columns(noise=pl.lit(1.0))
+    )
     synthetic.select(reversed(synthetic.columns)).write_parquet(fitted.path / "synthetic.parquet")
 
-    assert fitted.call("inverse", "synthetic.parquet", "--fit", "t", "--out", "back.parquet").status == 0
+    assert (
+        fitted.call("inverse", "synthetic.parquet", "--fit", "t", "--out", "back.parquet").status
+        == 0
+    )
 
     back = pl.read_parquet(fitted.path / "back.parquet")
     assert back.schema == FRAME.schema
@@ -198,26 +221,53 @@ def test_inverse_decodes_rows_of_a_generative_model(fitted: Workplace) -> None:
 
 def damaged(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame]:
     return lambda frame: frame.with_columns(
-        pl.when(pl.int_range(pl.len()) < 2).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+        pl.when(pl.int_range(pl.len()) < 2)
+        .then(pl.lit(value))
+        .otherwise(pl.col(column))
+        .alias(column)
     )
 
 
 @pytest.mark.parametrize(
     ("form", "change", "says"),
     [
-        ([], damaged("flag.rank", 2), "column 'flag': has ranks that are none of its 2 modes' (2 rows)"),
-        ([], damaged("flag.rank", -1), "column 'flag': has ranks that are none of its 2 modes' (2 rows)"),
-        ([], damaged("flag.rank", 0.5), "column 'flag': has ranks that are none of its 2 modes' (2 rows)"),
+        (
+            [],
+            damaged("flag.rank", 2),
+            "column 'flag': has ranks that are none of its 2 modes' (2 rows)",
+        ),
+        (
+            [],
+            damaged("flag.rank", -1),
+            "column 'flag': has ranks that are none of its 2 modes' (2 rows)",
+        ),
+        (
+            [],
+            damaged("flag.rank", 0.5),
+            "column 'flag': has ranks that are none of its 2 modes' (2 rows)",
+        ),
         ([], damaged("flag.rank", None), "column 'flag': 'flag.rank' holds nulls (2 rows)"),
         ([], damaged("amount.value", None), "column 'amount': 'amount.value' holds nulls (2 rows)"),
-        ([], damaged("amount.value", float("nan")), "'amount.value' holds NaN or infinities (2 rows)"),
+        (
+            [],
+            damaged("amount.value", float("nan")),
+            "'amount.value' holds NaN or infinities (2 rows)",
+        ),
         (
             ["--wide"],
             damaged("flag.rank_0", 2),
             "column 'flag': does not have one 1 and otherwise 0 among its ranks (2 rows)",
         ),
-        (["--wide"], lambda wide: wide.with_columns(pl.lit(0).alias("flag.rank_0")), "does not have one 1"),
-        (["--wide"], lambda wide: wide.with_columns(pl.lit(1).alias("flag.rank_0")), "does not have one 1"),
+        (
+            ["--wide"],
+            lambda wide: wide.with_columns(pl.lit(0).alias("flag.rank_0")),
+            "does not have one 1",
+        ),
+        (
+            ["--wide"],
+            lambda wide: wide.with_columns(pl.lit(1).alias("flag.rank_0")),
+            "does not have one 1",
+        ),
         (
             ["--wide"],
             lambda wide: wide.drop("flag.rank_1"),
@@ -237,7 +287,9 @@ def test_inverse_refuses_rows_that_mean_nothing(
     says: str,
 ) -> None:
     fitted.call("export", "--fit", "t", "--out", "whole.parquet", *form)
-    change(pl.read_parquet(fitted.path / "whole.parquet")).write_parquet(fitted.path / "damaged.parquet")
+    change(pl.read_parquet(fitted.path / "whole.parquet")).write_parquet(
+        fitted.path / "damaged.parquet"
+    )
     out = fitted.path / "never.parquet"
 
     inverse = fitted.call("inverse", "damaged.parquet", "--fit", "t", "--out", out)
@@ -250,24 +302,40 @@ def test_inverse_refuses_rows_that_mean_nothing(
 
 
 def test_transform_encodes_other_rows_as_the_fit_does(fitted: Workplace) -> None:
-    others = rows_of(1, 500).with_columns(pl.col("amount").clip(FRAME["amount"].min(), FRAME["amount"].max()))
-    others.select(reversed(others.columns)).with_columns(more=pl.lit(1)).write_parquet(fitted.path / "others.parquet")
+    others = rows_of(1, 500).with_columns(
+        pl.col("amount").clip(FRAME["amount"].min(), FRAME["amount"].max())
+    )
+    others.select(reversed(others.columns)).with_columns(more=pl.lit(1)).write_parquet(
+        fitted.path / "others.parquet"
+    )
 
     transform = fitted.call("transform", "others.parquet", "--fit", "t", "--out", "encoded.parquet")
 
     assert transform.status == 0
     assert transform.out == ""
     assert "500 rows encoded" in transform.err
-    assert pl.read_parquet(fitted.path / "encoded.parquet").columns[:2] == ["amount.value", "amount.rank"]
-    assert fitted.call("inverse", "encoded.parquet", "--fit", "t", "--out", "back.parquet").status == 0
+    assert pl.read_parquet(fitted.path / "encoded.parquet").columns[:2] == [
+        "amount.value",
+        "amount.rank",
+    ]
+    assert (
+        fitted.call("inverse", "encoded.parquet", "--fit", "t", "--out", "back.parquet").status == 0
+    )
     same_table(pl.read_parquet(fitted.path / "back.parquet"), others)
 
 
 def test_transform_of_the_fitted_rows_gives_what_run_stored(fitted: Workplace) -> None:
-    assert fitted.call("transform", "t.parquet", "--fit", "t", "--out", "again.parquet", "--threads", "1").status == 0
+    assert (
+        fitted.call(
+            "transform", "t.parquet", "--fit", "t", "--out", "again.parquet", "--threads", "1"
+        ).status
+        == 0
+    )
     fitted.call("export", "--fit", "t", "--out", "narrow.parquet")
 
-    assert pl.read_parquet(fitted.path / "again.parquet").equals(pl.read_parquet(fitted.path / "narrow.parquet"))
+    assert pl.read_parquet(fitted.path / "again.parquet").equals(
+        pl.read_parquet(fitted.path / "narrow.parquet")
+    )
 
 
 @pytest.mark.parametrize(
@@ -288,7 +356,11 @@ def test_transform_of_the_fitted_rows_gives_what_run_stored(fitted: Workplace) -
             pl.lit(None, pl.Float64),
             "column 'amount': holds nulls, NaN or infinities that the fitted rows did",
         ),
-        ("amount", pl.lit(float("inf")), "column 'amount': holds nulls, NaN or infinities that the fitted rows did"),
+        (
+            "amount",
+            pl.lit(float("inf")),
+            "column 'amount': holds nulls, NaN or infinities that the fitted rows did",
+        ),
         ("count", pl.lit("many"), "column 'count': holds values that are no int16"),
         ("count", pl.lit(40_000), "column 'count': holds values that are no int16"),
     ],
@@ -319,16 +391,34 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "missing.parquet"], "source 'missing.parquet' does not exist. Give a Parquet or CSV file"),
+        (
+            ["run", "missing.parquet"],
+            "source 'missing.parquet' does not exist. Give a Parquet or CSV file",
+        ),
         (["run", "*.nothing"], "does not exist"),
         (["plan", "missing.parquet"], "does not exist"),
-        (["run", "t.parquet", "--set", "max_mode=3"], "unknown setting 'max_mode'. Did you mean 'max_modes'"),
-        (["plan", "t.parquet", "--set", "amount.kinds=auto"], "column 'amount': unknown setting 'kinds'. Did you mean"),
+        (
+            ["run", "t.parquet", "--set", "max_mode=3"],
+            "unknown setting 'max_mode'. Did you mean 'max_modes'",
+        ),
+        (
+            ["plan", "t.parquet", "--set", "amount.kinds=auto"],
+            "column 'amount': unknown setting 'kinds'. Did you mean",
+        ),
         (["run", "t.parquet", "--set", "max_modes=0"], "max_modes = 0 is not allowed"),
         (["run", "t.parquet", "--set", "kind=numeric"], "kind = 'numeric' is not allowed"),
-        (["run", "t.parquet", "--set", "max_modes"], "'max_modes' is no setting. Write SETTING=VALUE"),
-        (["run", "t.parquet", "--set", "amuont.seed=1"], "column 'amuont' that is not there. Did you mean 'amount'"),
-        (["run", "t.parquet", "--columns", "amuont"], "no column matches 'amuont'. Did you mean 'amount'"),
+        (
+            ["run", "t.parquet", "--set", "max_modes"],
+            "'max_modes' is no setting. Write SETTING=VALUE",
+        ),
+        (
+            ["run", "t.parquet", "--set", "amuont.seed=1"],
+            "column 'amuont' that is not there. Did you mean 'amount'",
+        ),
+        (
+            ["run", "t.parquet", "--columns", "amuont"],
+            "no column matches 'amuont'. Did you mean 'amount'",
+        ),
         (["run", "t.parquet", "--config", "missing.toml"], "missing.toml does not exist"),
         (["run", "t.parquet", "--fit", "../x"], "'../x' is no name for a fit. Use letters"),
         (["status", "--fit", "tt"], "has no fit 'tt'. Did you mean 't'"),
@@ -347,7 +437,9 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_calls_end_with_2_and_say_what_to_do(fitted: Workplace, arguments: list[str], says: str) -> None:
+def test_wrong_calls_end_with_2_and_say_what_to_do(
+    fitted: Workplace, arguments: list[str], says: str
+) -> None:
     (fitted.path / "junk.parquet").write_text("x,y\n1,2\n")
     (fitted.path / "junk.csv").write_text("x,y\n1,2\n")
     before = states(fitted.store)
@@ -386,7 +478,9 @@ def test_export_of_a_fit_with_a_failed_column_gives_the_others(workplace: Workpl
 
 
 def test_csv_goes_in_with_its_own_word_for_null(workplace: Workplace) -> None:
-    (workplace.path / "t.csv").write_text('x,"a, b",y\n1,NA,p\n-,2.5,\n3,2.5,NA\n', encoding="utf-8-sig")
+    (workplace.path / "t.csv").write_text(
+        'x,"a, b",y\n1,NA,p\n-,2.5,\n3,2.5,NA\n', encoding="utf-8-sig"
+    )
 
     run = workplace.call("run", "t.csv", "--csv-null", "NA", "--csv-null", "-")
 
@@ -394,10 +488,14 @@ def test_csv_goes_in_with_its_own_word_for_null(workplace: Workplace) -> None:
     assert workplace.call("export", "--fit", "t", "--out", "e.parquet").status == 0
     assert workplace.call("inverse", "e.parquet", "--fit", "t", "--out", "back.parquet").status == 0
     back = pl.read_parquet(workplace.path / "back.parquet")
-    assert back.equals(pl.DataFrame({"x": [1, None, 3], "a, b": [None, 2.5, 2.5], "y": ["p", None, None]}))
+    assert back.equals(
+        pl.DataFrame({"x": [1, None, 3], "a, b": [None, 2.5, 2.5], "y": ["p", None, None]})
+    )
     transform = workplace.call("transform", "t.csv", "--fit", "t", "--out", "again.parquet")
     assert transform.status == 0, transform.err
-    assert pl.read_parquet(workplace.path / "again.parquet").equals(pl.read_parquet(workplace.path / "e.parquet"))
+    assert pl.read_parquet(workplace.path / "again.parquet").equals(
+        pl.read_parquet(workplace.path / "e.parquet")
+    )
 
 
 def test_columns_of_unusual_types_go_all_the_way(workplace: Workplace) -> None:
@@ -421,7 +519,9 @@ def test_columns_of_unusual_types_go_all_the_way(workplace: Workplace) -> None:
     back = pl.read_parquet(workplace.path / "back.parquet")
     assert back.schema == frame.schema
     assert back.equals(frame)
-    frame.drop("half").with_columns(half=pl.Series([1.5, None, -2.0])).write_csv(workplace.path / "t.csv")
+    frame.drop("half").with_columns(half=pl.Series([1.5, None, -2.0])).write_csv(
+        workplace.path / "t.csv"
+    )
     transform = workplace.call("transform", "t.csv", "--fit", "t", "--out", "again.parquet")
     assert transform.status == 0, transform.err
 
@@ -447,7 +547,9 @@ def test_columns_are_chosen_by_names_and_globs(workplace: Workplace) -> None:
     chosen = [
         [
             entry["column"]
-            for entry in workplace.call("plan", "t.parquet", "--json", "--columns", patterns).json()["columns"]
+            for entry in workplace.call(
+                "plan", "t.parquet", "--json", "--columns", patterns
+            ).json()["columns"]
         ]
         for patterns in ("amount,c*", "!c*", "c*,!count", "flag , amount")
     ]
@@ -461,7 +563,9 @@ def test_columns_are_chosen_by_names_and_globs(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("ending", ["toml", "yaml"])
-def test_settings_come_from_a_file_and_the_command_line_prevails(fitted: Workplace, ending: str) -> None:
+def test_settings_come_from_a_file_and_the_command_line_prevails(
+    fitted: Workplace, ending: str
+) -> None:
     written = {
         "toml": "[settings]\nmax_modes = 4\n[columns.amount]\nseed = 5\nmin_weight = 0.01\n",
         "yaml": "settings: {max_modes: 4}\ncolumns: {amount: {seed: 5, min_weight: 0.01}}\n",
@@ -488,17 +592,23 @@ def test_help_shows_an_example(workplace: Workplace, command: str) -> None:
 def test_help_names_every_command(workplace: Workplace) -> None:
     shown = workplace.call("--help")
 
-    listed = [line.split()[0] for line in shown.out.split("Commands:")[1].splitlines() if line.strip()]
+    listed = [
+        line.split()[0] for line in shown.out.split("Commands:")[1].splitlines() if line.strip()
+    ]
     assert set(COMMANDS) <= set(listed)
 
 
-def test_the_store_is_named_by_option_or_environment(fitted: Workplace, tmp_path: pathlib.Path) -> None:
+def test_the_store_is_named_by_option_or_environment(
+    fitted: Workplace, tmp_path: pathlib.Path
+) -> None:
     assert fitted.call("status", "--fit", "t").status == 0
     assert fitted.call("status", "--fit", "t", "--store", tmp_path).status == 2
     assert "holds none yet" in fitted.call("status", "--fit", "t", "--store", tmp_path).err
 
 
-def test_no_command_writes_over_what_it_reads(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_command_writes_over_what_it_reads(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     pl.DataFrame({"label": ["a", "b", "a"]}).write_parquet("sales.parquet")
     TableEncoder().fit("sales.parquet").save("gmm_store/sales")

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.coverage import unheld_rows
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.arrow.memory_column import MemoryColumn
+from gmm_pipeline.core.modes.coverage import unheld_rows
+from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.memory_column import MemoryColumn
 from gmm_pipeline.errors import ColumnDataError
-from gmm_pipeline.orchestration.fitting import sketch_request
-from gmm_pipeline.orchestration.settings import ColumnSettings
+from gmm_pipeline.fits.fitting import sketch_request
+from gmm_pipeline.fits.settings import ColumnSettings
 
 REALS = [0.1 * number**1.5 for number in range(200)]
 CENTS = [number / 100 for number in range(0, 40_000, 7)]
@@ -77,11 +77,17 @@ INF, NAN = float("inf"), float("nan")
         ([1, 2, 3], [1, 1, 3], 0),
         ([1, 2, 3], [1, 4, 4], 2),
         ([0.5, 0.25], [0.5, NAN, 0.75], 2),
-        ([dt.date(2020, 1, 1 + day) for day in range(31)], [dt.date(2020, 1, 5), dt.date(1999, 1, 5)], 1),
+        (
+            [dt.date(2020, 1, 1 + day) for day in range(31)],
+            [dt.date(2020, 1, 5), dt.date(1999, 1, 5)],
+            1,
+        ),
         ([None, None], [None], 0),
     ],
 )
-def test_rows_that_the_fitted_rows_did_not_hold_are_counted(first: list[Any], then: list[Any], rows: int) -> None:
+def test_rows_that_the_fitted_rows_did_not_hold_are_counted(
+    first: list[Any], then: list[Any], rows: int
+) -> None:
     assert unheld(first, then) == rows
 
 
@@ -104,13 +110,25 @@ def test_rows_that_the_fitted_rows_did_not_hold_are_counted(first: list[Any], th
         ([1, 2, 3], [4], {"unseen": "most_frequent"}, 0),
         ([1.5, 2.5, 3.5], [4.5], {"kind": "categorical"}, 1),
         ([value + 1 for value in REALS], [2.5, 0.5, -1.0], {"transform": "log"}, 2),
-        ([value + 1 for value in REALS], [2.5, 0.5, -1.0], {"transform": "log", "out_of_range": "keep"}, 1),
-        ([value + 1 for value in REALS], [2.5, 0.5, -1.0], {"transform": "log", "out_of_range": "clip"}, 0),
+        (
+            [value + 1 for value in REALS],
+            [2.5, 0.5, -1.0],
+            {"transform": "log", "out_of_range": "keep"},
+            1,
+        ),
+        (
+            [value + 1 for value in REALS],
+            [2.5, 0.5, -1.0],
+            {"transform": "log", "out_of_range": "clip"},
+            0,
+        ),
         (REALS, [3.5, 400.0], {"kind": "general"}, 1),
         ([0.0] * 50 + REALS, [0.0, 1e6], {"atoms": (1e6,)}, 0),
     ],
 )
-def test_rules_say_which_of_them_count(first: list[Any], then: list[Any], chosen: dict[str, Any], rows: int) -> None:
+def test_rules_say_which_of_them_count(
+    first: list[Any], then: list[Any], chosen: dict[str, Any], rows: int
+) -> None:
     assert unheld(first, then, **chosen) == rows
 
 
@@ -128,7 +146,9 @@ def test_rows_in_cells_count_where_their_cell_reaches_beyond_the_fitted_ones(rul
     assert beyond <= told <= 1.02 * beyond + 1 if rule == "error" else told == 0
 
 
-NUMBERS = st.sampled_from([0.0, 0.5, 0.25, 1.0, 3.0, 3.005, 1e6, -1.0, NAN, INF, -INF, None]) | st.floats(0, 10)
+NUMBERS = st.sampled_from(
+    [0.0, 0.5, 0.25, 1.0, 3.0, 3.005, 1e6, -1.0, NAN, INF, -INF, None]
+) | st.floats(0, 10)
 WHOLES = st.sampled_from([0, 5, 10, 11, None]) | st.integers(-20, 300)
 WORDS = st.sampled_from(["a", "b", "c", None])
 RULES = st.fixed_dictionaries(
@@ -142,7 +162,11 @@ RULES = st.fixed_dictionaries(
 )
 COLUMNS = st.one_of(
     [
-        st.tuples(st.just(dtype), st.lists(old, min_size=1, max_size=30), st.lists(new, min_size=1, max_size=4))
+        st.tuples(
+            st.just(dtype),
+            st.lists(old, min_size=1, max_size=30),
+            st.lists(new, min_size=1, max_size=4),
+        )
         for dtype, old, new in [
             (pl.Float64, NUMBERS, NUMBERS),
             (pl.Int64, WHOLES, WHOLES | st.just(2**62)),

@@ -1,4 +1,6 @@
-"""Unusual columns come back as they were, floats to within their precision, or an error says why they cannot."""
+"""Unusual columns come back as they were, floats to within their precision, or an error says why
+they cannot.
+"""
 
 import math
 from decimal import Decimal
@@ -27,14 +29,20 @@ def column(values: Any, dtype: Any = None) -> pl.Series:
     return pl.Series("amount", values, dtype=dtype, nan_to_null=False)
 
 
-def round_trip(original: pl.Series, **settings: Any) -> tuple[TableEncoder, pl.DataFrame, pl.Series]:
+def round_trip(
+    original: pl.Series, **settings: Any
+) -> tuple[TableEncoder, pl.DataFrame, pl.Series]:
     encoder = TableEncoder(**settings).fit(original.to_frame())
     encoded = encoder.transform(original.to_frame()).collect()
     return encoder, encoded, encoder.inverse_transform(encoded).collect().to_series()
 
 
-def round_trip_or_refusal(original: pl.Series) -> tuple[TableEncoder, pl.DataFrame, pl.Series] | None:
-    """The round trip; None if the column is refused with an error that says where, how many, and what next."""
+def round_trip_or_refusal(
+    original: pl.Series,
+) -> tuple[TableEncoder, pl.DataFrame, pl.Series] | None:
+    """The round trip; None if the column is refused with an error that says where, how many, and
+    what next.
+    """
     try:
         return round_trip(original)
     except ColumnDataError as refused:
@@ -45,7 +53,9 @@ def round_trip_or_refusal(original: pl.Series) -> tuple[TableEncoder, pl.DataFra
 
 def half_widths_by_rank(encoder: TableEncoder, encoded: pl.DataFrame) -> np.ndarray[Any, Any]:
     """Half of what a mode decodes −0.99 and 0.99 to, in the column's own numbers; 0 for atoms."""
-    rank = pl.Series("amount.rank", range(encoder.modes("amount").height), encoded["amount.rank"].dtype)
+    rank = pl.Series(
+        "amount.rank", range(encoder.modes("amount").height), encoded["amount.rank"].dtype
+    )
     ends = []
     for end in (-0.99, 0.99):
         value = pl.Series("amount.value", [end] * rank.len(), encoded["amount.value"].dtype)
@@ -55,8 +65,12 @@ def half_widths_by_rank(encoder: TableEncoder, encoded: pl.DataFrame) -> np.ndar
         return np.nan_to_num(ends[1] - ends[0], nan=0.0)
 
 
-def tolerance(encoder: TableEncoder, encoded: pl.DataFrame, original: pl.Series) -> np.ndarray[Any, Any]:
-    """The precision of the encoded value in units of the row's mode, and half a step of the column's own type."""
+def tolerance(
+    encoder: TableEncoder, encoded: pl.DataFrame, original: pl.Series
+) -> np.ndarray[Any, Any]:
+    """The precision of the encoded value in units of the row's mode, and half a step of the
+    column's own type.
+    """
     half_widths = half_widths_by_rank(encoder, encoded)[encoded["amount.rank"].to_numpy()]
     with np.errstate(over="ignore", invalid="ignore"):
         own = np.abs(np.spacing(original.fill_null(0).to_numpy())).astype(np.float64)
@@ -100,15 +114,19 @@ EXACT = {
     "many integers below 2**63": column([2**63 - 1 - number for number in range(1000)], pl.Int64),
     "many integers above -2**63": column([-(2**63) + number for number in range(1000)], pl.Int64),
     "many integers around 2**53": column([2**53 + number for number in range(-500, 500)], pl.Int64),
-    "unsigned integers up to 2**63 - 1": column([2**63 - 1 - number for number in range(1000)], pl.UInt64),
+    "unsigned integers up to 2**63 - 1": column(
+        [2**63 - 1 - number for number in range(1000)], pl.UInt64
+    ),
     "far apart integers": column([*range(1000), 2**49, -(2**49)], pl.Int64),
     "dates": column([*range(-1000, 20_000, 7), None]).cast(pl.Int32).cast(pl.Date),
     "the first and the last date": column([-(2**31), 2**31 - 1, None] * 3, pl.Int32).cast(pl.Date),
     "times": column(rng.integers(0, 86_400 * 10**9, 500)).cast(pl.Time),
-    "timestamps in milliseconds": column([*rng.integers(0, 2**41, 500), None]).cast(pl.Datetime("ms")),
-    "timestamps in nanoseconds, a minute apart": column(10**18 + 60 * 10**9 * rng.integers(0, 10**6, 500)).cast(
-        pl.Datetime("ns", "Europe/Oslo")
+    "timestamps in milliseconds": column([*rng.integers(0, 2**41, 500), None]).cast(
+        pl.Datetime("ms")
     ),
+    "timestamps in nanoseconds, a minute apart": column(
+        10**18 + 60 * 10**9 * rng.integers(0, 10**6, 500)
+    ).cast(pl.Datetime("ns", "Europe/Oslo")),
     "durations": column(rng.integers(-(10**9), 10**9, 500)).cast(pl.Duration("us")),
     "decimals": column([*rng.integers(-(10**6), 10**6, 500), None]).cast(pl.Decimal(18, 0)) / 100,
     "prices as floats": column(np.round(skewed, 2)),
@@ -117,7 +135,9 @@ EXACT = {
     "booleans": column([True, False, None] * 5),
     "one boolean": column([True]),
     "empty strings": column(["", "a", "", None]),
-    "strings that look like numbers": column(["nan", "inf", "None", "null", "1", "01", " 1", "é\n"]),
+    "strings that look like numbers": column(
+        ["nan", "inf", "None", "null", "1", "01", " 1", "é\n"]
+    ),
     "more categories than 256": column([str(number) for number in range(1000)]),
     "more categories than 65536": column([str(number) for number in range(70_000)]),
     "an enum": column(["b", "a", None, "b"], pl.Enum(["c", "b", "a"])),
@@ -149,7 +169,9 @@ def test_integers_of_every_type_come_back_exactly(dtype: pl.DataType, nulls: boo
         assert decoded.equals(original, null_equal=True)
 
 
-@pytest.mark.parametrize("dtype", [*INTEGERS, *FLOATS, pl.Boolean, pl.String, pl.Date, pl.Duration("ms")], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [*INTEGERS, *FLOATS, pl.Boolean, pl.String, pl.Date, pl.Duration("ms")], ids=str
+)
 def test_categories_of_every_type_come_back_exactly(dtype: pl.DataType) -> None:
     original = column([0, 1, 1, 0, 1]).cast(dtype).extend(column([None], dtype))
 
@@ -162,7 +184,10 @@ def test_categories_of_every_type_come_back_exactly(dtype: pl.DataType) -> None:
 
 WITHIN_PRECISION = {
     **{f"{dtype} numbers": column(10 * normal).cast(dtype) for dtype in FLOATS},
-    **{f"{dtype} numbers with gaps": column([*normal, INF, -INF, NAN, None, 0.0]).cast(dtype) for dtype in FLOATS},
+    **{
+        f"{dtype} numbers with gaps": column([*normal, INF, -INF, NAN, None, 0.0]).cast(dtype)
+        for dtype in FLOATS
+    },
     "1e300": column(normal * 1e300),
     "1e-300": column(normal * 1e-300),
     "1e-300 among 1e300": column([*(normal * 1e300), 1e-300, 1e300, -1e300]),
@@ -188,7 +213,9 @@ def test_comes_back_within_precision(original: pl.Series, mode_choice: str) -> N
     assert decoded.dtype == original.dtype
     finite = original.is_finite().fill_null(False)
     assert decoded.filter(~finite).equals(original.filter(~finite), null_equal=True)
-    before, after = (series.filter(finite).cast(pl.Float64).to_numpy() for series in (original, decoded))
+    before, after = (
+        series.filter(finite).cast(pl.Float64).to_numpy() for series in (original, decoded)
+    )
     allowed = tolerance(encoder, encoded, original)[finite.to_numpy()]
     with np.errstate(over="ignore"):
         assert (np.abs(after - before) <= allowed).all()
@@ -242,14 +269,40 @@ REFUSED = {
         "numbers lie further than 2**50 steps of 1 from 50",
         "kind = categorical",
     ),
-    "structs": (column([{"a": 1}]), UnsupportedTypeError, None, "type struct<a: int64> cannot", "Leave the column"),
-    "lists": (column([[1]]), UnsupportedTypeError, None, "type large_list<item: int64> cannot", "Leave the column"),
-    "bytes": (column([b"a"]), UnsupportedTypeError, None, "type large_binary cannot", "Leave the column"),
-    "128-bit integers": (column([1, 2]).cast(pl.Int128), UnsupportedTypeError, None, "type", "Leave the column"),
+    "structs": (
+        column([{"a": 1}]),
+        UnsupportedTypeError,
+        None,
+        "type struct<a: int64> cannot",
+        "Leave the column",
+    ),
+    "lists": (
+        column([[1]]),
+        UnsupportedTypeError,
+        None,
+        "type large_list<item: int64> cannot",
+        "Leave the column",
+    ),
+    "bytes": (
+        column([b"a"]),
+        UnsupportedTypeError,
+        None,
+        "type large_binary cannot",
+        "Leave the column",
+    ),
+    "128-bit integers": (
+        column([1, 2]).cast(pl.Int128),
+        UnsupportedTypeError,
+        None,
+        "type",
+        "Leave the column",
+    ),
 }
 
 
-@pytest.mark.parametrize(("original", "error", "rows", "problem", "remedy"), REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize(
+    ("original", "error", "rows", "problem", "remedy"), REFUSED.values(), ids=REFUSED.keys()
+)
 def test_is_refused_by_column_with_rows_and_remedy(
     original: pl.Series, error: type[PipelineError], rows: int | None, problem: str, remedy: str
 ) -> None:
@@ -265,13 +318,17 @@ def test_is_refused_by_column_with_rows_and_remedy(
 @pytest.mark.parametrize(
     "original",
     [
-        pytest.param(column(10.0 ** rng.uniform(-300, 300, 20_000)), id="from 1e-300 to 1e300, many"),
+        pytest.param(
+            column(10.0 ** rng.uniform(-300, 300, 20_000)), id="from 1e-300 to 1e300, many"
+        ),
         pytest.param(column([*normal, HUGE, -HUGE]), id="both largest floats"),
         pytest.param(column([*normal, *[HUGE, -HUGE] * 20]), id="both largest floats, often"),
         pytest.param(column(HUGE * (1 - 1e-3 * rng.random(500))), id="nothing but largest floats"),
     ],
 )
-def test_at_the_end_of_the_range_of_floats_values_come_back_or_are_refused(original: pl.Series) -> None:
+def test_at_the_end_of_the_range_of_floats_values_come_back_or_are_refused(
+    original: pl.Series,
+) -> None:
     came_back = round_trip_or_refusal(original)
 
     if came_back is not None:
@@ -303,7 +360,9 @@ def test_one_unsupported_column_can_be_left_out() -> None:
     encoder = TableEncoder(include=["!parts"]).fit(frame)
 
     assert encoder.columns == ("amount",)
-    assert encoder.inverse_transform(encoder.transform(frame)).collect().equals(frame.select("amount"))
+    assert (
+        encoder.inverse_transform(encoder.transform(frame)).collect().equals(frame.select("amount"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -312,7 +371,10 @@ def test_one_unsupported_column_can_be_left_out() -> None:
         ("missing.parquet", "does not exist"),
         (pl.DataFrame({"x": []}, schema={"x": pl.Int64}), "no rows"),
         (pl.DataFrame(), "no rows"),
-        (pa.table([[1], [2]], names=["twice", "twice"]), "several columns of the same name: 'twice'"),
+        (
+            pa.table([[1], [2]], names=["twice", "twice"]),
+            "several columns of the same name: 'twice'",
+        ),
         (pl.DataFrame({"": [1]}), "without a name"),
     ],
     ids=["a missing file", "no rows", "no columns", "duplicate names", "an empty name"],
@@ -324,7 +386,19 @@ def test_tables_without_sense_are_refused(table: Any, problem: str) -> None:
     assert refused.value.remedy
 
 
-HOSTILE = ["../x", "a/b", ".", "x" * 300, "ünïcödé 漢字 🙂", "Case", "case", "x.value", "x", "x.rank_0", "[/red]"]
+HOSTILE = [
+    "../x",
+    "a/b",
+    ".",
+    "x" * 300,
+    "ünïcödé 漢字 🙂",
+    "Case",
+    "case",
+    "x.value",
+    "x",
+    "x.rank_0",
+    "[/red]",
+]
 
 
 def test_hostile_names_come_back_as_they_are() -> None:
@@ -336,11 +410,15 @@ def test_hostile_names_come_back_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("kind", ["auto", "continuous", "categorical"])
-@pytest.mark.parametrize("values", [[3.25], [3.25] * 50, [3.25, -1.5], [3.25, None], [INF, None], [0.0, -0.0]], ids=str)
+@pytest.mark.parametrize(
+    "values", [[3.25], [3.25] * 50, [3.25, -1.5], [3.25, None], [INF, None], [0.0, -0.0]], ids=str
+)
 def test_tiny_columns_come_back_whatever_the_kind(values: list[float | None], kind: str) -> None:
     original = column(values, pl.Float64)
 
     decoded = round_trip(original, kind=kind)[2]
 
     assert decoded.is_null().equals(original.is_null())
-    assert decoded.drop_nulls().to_list() == pytest.approx(original.drop_nulls().to_list(), abs=1e-5)
+    assert decoded.drop_nulls().to_list() == pytest.approx(
+        original.drop_nulls().to_list(), abs=1e-5
+    )

@@ -1,4 +1,6 @@
-"""Tables that commands write as folders of parts: on this machine, and by the executors of a real cluster."""
+"""Tables that commands write as folders of parts: on this machine, and by the executors of a real
+cluster.
+"""
 
 from collections.abc import Callable
 
@@ -28,7 +30,9 @@ def read(workplace: Workplace, name: str) -> pl.DataFrame:
 
 
 @pytest.mark.usefixtures("spark")
-def test_folders_hold_the_rows_of_files_and_are_the_same_bytes_by_either_engine(fitted: Workplace) -> None:
+def test_folders_hold_the_rows_of_files_and_are_the_same_bytes_by_either_engine(
+    fitted: Workplace,
+) -> None:
     commands = {
         "encoded": ("transform", "t.parquet"),
         "narrow": ("export",),
@@ -37,7 +41,11 @@ def test_folders_hold_the_rows_of_files_and_are_the_same_bytes_by_either_engine(
         "of_wide": ("inverse", "wide"),
     }
     for out, command in commands.items():
-        for target, options in {f"{out}.parquet": (), f"{out}_here": (), out: ("--engine", "spark")}.items():
+        for target, options in {
+            f"{out}.parquet": (),
+            f"{out}_here": (),
+            out: ("--engine", "spark"),
+        }.items():
             finished = fitted.call(*command, "--fit", "t", "--out", target, *options)
             assert finished.status == 0, finished.err
             assert "3,000 rows" in finished.err
@@ -57,12 +65,24 @@ def test_a_folder_of_csv_is_decoded_as_well(fitted: Workplace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["export", "--out", "one.parquet", "--engine", "spark"], "one.parquet is one file. Give --out a folder"),
+        (
+            ["export", "--out", "one.parquet", "--engine", "spark"],
+            "one.parquet is one file. Give --out a folder",
+        ),
         (["export", "--out", "kept"], "kept holds other files than parts of a table"),
         (["export", "--out", "missing/parts"], "does not exist. Make it first"),
-        (["transform", "parts/part-000000.parquet", "--out", "parts"], "parts holds what would be read from"),
-        (["inverse", "t.parquet", "--out", "never"], "column 'amount': the encoded rows have no column 'amount.value'"),
-        (["inverse", "parts", "--out", "never", "--spark-config", "spark.master=local"], "Add --engine spark"),
+        (
+            ["transform", "parts/part-000000.parquet", "--out", "parts"],
+            "parts holds what would be read from",
+        ),
+        (
+            ["inverse", "t.parquet", "--out", "never"],
+            "column 'amount': the encoded rows have no column 'amount.value'",
+        ),
+        (
+            ["inverse", "parts", "--out", "never", "--spark-config", "spark.master=local"],
+            "Add --engine spark",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

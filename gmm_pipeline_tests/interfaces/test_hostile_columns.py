@@ -1,4 +1,6 @@
-"""Columns that other encoders lose values of come back: exactly on a grid, else to the precision of the value."""
+"""Columns that other encoders lose values of come back: exactly on a grid, else to the precision of
+the value.
+"""
 
 import datetime as dt
 import math
@@ -38,7 +40,9 @@ def denormals(random: Random) -> Column:
 
 
 def denormals_beside_ones(random: Random) -> Column:
-    return np.where(random.random(ROWS) < 0.3, random.integers(0, 1000, ROWS) * 5e-324, random.normal(size=ROWS))
+    return np.where(
+        random.random(ROWS) < 0.3, random.integers(0, 1000, ROWS) * 5e-324, random.normal(size=ROWS)
+    )
 
 
 def spikes_and_continua(random: Random) -> Column:
@@ -83,7 +87,9 @@ HOSTILE = (
 )
 
 
-def there_and_back(series: pl.Series, **wanted: Any) -> tuple[TableEncoder, pl.DataFrame, pl.Series]:
+def there_and_back(
+    series: pl.Series, **wanted: Any
+) -> tuple[TableEncoder, pl.DataFrame, pl.Series]:
     frame = pl.DataFrame({"x": series})
     encoder = TableEncoder(**wanted).fit(frame)
     encoded = encoder.transform(frame).collect()
@@ -126,7 +132,9 @@ def test_every_value_is_encoded_within_its_mode(family: Family) -> None:
 @pytest.mark.parametrize("distance", [60.0, 1e3, 1e9, 1e100, 1e300])
 @pytest.mark.parametrize("n_outliers", [1, 2, 3, 5])
 @pytest.mark.parametrize("sides", [(1,), (1, -1)])
-def test_outliers_leave_the_modes_of_the_others_in_place(distance: float, n_outliers: int, sides: tuple[int]) -> None:
+def test_outliers_leave_the_modes_of_the_others_in_place(
+    distance: float, n_outliers: int, sides: tuple[int]
+) -> None:
     x = np.random.default_rng(0).normal(size=ROWS)
     x[:n_outliers] = distance * (1 + np.arange(n_outliers)) * np.resize(sides, n_outliers)
     modes = there_and_back(pl.Series(x))[0].modes("x")
@@ -139,18 +147,32 @@ def test_outliers_leave_the_modes_of_the_others_in_place(distance: float, n_outl
 DAY = dt.date(2013, 1, 1)
 EXACT = {
     "cents": pl.Series(np.random.default_rng(1).lognormal(3, 2, ROWS)).round(2),
-    "tiny steps far from 0": pl.Series(np.random.default_rng(2).integers(0, 10**7, ROWS) / 1e4 + 1e8),
-    "cents in float32": pl.Series(np.random.default_rng(3).normal(50, 20, ROWS)).round(2).cast(pl.Float32),
-    "whole numbers as floats, with NaN and null": pl.Series([*map(float, range(ROWS)), math.nan, None, math.inf]),
-    "far integers": pl.Series(np.random.default_rng(4).integers(0, 10**6, ROWS) ** 2),
-    "dates": pl.Series([DAY + dt.timedelta(days=int(d)) for d in np.random.default_rng(5).integers(0, 9999, ROWS)]),
-    "milliseconds": pl.Series(np.random.default_rng(6).integers(0, 2**41, ROWS)).cast(pl.Datetime("ms", "Asia/Tokyo")),
-    "seconds counted in nanoseconds": (pl.Series(np.random.default_rng(7).integers(0, 2**30, ROWS)) * 10**9).cast(
-        pl.Datetime("ns")
+    "tiny steps far from 0": pl.Series(
+        np.random.default_rng(2).integers(0, 10**7, ROWS) / 1e4 + 1e8
     ),
-    "durations": pl.Series(np.random.default_rng(8).integers(-(10**9), 10**9, ROWS)).cast(pl.Duration("us")),
+    "cents in float32": pl.Series(np.random.default_rng(3).normal(50, 20, ROWS))
+    .round(2)
+    .cast(pl.Float32),
+    "whole numbers as floats, with NaN and null": pl.Series(
+        [*map(float, range(ROWS)), math.nan, None, math.inf]
+    ),
+    "far integers": pl.Series(np.random.default_rng(4).integers(0, 10**6, ROWS) ** 2),
+    "dates": pl.Series(
+        [DAY + dt.timedelta(days=int(d)) for d in np.random.default_rng(5).integers(0, 9999, ROWS)]
+    ),
+    "milliseconds": pl.Series(np.random.default_rng(6).integers(0, 2**41, ROWS)).cast(
+        pl.Datetime("ms", "Asia/Tokyo")
+    ),
+    "seconds counted in nanoseconds": (
+        pl.Series(np.random.default_rng(7).integers(0, 2**30, ROWS)) * 10**9
+    ).cast(pl.Datetime("ns")),
+    "durations": pl.Series(np.random.default_rng(8).integers(-(10**9), 10**9, ROWS)).cast(
+        pl.Duration("us")
+    ),
     "times": pl.Series(np.random.default_rng(9).integers(0, 86_400, ROWS) * 10**9).cast(pl.Time),
-    "decimals": pl.Series(np.random.default_rng(10).integers(-(10**9), 10**9, ROWS)).cast(pl.Decimal(20, 0))
+    "decimals": pl.Series(np.random.default_rng(10).integers(-(10**9), 10**9, ROWS)).cast(
+        pl.Decimal(20, 0)
+    )
     / pl.Series([1000]).cast(pl.Decimal(20, 3)),
     "extremes of int64, few": pl.Series([-(2**63), 2**63 - 1, 0, None] * 50),
 }

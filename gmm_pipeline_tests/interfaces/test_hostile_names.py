@@ -39,7 +39,9 @@ def test_a_run_does_all_of_them(done: tuple[Workplace, Finished]) -> None:
     assert [entry["column"] for entry in run.json()["columns"]] == NAMES
     status = workplace.call("status", "--fit", "t", "--json").json()
     assert [entry["column"] for entry in status["columns"]] == NAMES
-    assert {stage["state"] for entry in status["columns"] for stage in entry["stages"].values()} == {"done"}
+    assert {
+        stage["state"] for entry in status["columns"] for stage in entry["stages"].values()
+    } == {"done"}
 
 
 def test_nothing_is_written_outside_of_the_fit(done: tuple[Workplace, Finished]) -> None:
@@ -48,7 +50,11 @@ def test_nothing_is_written_outside_of_the_fit(done: tuple[Workplace, Finished])
     assert {path.name for path in workplace.path.iterdir()} == {"input", "store", "dagster_home"}
     assert [path.name for path in (workplace.path / "input").iterdir()] == ["t.parquet"]
     assert [path.name for path in workplace.store.iterdir()] == ["t"]
-    folders = {path.name for path in (workplace.store / "t").iterdir()} - {"fit.json", "source.json", "run.json"}
+    folders = {path.name for path in (workplace.store / "t").iterdir()} - {
+        "fit.json",
+        "source.json",
+        "run.json",
+    }
     assert len(folders) == len(NAMES)
     assert not any(name.startswith((".", "-")) for name in folders)
 
@@ -66,7 +72,9 @@ def test_they_are_exported_wide_and_decoded_from_there(done: tuple[Workplace, Fi
     workplace, _ = done
 
     assert workplace.call("export", "--fit", "t", "--out", "wide.parquet", "--wide").status == 0
-    assert workplace.call("inverse", "wide.parquet", "--fit", "t", "--out", "back.parquet").status == 0
+    assert (
+        workplace.call("inverse", "wide.parquet", "--fit", "t", "--out", "back.parquet").status == 0
+    )
 
     assert pl.read_parquet(workplace.path / "back.parquet").equals(FRAME)
 

@@ -1,4 +1,6 @@
-"""What the settings of a column make of it: kinds, atoms, rare categories, logarithms, policies for new rows."""
+"""What the settings of a column make of it: kinds, atoms, rare categories, logarithms, policies for
+new rows.
+"""
 
 import datetime as dt
 import math
@@ -50,7 +52,10 @@ def test_a_continuous_column_has_no_atoms() -> None:
 
 def test_dates_are_declared_as_text_and_shown_as_dates() -> None:
     day = dt.date(1900, 1, 1)
-    days = [day if i % 4 == 0 else dt.date(2020, 1, 1) + dt.timedelta(days=int(i) % 700) for i in range(ROWS)]
+    days = [
+        day if i % 4 == 0 else dt.date(2020, 1, 1) + dt.timedelta(days=int(i) % 700)
+        for i in range(ROWS)
+    ]
     encoder, modes, encoded = fitted(pl.Series("x", days), atoms=["1900-01-01"])
     assert atoms_of(modes) == {"1900-01-01"}
     assert all(value is not None and value[:2] in {"19", "20"} for value in modes["value"])
@@ -73,7 +78,9 @@ def test_a_general_column_is_one_range_from_minus_one_to_one() -> None:
 
 @pytest.mark.parametrize("shift", [0.5, 0.0, -40.0])
 def test_logarithms_shorten_a_long_tail_and_come_back(shift: float) -> None:
-    x = pl.Series("x", RANDOM.lognormal(0, 3, ROWS) * (shift != 0) + shift + RANDOM.integers(0, 9, ROWS))
+    x = pl.Series(
+        "x", RANDOM.lognormal(0, 3, ROWS) * (shift != 0) + shift + RANDOM.integers(0, 9, ROWS)
+    )
     encoder, modes, encoded = fitted(x, transform="log", find_atoms=False, value_dtype="float64")
     y = back(encoder, encoded)
     assert ((x - y).abs() <= 1e-12 * (x.abs() + abs(shift) + 1)).all()
@@ -88,12 +95,16 @@ def test_rare_categories_share_a_mode_and_decode_by_their_frequencies() -> None:
     assert len(modes) == 5
     frequent = LABELS.value_counts(sort=True)["x"].head(4)
     decoded = back(encoder, encoded)
-    assert decoded.filter(LABELS.is_in(frequent.implode())).equals(LABELS.filter(LABELS.is_in(frequent.implode())))
+    assert decoded.filter(LABELS.is_in(frequent.implode())).equals(
+        LABELS.filter(LABELS.is_in(frequent.implode()))
+    )
     rare, rare_again = (
         LABELS.filter(~LABELS.is_in(frequent.implode())),
         decoded.filter(~LABELS.is_in(frequent.implode())),
     )
-    shares = rare.value_counts(normalize=True).join(rare_again.value_counts(normalize=True), on="x", how="left")
+    shares = rare.value_counts(normalize=True).join(
+        rare_again.value_counts(normalize=True), on="x", how="left"
+    )
     assert set(rare_again) <= set(rare)
     assert (shares["proportion"] - shares["proportion_right"].fill_null(0)).abs().max() < 0.05
 
@@ -113,12 +124,16 @@ def test_rare_categories_decode_to_a_declared_value() -> None:
     ],
     ids=["Enum", "integer", "date"],
 )
-def test_a_rest_value_that_the_column_cannot_hold_is_refused(series: pl.Series, wrong: object) -> None:
+def test_a_rest_value_that_the_column_cannot_hold_is_refused(
+    series: pl.Series, wrong: object
+) -> None:
     with pytest.raises(SettingsError, match="'x': rest_value"):
         fitted(series, kind="categorical", max_categories=2, rest_value=wrong)
 
 
-def test_sentinels_at_the_ends_of_int64_are_refused_with_their_rows_unless_they_are_declared() -> None:
+def test_sentinels_at_the_ends_of_int64_are_refused_with_their_rows_unless_they_are_declared() -> (
+    None
+):
     series = pl.Series("x", [-(2**63)] * 300 + [2**63 - 1] * 200 + list(range(1000)) * 4)
     with pytest.raises(ColumnDataError, match=r"'x'.*\(500 rows\).*atoms"):
         fitted(series)
@@ -154,21 +169,31 @@ def test_numbers_outside_of_the_fitted_range_can_be_clipped_to_it() -> None:
     encoder = fitted(AMOUNTS, out_of_range="clip")[0]
     low, high = AMOUNTS.filter(AMOUNTS > 0).min(), AMOUNTS.max()
     decoded = back(encoder, encoder.transform(NEW).collect())
-    assert decoded.to_list() == pytest.approx([1.0, 0.0 if low > 0.1 else low, high], abs=0.05, rel=1e-6)
+    assert decoded.to_list() == pytest.approx(
+        [1.0, 0.0 if low > 0.1 else low, high], abs=0.05, rel=1e-6
+    )
 
 
 def test_numbers_outside_of_the_fitted_range_can_be_kept() -> None:
     encoder = fitted(AMOUNTS, out_of_range="keep", value_dtype="float64")[0]
-    assert back(encoder, encoder.transform(NEW).collect()).to_list() == pytest.approx([1.0, -5.0, 1e9], rel=1e-9)
+    assert back(encoder, encoder.transform(NEW).collect()).to_list() == pytest.approx(
+        [1.0, -5.0, 1e9], rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("new", [["c1", "unknown", None]])
-def test_unseen_categories_are_refused_or_go_to_the_most_frequent_or_the_rest(new: list[str | None]) -> None:
+def test_unseen_categories_are_refused_or_go_to_the_most_frequent_or_the_rest(
+    new: list[str | None],
+) -> None:
     frame = pl.DataFrame({"x": new})
     with pytest.raises(ColumnDataError, match=r"'x'.*\(2 rows\)"):
         fitted(LABELS)[0].transform(frame).collect()
     frequent, modes, _ = fitted(LABELS, unseen="most_frequent")
-    assert back(frequent, frequent.transform(frame).collect()).to_list() == ["c1", modes["value"][0], modes["value"][0]]
+    assert back(frequent, frequent.transform(frame).collect()).to_list() == [
+        "c1",
+        modes["value"][0],
+        modes["value"][0],
+    ]
     rest = fitted(LABELS, unseen="rest", max_categories=5, rest_value="other")[0]
     assert back(rest, rest.transform(frame).collect()).to_list() == ["c1", "other", "other"]
 
@@ -206,6 +231,9 @@ def test_every_method_leaves_nothing_out(method: str) -> None:
 def test_spark_ml_fits_the_same_sketch(spark: object) -> None:
     del spark
     series = pl.Series("x", RANDOM.normal([0, 10], 1, (ROWS, 2)).ravel())
-    # Spark starts once, from a few rows drawn at random; from some seeds it stays on its first plateau.
+    # Spark starts once, from a few rows drawn at random; from some seeds it stays on its first
+    # plateau.
     _, modes, _ = fitted(series, method="spark_ml", n_components=2, seed=1)
-    assert sorted(modes.filter(pl.col("type") == "gaussian")["mean"]) == pytest.approx([0, 10], abs=0.3)
+    assert sorted(modes.filter(pl.col("type") == "gaussian")["mean"]) == pytest.approx(
+        [0, 10], abs=0.3
+    )

@@ -145,7 +145,9 @@ def test_observed_frequencies_are_drawn_where_they_are_known(report: Reported) -
         ("t.parquet", "is what would be read from"),
     ],
 )
-def test_a_report_goes_nowhere_but_into_a_page_of_its_own(report: Reported, out: str, says: str) -> None:
+def test_a_report_goes_nowhere_but_into_a_page_of_its_own(
+    report: Reported, out: str, says: str
+) -> None:
     before = states(report.workplace.path)
 
     finished = report.workplace.call("report", "--fit", "t", "--out", out)

@@ -28,7 +28,9 @@ def test_a_report_is_sorted_filtered_and_opened(browser: Browser, report: Report
         heading = page.get_by_role("columnheader", name="modes")
         heading.get_by_role("button").click()
         counts = [
-            int(text) for text in page.locator("#columns tbody tr td:nth-child(5)").all_inner_texts() if text != "–"
+            int(text)
+            for text in page.locator("#columns tbody tr td:nth-child(5)").all_inner_texts()
+            if text != "–"
         ]
         assert heading.get_attribute("aria-sort") == "descending"
         assert counts == sorted(counts, reverse=True)
@@ -50,11 +52,15 @@ def test_a_report_is_sorted_filtered_and_opened(browser: Browser, report: Report
         assert picture.locator("path").count() > 5
         visit.screenshot("report_column")
 
-        assert [request for request in visit.requests if request != page.url.partition("#")[0]] == []
+        assert [
+            request for request in visit.requests if request != page.url.partition("#")[0]
+        ] == []
         assert visit.errors == []
 
 
-def test_a_report_is_legible_in_the_dark_on_paper_and_on_a_telephone(browser: Browser, report: Reported) -> None:
+def test_a_report_is_legible_in_the_dark_on_paper_and_on_a_telephone(
+    browser: Browser, report: Reported
+) -> None:
     with browser.visit(width=390, height=800) as visit:
         page = visit.page
         page.emulate_media(color_scheme="dark")

@@ -17,9 +17,9 @@ ROWS = 5_000_000
 def source(workplace: Workplace) -> pathlib.Path:
     path = workplace.path / "t.parquet"
     numbers = np.random.default_rng(0).normal(size=ROWS).astype(np.float32)
-    pl.DataFrame({"x": numbers, "text": pl.Series(["a" * 100, "b"]).sample(ROWS, with_replacement=True)}).write_parquet(
-        path
-    )
+    pl.DataFrame(
+        {"x": numbers, "text": pl.Series(["a" * 100, "b"]).sample(ROWS, with_replacement=True)}
+    ).write_parquet(path)
     return path
 
 
@@ -57,8 +57,12 @@ def test_a_cluster_that_runs_is_asked_for_its_cores_and_memory(
 
 
 @pytest.mark.usefixtures("source")
-def test_settings_that_are_given_are_respected_and_what_is_expected_follows_them(workplace: Workplace) -> None:
-    advised = planned(workplace, "spark.master=yarn", "spark.executor.instances=2", "spark.executor.cores=2")
+def test_settings_that_are_given_are_respected_and_what_is_expected_follows_them(
+    workplace: Workplace,
+) -> None:
+    advised = planned(
+        workplace, "spark.master=yarn", "spark.executor.instances=2", "spark.executor.cores=2"
+    )
     given = planned(
         workplace,
         "spark.master=yarn",
@@ -83,12 +87,18 @@ def test_settings_that_are_given_are_respected_and_what_is_expected_follows_them
 
 
 @pytest.mark.usefixtures("source")
-def test_the_plan_is_told_in_words_as_well_and_columns_of_wide_rows_call_for_more_memory(workplace: Workplace) -> None:
-    told = workplace.call("plan", "t.parquet", "--engine", "spark", "--spark-config", "spark.master=local[2]").out
+def test_the_plan_is_told_in_words_as_well_and_columns_of_wide_rows_call_for_more_memory(
+    workplace: Workplace,
+) -> None:
+    told = workplace.call(
+        "plan", "t.parquet", "--engine", "spark", "--spark-config", "spark.master=local[2]"
+    ).out
     assert "Spark engine: 1 × 2 cores" in told
     assert "spark.sql.shuffle.partitions" in told
     wide, narrow = (
-        workplace.call("plan", "t.parquet", "--engine", "spark", "--columns", column, "--json").json()["engine"]
+        workplace.call(
+            "plan", "t.parquet", "--engine", "spark", "--columns", column, "--json"
+        ).json()["engine"]
         for column in ("text", "x")
     )
     assert wide["executor_memory"] > narrow["executor_memory"]
@@ -99,12 +109,27 @@ def test_the_plan_is_told_in_words_as_well_and_columns_of_wide_rows_call_for_mor
     ("setting", "message"),
     [
         ("spark.executor.cores=many", "spark.executor.cores = 'many' is no whole number above 0"),
-        ("spark.default.parallelism=0", "spark.default.parallelism = '0' is no whole number above 0"),
-        ("spark.executor.memory=2 gig", "spark.executor.memory = '2 gig' is no size. Write it as 512m or 2g"),
+        (
+            "spark.default.parallelism=0",
+            "spark.default.parallelism = '0' is no whole number above 0",
+        ),
+        (
+            "spark.executor.memory=2 gig",
+            "spark.executor.memory = '2 gig' is no size. Write it as 512m or 2g",
+        ),
     ],
 )
-def test_settings_that_are_no_numbers_are_errors(workplace: Workplace, setting: str, message: str) -> None:
-    options = ["--engine", "spark", "--spark-config", "spark.master=yarn", "--spark-config", setting]
+def test_settings_that_are_no_numbers_are_errors(
+    workplace: Workplace, setting: str, message: str
+) -> None:
+    options = [
+        "--engine",
+        "spark",
+        "--spark-config",
+        "spark.master=yarn",
+        "--spark-config",
+        setting,
+    ]
     finished = workplace.call("plan", "t.parquet", *options)
     assert finished.status == 2
     assert message in finished.err
@@ -113,7 +138,12 @@ def test_settings_that_are_no_numbers_are_errors(workplace: Workplace, setting: 
 @pytest.mark.usefixtures("source")
 def test_a_master_that_does_not_answer_is_an_error_with_its_page(workplace: Workplace) -> None:
     finished = workplace.call(
-        "plan", "t.parquet", "--engine", "spark", "--spark-config", "spark.master=spark://127.0.0.1:9"
+        "plan",
+        "t.parquet",
+        "--engine",
+        "spark",
+        "--spark-config",
+        "spark.master=spark://127.0.0.1:9",
     )
     assert finished.status == 2
     assert "does not tell of its workers at http://127.0.0.1:8080" in finished.err

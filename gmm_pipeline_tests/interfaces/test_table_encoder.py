@@ -53,7 +53,9 @@ FORMS: dict[str, Callable[[pathlib.Path], Any]] = {
     "DataFrame": lambda _: FRAME,
     "LazyFrame": lambda _: FRAME.lazy(),
     "Arrow table": lambda _: FRAME.to_arrow(),
-    "Arrow table in pieces": lambda _: pa.concat_tables([FRAME[:1].to_arrow(), FRAME[1:].to_arrow()]),
+    "Arrow table in pieces": lambda _: pa.concat_tables(
+        [FRAME[:1].to_arrow(), FRAME[1:].to_arrow()]
+    ),
     "Parquet file": parquet,
     "Parquet glob": parquet_glob,
     "CSV file": csv,
@@ -124,14 +126,18 @@ def one_hot(encoder: TableEncoder, encoded: pl.DataFrame) -> pl.DataFrame:
         for expression in (
             pl.col(f"{span.column}.value"),
             *(
-                (pl.col(f"{span.column}.rank") == rank).cast(pl.UInt8).alias(f"{span.column}.rank_{rank}")
+                (pl.col(f"{span.column}.rank") == rank)
+                .cast(pl.UInt8)
+                .alias(f"{span.column}.rank_{rank}")
                 for rank in range(span.rank.width)
             ),
         )
     )
 
 
-def test_spans_say_what_a_generative_model_has_to_put_out(encoder: TableEncoder, encoded: pl.DataFrame) -> None:
+def test_spans_say_what_a_generative_model_has_to_put_out(
+    encoder: TableEncoder, encoded: pl.DataFrame
+) -> None:
     assert [span.column for span in encoder.spans] == FRAME.columns
     for span in encoder.spans:
         assert (span.value.width, span.value.activation) == (1, "tanh")
@@ -139,7 +145,10 @@ def test_spans_say_what_a_generative_model_has_to_put_out(encoder: TableEncoder,
         assert span.rank.width == encoder.modes(span.column).height
         assert encoded[f"{span.column}.rank"].max() < span.rank.width
     assert encoder.spans[2].rank.width == 3
-    assert sum(span.value.width + span.rank.width for span in encoder.spans) == one_hot(encoder, encoded).width
+    assert (
+        sum(span.value.width + span.rank.width for span in encoder.spans)
+        == one_hot(encoder, encoded).width
+    )
 
 
 def test_ranks_are_by_frequency(encoder: TableEncoder, encoded: pl.DataFrame) -> None:
@@ -149,23 +158,31 @@ def test_ranks_are_by_frequency(encoder: TableEncoder, encoded: pl.DataFrame) ->
     assert modes["value"].to_list() == counts["colour"].to_list()
     assert modes["frequency"].to_list() == pytest.approx((counts["count"] / ROWS).to_list())
     shares = encoded["amount.rank"].value_counts(normalize=True).sort("amount.rank")["proportion"]
-    assert shares.to_list() == pytest.approx(encoder.modes("amount")["frequency"].to_list(), abs=0.05)
+    assert shares.to_list() == pytest.approx(
+        encoder.modes("amount")["frequency"].to_list(), abs=0.05
+    )
 
 
-def test_transform_waits_until_it_is_collected(encoder: TableEncoder, tmp_path: pathlib.Path) -> None:
+def test_transform_waits_until_it_is_collected(
+    encoder: TableEncoder, tmp_path: pathlib.Path
+) -> None:
     path = tmp_path / "later.parquet"
 
     frame = encoder.transform(path)
 
     assert isinstance(frame, pl.LazyFrame)
-    assert frame.collect_schema().names() == [f"{name}.{part}" for name in FRAME.columns for part in ("value", "rank")]
+    assert frame.collect_schema().names() == [
+        f"{name}.{part}" for name in FRAME.columns for part in ("value", "rank")
+    ]
     with pytest.raises(SourceError, match="does not exist"):
         frame.collect()
     FRAME.write_parquet(path)
     assert frame.collect().height == ROWS
 
 
-def test_transform_answers_the_queries_of_a_lazy_frame(encoder: TableEncoder, encoded: pl.DataFrame) -> None:
+def test_transform_answers_the_queries_of_a_lazy_frame(
+    encoder: TableEncoder, encoded: pl.DataFrame
+) -> None:
     frame = encoder.transform(FRAME)
     first = pl.col("colour.rank") == 0
 
@@ -184,19 +201,32 @@ def test_transform_answers_the_queries_of_a_lazy_frame(encoder: TableEncoder, en
         assert query(frame).collect().equals(query(encoded.lazy()).collect())
 
 
-def test_decoding_answers_the_queries_of_a_lazy_frame(encoder: TableEncoder, encoded: pl.DataFrame) -> None:
+def test_decoding_answers_the_queries_of_a_lazy_frame(
+    encoder: TableEncoder, encoded: pl.DataFrame
+) -> None:
     decoded = encoder.inverse_transform(encoded)
 
     assert decoded.collect_schema() == FRAME.schema
     assert decoded.select("colour").head(5).collect().equals(FRAME.select("colour").head(5))
-    assert decoded.filter(pl.col("count").is_null()).select(pl.len()).collect().item() == FRAME["count"].null_count()
+    assert (
+        decoded.filter(pl.col("count").is_null()).select(pl.len()).collect().item()
+        == FRAME["count"].null_count()
+    )
 
 
-def test_the_draws_of_a_row_depend_on_seed_column_and_row_alone(encoded: pl.DataFrame, encoder: TableEncoder) -> None:
+def test_the_draws_of_a_row_depend_on_seed_column_and_row_alone(
+    encoded: pl.DataFrame, encoder: TableEncoder
+) -> None:
     first, alone = FRAME.head(100), FRAME.select("amount")
 
     assert encoder.transform(first).collect().equals(encoded.head(100))
-    assert TableEncoder(seed=1).fit(alone).transform(alone).collect().equals(encoded.select("^amount.*$"))
+    assert (
+        TableEncoder(seed=1)
+        .fit(alone)
+        .transform(alone)
+        .collect()
+        .equals(encoded.select("^amount.*$"))
+    )
     other = TableEncoder(seed=2).fit(FRAME).transform(FRAME).collect()
     assert not other["amount.rank"].equals(encoded["amount.rank"])
 
@@ -214,7 +244,11 @@ def test_a_saved_encoder_is_loaded_as_it_was(
     for column in FRAME.columns:
         assert loaded.modes(column).equals(encoder.modes(column))
     assert loaded.transform(FRAME).collect().equals(encoded)
-    assert loaded.inverse_transform(encoded).collect().equals(encoder.inverse_transform(encoded).collect())
+    assert (
+        loaded.inverse_transform(encoded)
+        .collect()
+        .equals(encoder.inverse_transform(encoded).collect())
+    )
 
 
 def test_an_encoder_is_pickled_with_models_that_are_stored_beside_it(
@@ -226,7 +260,9 @@ def test_an_encoder_is_pickled_with_models_that_are_stored_beside_it(
         assert again.transform(FRAME).collect().equals(encoded)
 
 
-def test_saving_what_was_loaded_gives_the_same_files(tmp_path: pathlib.Path, encoder: TableEncoder) -> None:
+def test_saving_what_was_loaded_gives_the_same_files(
+    tmp_path: pathlib.Path, encoder: TableEncoder
+) -> None:
     encoder.save(tmp_path / "one")
     TableEncoder.load(tmp_path / "one").save(tmp_path / "two")
 
@@ -259,7 +295,9 @@ def test_numbers_become_categories_where_that_is_asked_for() -> None:
     encoder = TableEncoder(columns={"count": {"kind": "categorical"}}, include=["count"]).fit(FRAME)
 
     assert encoder.modes("count")["type"].unique().to_list() == ["atom"]
-    assert encoder.inverse_transform(encoder.transform(FRAME)).collect().equals(FRAME.select("count"))
+    assert (
+        encoder.inverse_transform(encoder.transform(FRAME)).collect().equals(FRAME.select("count"))
+    )
 
 
 def test_clipped_values_stay_within_reach() -> None:
@@ -283,18 +321,25 @@ def test_extremes_are_kept_by_tails_within_reach() -> None:
     assert decoded.max() == pytest.approx(FRAME["amount"].max(), rel=1e-6)
 
 
-def test_numbers_beyond_those_that_were_fitted_are_refused_unless_the_settings_say_otherwise() -> None:
-    beyond = pl.DataFrame({"amount": [FRAME["amount"].min() - 5.0, 30.0, 3 * FRAME["amount"].max()]})
+def test_numbers_beyond_those_that_were_fitted_are_refused_unless_the_settings_say_otherwise() -> (
+    None
+):
+    beyond = pl.DataFrame(
+        {"amount": [FRAME["amount"].min() - 5.0, 30.0, 3 * FRAME["amount"].max()]}
+    )
 
     with pytest.raises(ColumnDataError, match="outside of the range of the fitted rows") as refused:
         TableEncoder(include=["amount"]).fit(FRAME).transform(beyond).collect()
     clipping, keeping = (
-        TableEncoder(include=["amount"], out_of_range=policy).fit(FRAME) for policy in ("clip", "keep")
+        TableEncoder(include=["amount"], out_of_range=policy).fit(FRAME)
+        for policy in ("clip", "keep")
     )
 
     assert (refused.value.column, refused.value.rows) == ("amount", 2)
     clipped = clipping.inverse_transform(clipping.transform(beyond)).collect()["amount"].to_list()
-    assert clipped == pytest.approx([FRAME["amount"].min(), 30.0, FRAME["amount"].max()], rel=1e-5, abs=1e-4)
+    assert clipped == pytest.approx(
+        [FRAME["amount"].min(), 30.0, FRAME["amount"].max()], rel=1e-5, abs=1e-4
+    )
     kept = keeping.inverse_transform(keeping.transform(beyond)).collect()["amount"].to_list()
     assert kept == pytest.approx(beyond["amount"].to_list(), rel=1e-5, abs=1e-4)
 
@@ -303,7 +348,10 @@ def test_numbers_beyond_those_that_were_fitted_are_refused_unless_the_settings_s
     ("settings", "says"),
     [
         ({"max_mode": 3}, "unknown setting 'max_mode'. Did you mean 'max_modes'"),
-        ({"columns": {"amount": {"kinds": "auto"}}}, "column 'amount': unknown setting 'kinds'. Did you mean 'kind'"),
+        (
+            {"columns": {"amount": {"kinds": "auto"}}},
+            "column 'amount': unknown setting 'kinds'. Did you mean 'kind'",
+        ),
         ({"max_modes": 0}, "max_modes = 0 is not allowed"),
         ({"kind": "numeric"}, "kind = 'numeric' is not allowed"),
     ],
@@ -316,7 +364,9 @@ def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], says: str)
 
 
 def test_settings_of_a_column_that_is_not_there_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"column 'amuont' that is not there. Did you mean 'amount'"):
+    with pytest.raises(
+        SettingsError, match=r"column 'amuont' that is not there. Did you mean 'amount'"
+    ):
         TableEncoder(columns={"amuont": {"seed": 1}}).fit(FRAME)
 
 
@@ -327,8 +377,12 @@ def test_an_encoder_that_is_not_fitted_says_so(tmp_path: pathlib.Path) -> None:
         TableEncoder.load(tmp_path)
 
 
-def test_rows_that_the_fit_has_not_seen_are_refused_with_their_number(encoder: TableEncoder) -> None:
-    unseen = FRAME.with_columns(colour=pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("pink")).otherwise("colour"))
+def test_rows_that_the_fit_has_not_seen_are_refused_with_their_number(
+    encoder: TableEncoder,
+) -> None:
+    unseen = FRAME.with_columns(
+        colour=pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("pink")).otherwise("colour")
+    )
 
     with pytest.raises(ColumnDataError, match="did not") as refused:
         encoder.transform(unseen).collect()
@@ -337,11 +391,17 @@ def test_rows_that_the_fit_has_not_seen_are_refused_with_their_number(encoder: T
 
 
 @pytest.mark.parametrize("name", ["missing.parquet", "missing.csv", "missing*.parquet"])
-def test_encoded_rows_that_are_missing_are_refused(tmp_path: pathlib.Path, encoder: TableEncoder, name: str) -> None:
+def test_encoded_rows_that_are_missing_are_refused(
+    tmp_path: pathlib.Path, encoder: TableEncoder, name: str
+) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         encoder.inverse_transform(str(tmp_path / name)).collect()
 
 
-def test_encoded_rows_of_other_columns_are_refused(encoder: TableEncoder, encoded: pl.DataFrame) -> None:
-    with pytest.raises(SourceError, match=r"column 'count': the encoded rows have no column 'count.value'"):
+def test_encoded_rows_of_other_columns_are_refused(
+    encoder: TableEncoder, encoded: pl.DataFrame
+) -> None:
+    with pytest.raises(
+        SourceError, match=r"column 'count': the encoded rows have no column 'count.value'"
+    ):
         encoder.inverse_transform(encoded.select("^amount.*$", "^colour.*$")).collect()

@@ -17,7 +17,9 @@ import polars as pl
 import pytest
 from workplace import Workplace
 
-FRAME = pl.DataFrame({"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "kind": ["x", None] * 150})
+FRAME = pl.DataFrame(
+    {"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "kind": ["x", None] * 150}
+)
 COMMAND = pathlib.Path(sys.executable).with_name("gmm-pipeline")
 LONGEST = 120
 DIES = """
@@ -70,7 +72,9 @@ class Served:
     def __init__(self, folder: pathlib.Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.log = folder / "ui.log"
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")
+        }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "ui", "--config", "datasets.yaml", "--port", str(port)],
@@ -115,8 +119,15 @@ def served(new_workplace: Callable[[], Workplace]) -> Iterator[Served]:
     (folder / "datasets.yaml").write_text(
         "store: elsewhere\ndatasets:\n  sales:\n    source: t.parquet\n    watch: false\n"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
-    assert subprocess.run([sys.executable, "-c", DIES], cwd=folder, env=environment, check=False).returncode == -9
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")
+    }
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", DIES], cwd=folder, env=environment, check=False
+        ).returncode
+        == -9
+    )
     served = Served(folder)
     try:
         until(lambda: served.get("/server_info"), served.process)
@@ -143,7 +154,9 @@ def test_columns_are_known_without_a_hand(served: Served) -> None:
 
 
 def test_a_run_that_was_killed_is_reported_as_failed(served: Served) -> None:
-    query = '{ runsOrError(filter: {pipelineName: "killed"}) { ... on Runs { results { status } } } }'
+    query = (
+        '{ runsOrError(filter: {pipelineName: "killed"}) { ... on Runs { results { status } } } }'
+    )
 
     def ended() -> bool:
         (run,) = served.query(query)["runsOrError"]["results"]
@@ -185,7 +198,9 @@ def test_ui_names_a_taken_port_before_anything_is_started(workplace: Workplace) 
     assert not workplace.store.exists()
 
 
-def test_ui_says_how_to_install_what_is_missing(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ui_says_how_to_install_what_is_missing(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "dagster_webserver", None)
 
     refused = workplace.call("ui", "--port", free_port())
@@ -230,7 +245,12 @@ def test_config_check_says_what_datasets_would_be(place: Workplace) -> None:
         "watch": True,
         "schedule": "@daily",
     }
-    assert (visits["files"], visits["rows"], visits["columns"], visits["watch"]) == (1, len(FRAME), 2, False)
+    assert (visits["files"], visits["rows"], visits["columns"], visits["watch"]) == (
+        1,
+        len(FRAME),
+        2,
+        False,
+    )
     assert all(text in shown.out for text in ("sales", "visits", "t.parquet", "@daily"))
     assert not place.store.exists()
 
@@ -255,9 +275,14 @@ def test_config_check_tells_of_all_datasets_that_do_not_fit_their_source(place: 
 
 
 def test_the_settings_file_of_run_tells_lines_as_well(place: Workplace) -> None:
-    (place.path / "settings.yaml").write_text("settings:\n  seed: 1\ncolumns:\n  amount:\n    max_mode: 3\n")
+    (place.path / "settings.yaml").write_text(
+        "settings:\n  seed: 1\ncolumns:\n  amount:\n    max_mode: 3\n"
+    )
 
     refused = place.call("plan", "t.parquet", "--config", "settings.yaml")
 
     assert refused.status == 2
-    assert "settings.yaml, line 5: columns.amount.max_mode: unknown setting. Did you mean 'max_modes'?" in refused.err
+    assert (
+        "settings.yaml, line 5: columns.amount.max_mode: unknown setting. Did you mean 'max_modes'?"
+        in refused.err
+    )

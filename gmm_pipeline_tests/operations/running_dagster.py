@@ -1,4 +1,6 @@
-"""A real Dagster webserver and daemon on a store of their own, and what people do in the web UI, by its GraphQL."""
+"""A real Dagster webserver and daemon on a store of their own, and what people do in the web UI, by
+its GraphQL.
+"""
 
 import json
 import os
@@ -17,7 +19,7 @@ from typing import Any
 from workplace import Finished
 
 from gmm_pipeline.orchestration.assets import job_name
-from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.store.names import encode_name
 
 MODULE = "gmm_pipeline.definitions"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": MODULE}
@@ -125,15 +127,21 @@ class RunningDagster:
         daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
         loaded = [(entry["locationOrLoadError"] or {}).get("__typename") for entry in entries]
         assert "PythonError" not in loaded, "the definitions do not load"
-        return loaded == ["RepositoryLocation"] and all(each["healthy"] for each in daemons if each["required"])
+        return loaded == ["RepositoryLocation"] and all(
+            each["healthy"] for each in daemons if each["required"]
+        )
 
     def partitions(self, fit: str) -> list[str]:
         """Return the columns of a fit that Dagster knows, by key."""
-        keys: list[str] = self.ask(_PARTITIONS, {"key": {"path": [fit, "raw"]}})["assetNodeOrError"]["partitionKeys"]
+        keys: list[str] = self.ask(_PARTITIONS, {"key": {"path": [fit, "raw"]}})[
+            "assetNodeOrError"
+        ]["partitionKeys"]
         return keys
 
     def launch(self, fit: str, column: str, stages: Sequence[str] = STAGES) -> str:
-        """Materialise stages of a column, as the button of an asset does; return the id of the run."""
+        """Materialise stages of a column, as the button of an asset does; return the id of the
+        run.
+        """
         parameters = {
             "selector": {
                 **REPOSITORY,
@@ -141,17 +149,25 @@ class RunningDagster:
                 "assetSelection": [{"path": [fit, stage]} for stage in stages],
             },
             "mode": "default",
-            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": encode_name(column)}]},
+            "executionMetadata": {
+                "tags": [{"key": "dagster/partition", "value": encode_name(column)}]
+            },
         }
-        return self._launched(self.ask(_LAUNCH, {"parameters": parameters})["launchPipelineExecution"])
+        return self._launched(
+            self.ask(_LAUNCH, {"parameters": parameters})["launchPipelineExecution"]
+        )
 
     def reexecute(self, run_id: str) -> str:
         """Re-execute a run from the step that failed; return the id of the new run."""
         parameters = {"parentRunId": run_id, "strategy": "FROM_FAILURE"}
-        return self._launched(self.ask(_REEXECUTE, {"parameters": parameters})["launchPipelineReexecution"])
+        return self._launched(
+            self.ask(_REEXECUTE, {"parameters": parameters})["launchPipelineReexecution"]
+        )
 
     def backfill(self, fit: str, columns: Sequence[str]) -> str:
-        """Materialise all stages of several columns, as the dialog of a job does; return the id of the backfill."""
+        """Materialise all stages of several columns, as the dialog of a job does; return the id of
+        the backfill.
+        """
         parameters = {
             "assetSelection": [{"path": [fit, stage]} for stage in STAGES],
             "partitionNames": [encode_name(column) for column in columns],
@@ -176,10 +192,14 @@ class RunningDagster:
         ]
 
     def runs_of(self, **tags: str) -> list[Run]:
-        return self.runs(tags=[{"key": f"dagster/{name}", "value": value} for name, value in tags.items()])
+        return self.runs(
+            tags=[{"key": f"dagster/{name}", "value": value} for name, value in tags.items()]
+        )
 
     def ticks(self, fit: str) -> list[dict[str, Any]]:
-        """Return the latest looks of a dataset's sensor, the last one first, as far as they have ended."""
+        """Return the latest looks of a dataset's sensor, the last one first, as far as they have
+        ended.
+        """
         selector = {**REPOSITORY, "sensorName": f"{fit}_sensor"}
         ticks = self.ask(_TICKS, {"sensor": selector})["sensorOrError"]["sensorState"]["ticks"]
         return [tick for tick in ticks if tick["status"] != "STARTED"]
@@ -230,7 +250,9 @@ class RunningDagster:
 def started(
     folder: pathlib.Path, store: pathlib.Path, config: pathlib.Path, fits: Sequence[str]
 ) -> Iterator[RunningDagster]:
-    """Start the web UI and the daemon as the README says, wait until they are well, and end all of their processes."""
+    """Start the web UI and the daemon as the README says, wait until they are well, and end all of
+    their processes.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     program = pathlib.Path(sys.executable).with_name("gmm-pipeline")
@@ -239,7 +261,16 @@ def started(
     with (
         log.open("wb") as out,
         subprocess.Popen(
-            [str(program), "ui", "--config", str(config), "--store", str(store), "--port", str(port)],
+            [
+                str(program),
+                "ui",
+                "--config",
+                str(config),
+                "--store",
+                str(store),
+                "--port",
+                str(port),
+            ],
             cwd=folder,
             env=environment,
             stdout=out,
@@ -249,8 +280,13 @@ def started(
     ):
         try:
             dagster = RunningDagster(f"http://127.0.0.1:{port}", store, folder)
-            wait_for(lambda: process.poll() is None and dagster.is_ready(), f"Dagster to start; see {log}")
-            wait_for(lambda: all(dagster.partitions(fit) for fit in fits), "columns to be registered")
+            wait_for(
+                lambda: process.poll() is None and dagster.is_ready(),
+                f"Dagster to start; see {log}",
+            )
+            wait_for(
+                lambda: all(dagster.partitions(fit) for fit in fits), "columns to be registered"
+            )
             yield dagster
         finally:
             _end(process)

@@ -1,4 +1,6 @@
-"""What is done every day, with the real webserver and daemon: in the web UI, by commands, and without a hand."""
+"""What is done every day, with the real webserver and daemon: in the web UI, by commands, and
+without a hand.
+"""
 
 import os
 import pathlib
@@ -16,10 +18,10 @@ from playwright.sync_api import expect
 from running_dagster import MODULE, Run, RunningDagster, wait_for
 from workplace import results, states
 
+from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.orchestration.assets import job_name
-from gmm_pipeline.orchestration.fit_spec import load_spec
-from gmm_pipeline.storage.names import encode_name
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.store import Store
 
 FOLDERS = ["raw", "sketch", "model", "feature_rank", "transformed"]
 SOUND = ("one", "two")
@@ -41,7 +43,9 @@ def backfilled(running_dagster: RunningDagster, hostile_names: tuple[str, ...]) 
     keys = [encode_name(name) for name in hostile_names]
     backfill = running_dagster.backfill("repaired", [*SOUND, "broken"])
     job = ("-m", MODULE, "-j", job_name("named"))
-    submitted = running_dagster.call("dagster", "job", "backfill", *job, "--partitions", ",".join(keys), "--noprompt")
+    submitted = running_dagster.call(
+        "dagster", "job", "backfill", *job, "--partitions", ",".join(keys), "--noprompt"
+    )
     assert submitted.status == 0, submitted.err
 
     def found() -> Backfilled:
@@ -71,7 +75,10 @@ def test_a_column_that_cannot_be_processed_fails_alone_and_is_repaired_alone(
     running_dagster: RunningDagster, backfilled: Backfilled
 ) -> None:
     runs = {run.partition: run for run in backfilled.of_ui}
-    assert {key: run.status for key, run in runs.items()} == {**dict.fromkeys(SOUND, "SUCCESS"), "broken": "FAILURE"}
+    assert {key: run.status for key, run in runs.items()} == {
+        **dict.fromkeys(SOUND, "SUCCESS"),
+        "broken": "FAILURE",
+    }
     assert "'broken'" in running_dagster.told(runs["broken"].run_id)
     assert all(made(running_dagster, "repaired", column) == FOLDERS for column in SOUND)
     assert made(running_dagster, "repaired", "broken") == []
@@ -95,7 +102,11 @@ def test_backfills_never_have_more_runs_at_once_than_the_instance_allows(
     bound = config["concurrency"]["runs"]["max_concurrent_runs"]
 
     runs = [*backfilled.of_ui, *backfilled.of_command]
-    spans = [(run.started, run.ended) for run in runs if run.started is not None and run.ended is not None]
+    spans = [
+        (run.started, run.ended)
+        for run in runs
+        if run.started is not None and run.ended is not None
+    ]
     assert len(spans) == len(runs) > bound
     assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) <= bound
 
@@ -116,7 +127,9 @@ def test_a_column_of_any_name_is_launched_by_the_documented_command(
     key = encode_name(hostile_names[0])
     before = len(running_dagster.runs_of(partition=key))
 
-    launched = running_dagster.call("dg", "launch", "--assets", "key:named/raw", "--partition", key, "-m", MODULE)
+    launched = running_dagster.call(
+        "dg", "launch", "--assets", "key:named/raw", "--partition", key, "-m", MODULE
+    )
 
     assert launched.status == 0, launched.err + launched.out
     latest, *earlier = running_dagster.runs_of(partition=key)
@@ -138,7 +151,9 @@ def test_a_column_of_any_name_is_materialised_from_the_ui(
 def test_each_run_of_a_backfill_on_spark_has_one_session_which_ends_with_it_and_so_does_its_jvm(
     running_dagster: RunningDagster,
 ) -> None:
-    name = str(load_spec(Store(running_dagster.store).fit("sparked")).spark_config["spark.app.name"])
+    name = str(
+        load_spec(Store(running_dagster.store).fit("sparked")).spark_config["spark.app.name"]
+    )
 
     def jvms() -> list[str]:
         return [command for command in commands().values() if name in command and "java" in command]
@@ -153,7 +168,11 @@ def test_each_run_of_a_backfill_on_spark_has_one_session_which_ends_with_it_and_
     assert {run.partition: run.status for run in runs()} == {"one": "SUCCESS", "two": "SUCCESS"}
     assert all(made(running_dagster, "sparked", column) == FOLDERS for column in ("one", "two"))
     wait_for(lambda: not jvms(), "the JVMs to end")
-    sessions = [path.name for path in (running_dagster.folder / "sessions").iterdir() if path.name.startswith("local-")]
+    sessions = [
+        path.name
+        for path in (running_dagster.folder / "sessions").iterdir()
+        if path.name.startswith("local-")
+    ]
     assert len(sessions) == len(runs())
     assert not [session for session in sessions if session.endswith(".inprogress")]
 
@@ -164,7 +183,10 @@ def test_a_run_that_is_killed_is_told_of_and_run_again_and_meanwhile_another_of_
     left: list[pathlib.Path] = []
 
     def process_that_drafts(run_id: str) -> int:
-        wait_for(lambda: bool(set(drafts(running_dagster, "heavy", "contested")) - set(left)), f"a draft of {run_id}")
+        wait_for(
+            lambda: bool(set(drafts(running_dagster, "heavy", "contested")) - set(left)),
+            f"a draft of {run_id}",
+        )
         return running_dagster.process_of(run_id)
 
     killed = running_dagster.launch("heavy", "contested")
@@ -199,7 +221,9 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
     keys = {encode_name(name) for name in hostile_names}
 
     def seen(what: str) -> bool:
-        return any(what in (tick["skipReason"] or "") for tick in running_dagster.ticks("incoming")[:1])
+        return any(
+            what in (tick["skipReason"] or "") for tick in running_dagster.ticks("incoming")[:1]
+        )
 
     def rows() -> set[int]:
         copies = [fit.column(name).result("transformed") for name in hostile_names]
@@ -219,9 +243,16 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
     wait_for(lambda: seen("nothing is new"), "a look that finds nothing new")
     shutil.copy(whole, folder / "1.parquet")
     copied = time.time()
-    wait_for(lambda: running_dagster.ticks("incoming")[0]["timestamp"] > copied, "a look at the same file")
+    wait_for(
+        lambda: running_dagster.ticks("incoming")[0]["timestamp"] > copied,
+        "a look at the same file",
+    )
     assert seen("nothing is new")
-    assert len(running_dagster.runs(pipelineName=job_name("incoming"))) == len(runs) == len(hostile_names)
+    assert (
+        len(running_dagster.runs(pipelineName=job_name("incoming")))
+        == len(runs)
+        == len(hostile_names)
+    )
 
     pl.read_parquet(whole).head(3).write_parquet(folder / "0.parquet")
     wait_for(lambda: rows() == {33}, "the added rows to be encoded")
@@ -251,7 +282,9 @@ def test_a_column_of_the_demo_is_materialised_by_clicks_and_its_picture_is_seen(
         expect(page.get_by_text("RUN_SUCCESS")).to_be_visible(timeout=PATIENCE)
         visit.screenshot("ui-2-run")
 
-        page.goto(f"{running_dagster.url}/assets/flights/gmm_model?view=partitions&partition=arr_delay")
+        page.goto(
+            f"{running_dagster.url}/assets/flights/gmm_model?view=partitions&partition=arr_delay"
+        )
         expect(page.get_by_text("Materialized", exact=True)).to_be_visible(timeout=PATIENCE)
         visit.screenshot("ui-3-column")
         page.get_by_role("row", name="picture").get_by_text("Show Markdown").click()

@@ -11,14 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gmm_pipeline.orchestration import illustrations
+from gmm_pipeline.fits import illustrations
 from gmm_pipeline.orchestration.assets import job_name, partitions_of
 from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.storage.column_folder import ColumnFolder
-from gmm_pipeline.storage.names import encode_name
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.store import Store
 
 RNG = np.random.default_rng(0)
 FRAME = pl.DataFrame(
@@ -41,7 +41,9 @@ class Operated:
             "description": "What was sold.",
             "owners": ["team:sales", "ada@example.org"],
         }
-        (dataset,) = configured_datasets(configuration_of({"datasets": {"sales": described}}), path / "store")
+        (dataset,) = configured_datasets(
+            configuration_of({"datasets": {"sales": described}}), path / "store"
+        )
         dataset.discover()
         self.definitions = build_definitions([dataset], path / "store", threads=1)
         keys = [encode_name(name) for name in FRAME.columns]
@@ -82,7 +84,9 @@ def pages(operated: Operated) -> Callable[[str, str], dict[str, Any]]:
 def picture_in(markdown: Any) -> str:
     """Return the SVG text of a picture in Markdown."""
     assert isinstance(markdown, dg.MarkdownMetadataValue)
-    found = re.fullmatch(r"!\[[^\]\n]*\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", markdown.value.strip())
+    found = re.fullmatch(
+        r"!\[[^\]\n]*\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", markdown.value.strip()
+    )
     assert found, markdown.value[:200]
     assert len(markdown.value) < LONGEST
     return base64.b64decode(found[1]).decode()
@@ -101,7 +105,9 @@ def test_a_model_is_shown_with_its_picture_its_modes_and_its_likelihood(
     assert len({line.count("|") for line in table}) == 1
 
 
-def test_a_model_without_a_mixture_has_no_likelihood_to_show(pages: Callable[[str, str], dict[str, Any]]) -> None:
+def test_a_model_without_a_mixture_has_no_likelihood_to_show(
+    pages: Callable[[str, str], dict[str, Any]],
+) -> None:
     shown = pages("city | <b>", "gmm_model")
 
     assert "likelihood" not in shown
@@ -126,10 +132,15 @@ def test_encoded_rows_are_shown_with_their_frequencies_and_where_they_come_from(
     assert "dagster/column_lineage" not in pages(column, "raw")
 
 
-def test_numbers_are_given_as_numbers_so_that_they_are_plotted(pages: Callable[[str, str], dict[str, Any]]) -> None:
+def test_numbers_are_given_as_numbers_so_that_they_are_plotted(
+    pages: Callable[[str, str], dict[str, Any]],
+) -> None:
     shown = pages("net/amount", "gmm_model")
 
-    kinds = {name: type(shown[name]) for name in ("modes", "mean_log_likelihood", "drift", "iterations", "converged")}
+    kinds = {
+        name: type(shown[name])
+        for name in ("modes", "mean_log_likelihood", "drift", "iterations", "converged")
+    }
     assert kinds == {
         "modes": dg.IntMetadataValue,
         "mean_log_likelihood": dg.FloatMetadataValue,
@@ -147,7 +158,9 @@ def test_assets_tell_what_people_say_of_their_dataset(operated: Operated) -> Non
     assert {node.group_name for node in nodes.values()} == {"sales"}
     assert {tuple(node.owners) for node in nodes.values()} == {("team:sales", "ada@example.org")}
     assert all(str(node.description).endswith("\n\nWhat was sold.") for node in nodes.values())
-    assert {name: set(node.kinds) for name, node in nodes.items()} == {name: {"parquet"} for name in nodes}
+    assert {name: set(node.kinds) for name, node in nodes.items()} == {
+        name: {"parquet"} for name in nodes
+    }
 
 
 def test_a_result_that_cannot_be_drawn_is_made_all_the_same(
@@ -162,7 +175,9 @@ def test_a_result_that_cannot_be_drawn_is_made_all_the_same(
     result = operated.run("net/amount", "gmm_model")
 
     assert result.success
-    (made,) = [event.materialization for event in result.all_events if event.is_step_materialization]
+    (made,) = [
+        event.materialization for event in result.all_events if event.is_step_materialization
+    ]
     assert "picture" not in made.metadata
     assert made.metadata["modes"].value > 0
     logged = [entry.user_message for entry in operated.instance.all_logs(result.run_id)]

@@ -13,17 +13,19 @@ from jobs import make_column
 from workplace import Workplace
 
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.orchestration import verdicts
+from gmm_pipeline.fits import verdicts
+from gmm_pipeline.fits.settings import TableSettings
+from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.orchestration.assets import job_name, partitions_of
 from gmm_pipeline.orchestration.checks import CHECKS
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
-from gmm_pipeline.orchestration.settings import TableSettings
-from gmm_pipeline.storage.column_folder import ColumnFolder
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.store import FitFolder, Store
 
-FRAME = pl.DataFrame({"x": np.random.default_rng(0).standard_t(1, 2000), "a/b": ["yes", "no"] * 1000})
+FRAME = pl.DataFrame(
+    {"x": np.random.default_rng(0).standard_t(1, 2000), "a/b": ["yes", "no"] * 1000}
+)
 LOSSY = {"extremes": "clip", "min_weight": 0.05, "method": "dpgmm"}
 
 
@@ -71,7 +73,9 @@ def told(column: ColumnFolder, stage: str, **summary: Any) -> ColumnFolder:
     """Return the column with other numbers in a manifest."""
     manifest = column.require(stage).manifest
     path = column.path / "manifests" / f"{stage}-{manifest.content_id}.json"
-    path.write_text(manifest.model_copy(update={"summary": {**manifest.summary, **summary}}).model_dump_json())
+    path.write_text(
+        manifest.model_copy(update={"summary": {**manifest.summary, **summary}}).model_dump_json()
+    )
     return column
 
 
@@ -128,14 +132,20 @@ def test_weights_that_do_not_sum_to_one_are_told(table: Table) -> None:
     verdict = verdicts.weights_sum_to_one(told(table.make(), "model", sum_of_weights=0.75))
 
     assert not verdict.passed
-    assert (verdict.reason, verdict.numbers) == ("the weights sum to 0.75", {"sum_of_weights": 0.75})
+    assert (verdict.reason, verdict.numbers) == (
+        "the weights sum to 0.75",
+        {"sum_of_weights": 0.75},
+    )
 
 
 def test_a_fit_that_was_cut_short_is_told(table: Table) -> None:
     verdict = verdicts.converged(told(table.make(), "model", converged=False, iterations=300))
 
     assert not verdict.passed
-    assert (verdict.reason, verdict.numbers) == ("not converged after 300 iterations", {"iterations": 300})
+    assert (verdict.reason, verdict.numbers) == (
+        "not converged after 300 iterations",
+        {"iterations": 300},
+    )
 
 
 def test_a_model_that_is_kept_though_rows_moved_is_told(table: Table) -> None:
@@ -152,7 +162,10 @@ def test_a_model_that_is_kept_though_rows_moved_is_told(table: Table) -> None:
     moved = verdicts.mode_frequencies(column)
     assert not moved.passed
     assert moved.numbers["distance"] > moved.numbers["allowed"] > 0.03
-    assert f"{moved.numbers['distance']:.2%} of the rows are in other modes than expected" in moved.reason
+    assert (
+        f"{moved.numbers['distance']:.2%} of the rows are in other modes than expected"
+        in moved.reason
+    )
 
 
 def test_rows_that_do_not_come_back_are_counted(table: Table) -> None:
@@ -194,14 +207,19 @@ def run(table: Table, instance: dg.DagsterInstance) -> Callable[..., dg.ExecuteI
     """Run a column of the table through Dagster."""
 
     def execute(
-        column: str = "x", frame: pl.DataFrame = FRAME, blocking: tuple[str, ...] = (), **settings: Any
+        column: str = "x",
+        frame: pl.DataFrame = FRAME,
+        blocking: tuple[str, ...] = (),
+        **settings: Any,
     ) -> dg.ExecuteInProcessResult:
         spec = table.spec(frame, **settings)
         save_spec(spec, table.fit)
         dataset = Dataset("t", lambda: spec, lambda: spec, blocking=blocking)
         key = table.fit.column(column).path.name
         instance.add_dynamic_partitions(str(partitions_of("t").name), [key])
-        job = build_definitions([dataset], table.path / "store", threads=1).resolve_job_def(job_name("t"))
+        job = build_definitions([dataset], table.path / "store", threads=1).resolve_job_def(
+            job_name("t")
+        )
         return job.execute_in_process(
             instance=instance,
             partition_key=key,
@@ -226,7 +244,9 @@ def test_dagster_records_every_check_with_its_column(
     assert {name: check.asset_key.path for name, check in checks.items()} == {
         check.name: ["t", check.stage.asset] for check in CHECKS
     }
-    assert all(check.passed and str(check.description).startswith("a/b: ") for check in checks.values())
+    assert all(
+        check.passed and str(check.description).startswith("a/b: ") for check in checks.values()
+    )
     checked = [check.target_materialization_data for check in checks.values()]
     made = {
         event.storage_id
@@ -251,7 +271,10 @@ def test_a_check_that_fails_warns_and_blocks_nothing(
     assert result.success
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
-    assert check.metadata["changed"].value == table.fit.column("x").require("transformed").manifest.summary["changed"]
+    assert (
+        check.metadata["changed"].value
+        == table.fit.column("x").require("transformed").manifest.summary["changed"]
+    )
 
 
 @pytest.mark.parametrize("blocking", [False, True])
@@ -262,14 +285,27 @@ def test_a_blocking_check_that_fails_keeps_what_comes_after_from_being_made(
     settings = {"refit": "never", "out_of_range": "keep"}
     assert run(**settings).success
 
-    result = run(frame=FRAME.with_columns(pl.col("x") + 3), blocking=("drift",) if blocking else (), **settings)
+    result = run(
+        frame=FRAME.with_columns(pl.col("x") + 3),
+        blocking=("drift",) if blocking else (),
+        **settings,
+    )
 
     check = evaluations(result)["drift"]
     assert not check.passed
-    assert check.severity == (dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN)
-    made = {event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization}
+    assert check.severity == (
+        dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN
+    )
+    made = {
+        event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization
+    }
     assert result.success == (not blocking)
-    assert made == {"raw", "sketch", "gmm_model", *(() if blocking else ("feature_rank", "transformed"))}
+    assert made == {
+        "raw",
+        "sketch",
+        "gmm_model",
+        *(() if blocking else ("feature_rank", "transformed")),
+    }
 
 
 def test_the_command_line_tells_of_rows_that_do_not_come_back(workplace: Workplace) -> None:
@@ -280,4 +316,6 @@ def test_the_command_line_tells_of_rows_that_do_not_come_back(workplace: Workpla
 
     status = workplace.call("status", "--fit", "t", "--json").json()
     changed = status["columns"][0]["stages"]["transformed"]["summary"]["changed"]
-    assert f"{changed:,} of 2,000 rows do not come back" in workplace.call("status", "--fit", "t").out
+    assert (
+        f"{changed:,} of 2,000 rows do not come back" in workplace.call("status", "--fit", "t").out
+    )

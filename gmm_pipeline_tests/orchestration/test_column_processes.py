@@ -1,4 +1,6 @@
-"""Columns that are run by other processes: what is told of them, how they are ended, and what if a process dies."""
+"""Columns that are run by other processes: what is told of them, how they are ended, and what if a
+process dies.
+"""
 
 import os
 import pathlib
@@ -17,16 +19,16 @@ import psutil
 import pytest
 from workplace import Workplace
 
+from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.spec import FitSpec, save_spec
+from gmm_pipeline.fits.stages import STAGES, Stage
 from gmm_pipeline.orchestration.column_processes import ColumnProcess, ColumnProcesses, _serve
 from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
 from gmm_pipeline.orchestration.execution import DagsterRunner
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
 from gmm_pipeline.orchestration.instance import open_instance
 from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher
-from gmm_pipeline.orchestration.run_progress import Unwatched
-from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.orchestration.stages import STAGES, Stage
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
 
 class Told(Unwatched):
@@ -78,7 +80,9 @@ def run_in(store: pathlib.Path, run_id: str) -> tuple[dg.DagsterRunStatus, int]:
         return run.status, worker.process_id
 
 
-def test_a_free_process_runs_columns_and_tells_of_their_stages(runner: DagsterRunner, tmp_path: pathlib.Path) -> None:
+def test_a_free_process_runs_columns_and_tells_of_their_stages(
+    runner: DagsterRunner, tmp_path: pathlib.Path
+) -> None:
     with one_process(runner) as (processes, process):
         for column in ("a", "b"):
             asked, told = run_of(column), Told()
@@ -86,10 +90,15 @@ def test_a_free_process_runs_columns_and_tells_of_their_stages(runner: DagsterRu
 
             assert (outcome.column, outcome.error) == (column, None)
             assert told.stages == list(STAGES)
-            assert run_in(tmp_path / "store", asked.run_id) == (dg.DagsterRunStatus.SUCCESS, process._process.pid)
+            assert run_in(tmp_path / "store", asked.run_id) == (
+                dg.DagsterRunStatus.SUCCESS,
+                process._process.pid,
+            )
 
 
-def test_a_column_whose_process_is_killed_fails_alone(runner: DagsterRunner, tmp_path: pathlib.Path) -> None:
+def test_a_column_whose_process_is_killed_fails_alone(
+    runner: DagsterRunner, tmp_path: pathlib.Path
+) -> None:
     with one_process(runner) as (processes, process):
         pid = process._process.pid
         assert pid is not None
@@ -105,7 +114,9 @@ def test_a_column_whose_process_is_killed_fails_alone(runner: DagsterRunner, tmp
     assert run_in(tmp_path / "store", others.run_id) == (dg.DagsterRunStatus.SUCCESS, os.getpid())
 
 
-def test_no_stage_begins_in_a_process_that_is_stopped(runner: DagsterRunner, tmp_path: pathlib.Path) -> None:
+def test_no_stage_begins_in_a_process_that_is_stopped(
+    runner: DagsterRunner, tmp_path: pathlib.Path
+) -> None:
     with one_process(runner) as (processes, _):
         asked, told = run_of("a"), Told(at_first=processes.stop)
         with pytest.raises(KeyboardInterrupt):
@@ -115,10 +126,15 @@ def test_no_stage_begins_in_a_process_that_is_stopped(runner: DagsterRunner, tmp
     assert run_in(tmp_path / "store", asked.run_id)[0] is dg.DagsterRunStatus.FAILURE
 
 
-def test_what_is_raised_in_a_process_is_raised_where_it_was_asked_for(runner: DagsterRunner) -> None:
+def test_what_is_raised_in_a_process_is_raised_where_it_was_asked_for(
+    runner: DagsterRunner,
+) -> None:
     with one_process(runner) as (_, process):
         with pytest.raises(dg.DagsterInvalidSubsetError) as raised:
-            process.run(ColumnRun(str(uuid.uuid4()), "a", (Stage("none", "no such asset", (), ()),), {}), print)
+            process.run(
+                ColumnRun(str(uuid.uuid4()), "a", (Stage("none", "no such asset", (), ()),), {}),
+                print,
+            )
         assert process.run(run_of("a"), lambda _: None) is None
 
     assert any("Traceback" in note for note in raised.value.__notes__)
@@ -141,13 +157,19 @@ def sleeping_runner(_: Event) -> ColumnRunner:
     raise AssertionError
 
 
-def test_ctrl_c_ends_the_columns_of_all_processes_and_leaves_nothing_behind(workplace: Workplace) -> None:
+def test_ctrl_c_ends_the_columns_of_all_processes_and_leaves_nothing_behind(
+    workplace: Workplace,
+) -> None:
     rng = np.random.default_rng(0)
     names = [f"c{number:02d}" for number in range(40)]
-    pl.DataFrame({name: rng.standard_cauchy(20_000) for name in names}).write_parquet(workplace.path / "t.parquet")
+    pl.DataFrame({name: rng.standard_cauchy(20_000) for name in names}).write_parquet(
+        workplace.path / "t.parquet"
+    )
     fit = workplace.store / "t"
 
-    with workplace.start("gmm-pipeline", "run", "t.parquet", "--threads", "2", "--memory", "4GB") as process:
+    with workplace.start(
+        "gmm-pipeline", "run", "t.parquet", "--threads", "2", "--memory", "4GB"
+    ) as process:
         while process.poll() is None and len(in_work(workplace)) < 2:
             time.sleep(0.1)
         started = psutil.Process(process.pid).children(recursive=True)
@@ -161,7 +183,10 @@ def test_ctrl_c_ends_the_columns_of_all_processes_and_leaves_nothing_behind(work
     assert psutil.wait_procs(started, timeout=60)[1] == []
     assert not list(fit.glob("*/.drafts/*"))
     with workplace.history() as instance:
-        assert {run.status for run in instance.get_runs()} <= {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS}
+        assert {run.status for run in instance.get_runs()} <= {
+            dg.DagsterRunStatus.FAILURE,
+            dg.DagsterRunStatus.SUCCESS,
+        }
     assert workplace.call("retry").status == 0
     assert len(list(fit.glob("*/transformed"))) == len(names)
 

@@ -13,13 +13,13 @@ import polars as pl
 import pytest
 from workplace import Workplace, results
 
+from gmm_pipeline.fits.progress import Outcome, Unwatched
+from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.spec import FitSpec, save_spec
+from gmm_pipeline.fits.stages import STAGES, Stage
 from gmm_pipeline.orchestration.execution import DagsterRunner
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
 from gmm_pipeline.orchestration.interruptible import call_at_once
-from gmm_pipeline.orchestration.run_progress import Outcome, Unwatched
-from gmm_pipeline.orchestration.source_ledger import take_stock
-from gmm_pipeline.orchestration.stages import STAGES, Stage
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
 GIGABYTE = 1 << 30
 
@@ -60,7 +60,9 @@ def test_columns_are_in_work_at_once_and_each_is_told_of(
 
 
 def two_are_in_work(fit: pathlib.Path) -> bool:
-    """Whether an interruption finds two columns in work, far from their last stage: in that they would end well."""
+    """Whether an interruption finds two columns in work, far from their last stage: in that they
+    would end well.
+    """
     return len(list(fit.glob("[abc]"))) == 2 and not list(fit.glob("[abc]/model"))
 
 
@@ -73,7 +75,9 @@ def test_an_interrupted_run_ends_all_columns_in_work_and_leaves_nothing_behind(
     table.write_parquet(workplace.path / "t.parquet")
     fit = workplace.store / "t"
 
-    with workplace.start("gmm-pipeline", "run", "t.parquet", "--threads", "2", "--memory", "2GB") as process:
+    with workplace.start(
+        "gmm-pipeline", "run", "t.parquet", "--threads", "2", "--memory", "2GB"
+    ) as process:
         while process.poll() is None and not two_are_in_work(fit):
             time.sleep(0.002)
         process.send_signal(ending)

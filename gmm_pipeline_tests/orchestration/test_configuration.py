@@ -1,4 +1,6 @@
-"""The file of datasets: what it says, how its mistakes are told, and the fits that it stands for."""
+"""The file of datasets: what it says, how its mistakes are told, and the fits that it stands
+for.
+"""
 
 import json
 import pathlib
@@ -14,16 +16,24 @@ import yaml
 from workplace import PROJECT, Workplace
 
 from gmm_pipeline.errors import SettingsError, SourceError
-from gmm_pipeline.orchestration.config_text.documents import read_document
-from gmm_pipeline.orchestration.configuration import Configuration, configuration_of, read_configuration
+from gmm_pipeline.fits.config_text.documents import read_document
+from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.orchestration.configuration import (
+    Configuration,
+    configuration_of,
+    read_configuration,
+)
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.datasets import Dataset
-from gmm_pipeline.orchestration.fit_spec import load_spec
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
 GUIDE = (PROJECT / "docs" / "dagster.md").read_text()
-YAML_EXAMPLE, TOML_EXAMPLE = (re.search(rf"```{kind}\n(store.*?)```", GUIDE, re.DOTALL)[1] for kind in ("yaml", "toml"))
-FRAME = pl.DataFrame({"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "kind": ["x", None] * 150})
+YAML_EXAMPLE, TOML_EXAMPLE = (
+    re.search(rf"```{kind}\n(store.*?)```", GUIDE, re.DOTALL)[1] for kind in ("yaml", "toml")
+)
+FRAME = pl.DataFrame(
+    {"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "kind": ["x", None] * 150}
+)
 
 MISTAKES = {
     "an unknown setting": (
@@ -34,14 +44,21 @@ MISTAKES = {
         "datasets:\n  sales:\n    source: t.parquet\n    shedule: 0 3 * * *\n",
         ["line 4: datasets.sales.shedule: unknown setting. Did you mean 'schedule'?"],
     ),
-    "an unknown part of the file": ("dataset:\n", ["line 1: dataset: unknown setting. Did you mean 'datasets'?"]),
+    "an unknown part of the file": (
+        "dataset:\n",
+        ["line 1: dataset: unknown setting. Did you mean 'datasets'?"],
+    ),
     "a value out of range": (
         "datasets:\n  sales:\n    source: t.parquet\n    column_settings:\n      a/b:\n        max_modes: 0\n",
-        ["line 6: datasets.sales.column_settings.'a/b'.max_modes: 0 is not allowed: it should be greater than"],
+        [
+            "line 6: datasets.sales.column_settings.'a/b'.max_modes: 0 is not allowed: it should be greater than"
+        ],
     ),
     "a word that is none of those allowed": (
         "datasets:\n  sales:\n    source: t.parquet\n    settings: {kind: continous}\n",
-        ["line 4: datasets.sales.settings.kind: 'continous' is not allowed. Did you mean 'continuous'?"],
+        [
+            "line 4: datasets.sales.settings.kind: 'continous' is not allowed. Did you mean 'continuous'?"
+        ],
     ),
     "an engine that there is not": (
         "datasets:\n  sales:\n    source: t.parquet\n    engine: duck\n",
@@ -49,7 +66,9 @@ MISTAKES = {
     ),
     "a word where a list belongs": (
         "datasets:\n  sales:\n    source: t.parquet\n    columns: amount\n",
-        ["line 4: datasets.sales.columns: 'amount' is not allowed: it should be a list. It says: names or globs"],
+        [
+            "line 4: datasets.sales.columns: 'amount' is not allowed: it should be a list. It says: names or globs"
+        ],
     ),
     "a number where text belongs": (
         "datasets:\n  sales:\n    source: t.parquet\n    csv_nulls:\n    - NA\n    - -999\n",
@@ -57,11 +76,15 @@ MISTAKES = {
     ),
     "nothing where something belongs": (
         "datasets:\n  sales:\n    source: t.parquet\n    watch:\n",
-        ["line 4: datasets.sales.watch: an empty value is not allowed: it should be a valid boolean or a valid string"],
+        [
+            "line 4: datasets.sales.watch: an empty value is not allowed: it should be a valid boolean or a valid string"
+        ],
     ),
     "no source": (
         "datasets:\n  sales:\n    columns: [amount]\n",
-        ["line 2: datasets.sales: 'source' is missing. It says: a Parquet or CSV file, a folder of them, or a glob"],
+        [
+            "line 2: datasets.sales: 'source' is missing. It says: a Parquet or CSV file, a folder of them, or a glob"
+        ],
     ),
     "a dataset that is no table": (
         "datasets:\n  sales: t.parquet\n",
@@ -69,9 +92,14 @@ MISTAKES = {
     ),
     "a list of datasets": (
         "store: s\ndatasets:\n- source: t.parquet\n",
-        ["line 2: datasets: [{'source': 't.parquet'}] is not allowed: it should be a table of settings"],
+        [
+            "line 2: datasets: [{'source': 't.parquet'}] is not allowed: it should be a table of settings"
+        ],
     ),
-    "a file that is a list": ("- sales\n", ["line 1: ['sales'] is not allowed: it should be a table of settings"]),
+    "a file that is a list": (
+        "- sales\n",
+        ["line 1: ['sales'] is not allowed: it should be a table of settings"],
+    ),
     "a name that is no fit's": (
         "datasets:\n  my sales:\n    source: t.parquet\n",
         ["line 2: datasets.'my sales': no name for a dataset. Use letters, digits and underscores"],
@@ -82,11 +110,15 @@ MISTAKES = {
     ),
     "an owner that Dagster would refuse": (
         "datasets:\n  sales:\n    source: t.parquet\n    owners: [ann@example.com, bob]\n",
-        ["line 4: datasets.sales.owners: ['ann@example.com', 'bob'] is not allowed: 'bob' is neither an e-mail"],
+        [
+            "line 4: datasets.sales.owners: ['ann@example.com', 'bob'] is not allowed: 'bob' is neither an e-mail"
+        ],
     ),
     "a check that there is not": (
         "datasets:\n  sales:\n    source: t.parquet\n    blocking_checks:\n    - roundtrip\n",
-        ["line 5: datasets.sales.blocking_checks[0]: 'roundtrip' is not allowed. Did you mean 'round_trip'?"],
+        [
+            "line 5: datasets.sales.blocking_checks[0]: 'roundtrip' is not allowed. Did you mean 'round_trip'?"
+        ],
     ),
     "two at once": (
         "datasets:\n  sales:\n    sorce: t.parquet\n  other:\n    source: t.parquet\n    watch: ''\n",
@@ -100,10 +132,16 @@ MISTAKES = {
         "datasets:\n  sales:\n    source: t\n  other:\n    source: u\n  sales:\n    source: v\n",
         ["line 6: 'sales' is there already, in line 2"],
     ),
-    "a bracket left open": ("datasets:\n  sales:\n    columns: [a\n    source: t\n", ["line 4: no YAML: "]),
+    "a bracket left open": (
+        "datasets:\n  sales:\n    columns: [a\n    source: t\n",
+        ["line 4: no YAML: "],
+    ),
     "a tab": ("datasets:\n\tsales: {}\n", ["line 2: no YAML: "]),
     "a character that YAML forbids": ("store: s\nx: \x07\n", ["line 2: no YAML: "]),
-    "an anchor that holds itself": ("datasets: &all\n  sales: *all\n", ["line 1: no YAML: an anchor holds itself"]),
+    "an anchor that holds itself": (
+        "datasets: &all\n  sales: *all\n",
+        ["line 1: no YAML: an anchor holds itself"],
+    ),
     "a tag of Python": ("store: !!python/name:os.system x\n", ["line 1: no YAML: "]),
 }
 TOML_MISTAKES = {
@@ -170,7 +208,13 @@ def told(path: pathlib.Path) -> list[str]:
 
 
 def paths_in(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    pairs = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
     for key, value in pairs:
         yield (*path, key)
         yield from paths_in(value, (*path, key))
@@ -230,7 +274,10 @@ def test_every_key_of_toml_has_its_line(tmp_path: pathlib.Path) -> None:
     for path in paths:
         if isinstance(path[-1], str):
             assert path[-1] in lines[document.line(path) - 1]
-    assert document.line(("datasets", "s.1", "list", 2, 1)) == TRICKY_TOML[: TRICKY_TOML.index("[ 4")].count("\n") + 1
+    assert (
+        document.line(("datasets", "s.1", "list", 2, 1))
+        == TRICKY_TOML[: TRICKY_TOML.index("[ 4")].count("\n") + 1
+    )
     assert document.line(("arrays", 1, "more", 1, "x")) == TRICKY_TOML.count("\n")
 
 
@@ -256,7 +303,11 @@ def test_keys_and_dates_of_yaml_are_text_as_they_are_written(tmp_path: pathlib.P
 
     settings = read_configuration(file).datasets["sales"].table_settings()
 
-    assert settings.columns == {"no": {"seed": 1}, "2013": {"seed": 2}, "when": {"atoms": ["1970-01-01", 0]}}
+    assert settings.columns == {
+        "no": {"seed": 1},
+        "2013": {"seed": 2},
+        "when": {"atoms": ["1970-01-01", 0]},
+    }
 
 
 def test_settings_are_shared_by_anchors(tmp_path: pathlib.Path) -> None:
@@ -288,7 +339,12 @@ def test_the_json_schema_holds_for_the_examples_and_refuses_mistakes(workplace: 
 
     for content in (yaml.safe_load(YAML_EXAMPLE), tomllib.loads(TOML_EXAMPLE)):
         validator.validate(content)
-    for name in ("an unknown setting", "no source", "a value out of range", "a check that there is not"):
+    for name in (
+        "an unknown setting",
+        "no source",
+        "a value out of range",
+        "a check that there is not",
+    ):
         assert not validator.is_valid(yaml.safe_load(MISTAKES[name][0])), name
 
 
@@ -296,13 +352,17 @@ def test_the_json_schema_describes_every_setting() -> None:
     schema = Configuration.model_json_schema()
 
     for model in (schema, *schema["$defs"].values()):
-        assert all(setting.get("description") for setting in model["properties"].values()), model["title"]
+        assert all(setting.get("description") for setting in model["properties"].values()), model[
+            "title"
+        ]
     assert {"max_modes", "kind", "seed"} <= set(schema["$defs"]["ColumnSettings"]["properties"])
 
 
 def dataset_of(folder: pathlib.Path, **settings: Any) -> Dataset:
     """Return the dataset `sales` of a file in a folder, with the store beside it."""
-    (folder / "datasets.yaml").write_text(json.dumps({"datasets": {"sales": {"source": "data/*.parquet", **settings}}}))
+    (folder / "datasets.yaml").write_text(
+        json.dumps({"datasets": {"sales": {"source": "data/*.parquet", **settings}}})
+    )
     (dataset,) = configured_datasets(read_configuration(folder / "datasets.yaml"), folder / "store")
     return dataset
 
@@ -334,7 +394,9 @@ def test_a_dataset_is_what_the_file_says(folder: pathlib.Path) -> None:
 
 
 def test_columns_are_discovered_and_kept(folder: pathlib.Path) -> None:
-    dataset = dataset_of(folder, columns=["*", "!kind"], column_settings={"amount": {"max_modes": 3}})
+    dataset = dataset_of(
+        folder, columns=["*", "!kind"], column_settings={"amount": {"max_modes": 3}}
+    )
 
     spec = dataset.spec()
 
@@ -343,7 +405,9 @@ def test_columns_are_discovered_and_kept(folder: pathlib.Path) -> None:
     assert load_spec(Store(folder / "store").fit("sales")) == spec
 
 
-def test_what_is_kept_holds_until_settings_change_or_the_source_is_looked_at(folder: pathlib.Path) -> None:
+def test_what_is_kept_holds_until_settings_change_or_the_source_is_looked_at(
+    folder: pathlib.Path,
+) -> None:
     dataset = dataset_of(folder)
     first = dataset.spec()
     FRAME.with_columns(more=1.5).write_parquet(folder / "data" / "one.parquet")
@@ -388,7 +452,9 @@ def test_a_fit_of_the_command_line_is_taken_over_as_it_is(folder: pathlib.Path) 
     before = (folder / "store" / "sales" / "fit.json").stat().st_mtime_ns
     (folder / "data" / "one.parquet").unlink()
 
-    spec = dataset_of(folder, columns=["*", "!kind"], column_settings={"amount": {"max_modes": 3}}).spec()
+    spec = dataset_of(
+        folder, columns=["*", "!kind"], column_settings={"amount": {"max_modes": 3}}
+    ).spec()
 
     assert spec.columns == ("amount",)
     assert (folder / "store" / "sales" / "fit.json").stat().st_mtime_ns == before

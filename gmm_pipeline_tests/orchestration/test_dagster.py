@@ -7,15 +7,17 @@ import polars as pl
 import pytest
 from workplace import PROJECT, Workplace, contents, results, states
 
+from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.orchestration.assets import job_name, partitions_of
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec
-from gmm_pipeline.storage.names import encode_name
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.store import Store
 
 COLUMNS = ("amount", "a/b")
-FRAME = pl.DataFrame({"amount": [0.1 * (number % 97) ** 2 for number in range(500)], "a/b": ["x", None] * 250})
+FRAME = pl.DataFrame(
+    {"amount": [0.1 * (number % 97) ** 2 for number in range(500)], "a/b": ["x", None] * 250}
+)
 ASSETS = ["raw", "sketch", "gmm_model", "feature_rank", "transformed"]
 
 
@@ -41,7 +43,9 @@ def materialise(
 ) -> dg.ExecuteInProcessResult:
     spec = load_spec(Store(workplace.store).fit("t"))
     definitions = build_definitions([Dataset("t", lambda: spec, lambda: spec)], workplace.store)
-    instance.add_dynamic_partitions(str(partitions_of("t").name), [encode_name(name) for name in spec.columns])
+    instance.add_dynamic_partitions(
+        str(partitions_of("t").name), [encode_name(name) for name in spec.columns]
+    )
     return definitions.resolve_job_def(job_name("t")).execute_in_process(
         instance=instance,
         partition_key=encode_name(column),
@@ -68,15 +72,21 @@ def test_materialising_one_stage_of_one_column_touches_nothing_else(
 
     assert result.success
     assert results(done.store / "t") == made
-    touched = {path for path, state in states(done.store / "t").items() if before.get(path) != state}
+    touched = {
+        path for path, state in states(done.store / "t").items() if before.get(path) != state
+    }
     assert touched
-    assert all(path.startswith((f"a~2Fb/{stage}/", f"a~2Fb/manifests/{stage}-")) for path in touched)
+    assert all(
+        path.startswith((f"a~2Fb/{stage}/", f"a~2Fb/manifests/{stage}-")) for path in touched
+    )
 
 
 def test_materialisations_tell_what_was_made(done: Workplace) -> None:
     with done.history() as history:
         events = {
-            asset: history.get_latest_materialization_event(dg.AssetKey(["t", asset])).asset_materialization
+            asset: history.get_latest_materialization_event(
+                dg.AssetKey(["t", asset])
+            ).asset_materialization
             for asset in ASSETS
         }
 
@@ -100,7 +110,9 @@ def test_a_run_of_the_command_line_is_one_run_for_each_column(done: Workplace) -
     assert done.runs() == len(COLUMNS)
 
 
-def test_a_stage_without_its_inputs_fails_with_a_remedy(done: Workplace, instance: dg.DagsterInstance) -> None:
+def test_a_stage_without_its_inputs_fails_with_a_remedy(
+    done: Workplace, instance: dg.DagsterInstance
+) -> None:
     shutil.rmtree(done.store / "t" / "amount" / "sketch")
 
     result = materialise(done, "gmm_model", "amount", instance)
@@ -112,7 +124,9 @@ def test_a_stage_without_its_inputs_fails_with_a_remedy(done: Workplace, instanc
     assert "gmm-pipeline run" in told
 
 
-def test_a_failure_is_remembered_for_the_status(done: Workplace, instance: dg.DagsterInstance) -> None:
+def test_a_failure_is_remembered_for_the_status(
+    done: Workplace, instance: dg.DagsterInstance
+) -> None:
     spec = load_spec(Store(done.store).fit("t"))
     pathlib.Path(spec.source).rename(done.path / "gone.parquet")
     try:
@@ -127,7 +141,9 @@ def test_a_failure_is_remembered_for_the_status(done: Workplace, instance: dg.Da
     assert "does not exist" in failure.message
 
 
-def test_the_sensor_registers_columns_once(instance: dg.DagsterInstance, tmp_path: pathlib.Path) -> None:
+def test_the_sensor_registers_columns_once(
+    instance: dg.DagsterInstance, tmp_path: pathlib.Path
+) -> None:
     spec = FitSpec(name="t", source="unused", columns=COLUMNS)
     definitions = build_definitions([Dataset("t", lambda: spec, lambda: spec)], tmp_path)
     sensor = definitions.get_repository_def().get_sensor_def("t_sensor")
@@ -142,10 +158,13 @@ def test_the_sensor_registers_columns_once(instance: dg.DagsterInstance, tmp_pat
 
 def test_the_assets_of_a_fit_form_the_documented_chain() -> None:
     spec = FitSpec(name="t", source="unused", columns=COLUMNS)
-    graph = build_definitions([Dataset("t", lambda: spec, lambda: spec)], pathlib.Path("unused")).resolve_asset_graph()
+    graph = build_definitions(
+        [Dataset("t", lambda: spec, lambda: spec)], pathlib.Path("unused")
+    ).resolve_asset_graph()
 
     parents = {
-        key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()
+        key.path[-1]: {parent.path[-1] for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
     }
     assert {key.path[0] for key in graph.get_all_asset_keys()} == {"t"}
     assert parents == {
@@ -161,7 +180,9 @@ def test_dg_launch_makes_a_stage_of_a_column(done: Workplace) -> None:
     made = contents(done.store / "t" / "amount" / "model")
     shutil.rmtree(done.store / "t" / "amount" / "model")
 
-    launched = done.finish("dg", "launch", "--assets", "t/gmm_model", "--partition", "amount", folder=PROJECT)
+    launched = done.finish(
+        "dg", "launch", "--assets", "t/gmm_model", "--partition", "amount", folder=PROJECT
+    )
 
     assert launched.status == 0, launched.err
     assert contents(done.store / "t" / "amount" / "model") == made
@@ -169,7 +190,9 @@ def test_dg_launch_makes_a_stage_of_a_column(done: Workplace) -> None:
 
 
 def test_the_workspace_is_valid_without_settings(workplace: Workplace) -> None:
-    validated = workplace.finish("dagster", "definitions", "validate", "-w", "workspace.yaml", folder=PROJECT)
+    validated = workplace.finish(
+        "dagster", "definitions", "validate", "-w", "workspace.yaml", folder=PROJECT
+    )
 
     assert validated.status == 0, validated.err
     assert "Validation successful" in validated.out + validated.err

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from workplace import Finished, Workplace
 
-from gmm_pipeline.orchestration.demo import DEMO_FIT
+from gmm_pipeline.fits.demo import DEMO_FIT
 
 FRAME = pl.DataFrame({"amount": [0.5 * number for number in range(100)]})
 LISTED = """
@@ -52,7 +52,9 @@ def place(workplace: Workplace) -> Workplace:
         "sales": {"source": "t.parquet", "schedule": "0 3 * * 1"},
         "visits": {"source": "not/there/*.parquet"},
     }
-    (workplace.path / "datasets.yaml").write_text(json.dumps({"store": "results", "datasets": datasets}))
+    (workplace.path / "datasets.yaml").write_text(
+        json.dumps({"store": "results", "datasets": datasets})
+    )
     return workplace
 
 
@@ -65,7 +67,10 @@ def test_without_a_file_the_demo_is_shown(place: Workplace) -> None:
 
 
 def test_the_datasets_of_the_file_are_shown_with_the_fits_of_the_store(place: Workplace) -> None:
-    assert place.call("run", "t.parquet", "--fit", "other", "--store", place.path / "results").status == 0
+    assert (
+        place.call("run", "t.parquet", "--fit", "other", "--store", place.path / "results").status
+        == 0
+    )
 
     found = listed(place, GMM_PIPELINE_CONFIG="datasets.yaml")
 
@@ -84,11 +89,16 @@ def test_the_store_of_the_environment_takes_precedence(place: Workplace) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("datasets:\n  sales:\n    sauce: t\n", "datasets.sales.sauce: unknown setting. Did you mean 'source'?"),
+        (
+            "datasets:\n  sales:\n    sauce: t\n",
+            "datasets.sales.sauce: unknown setting. Did you mean 'source'?",
+        ),
         (None, "datasets.yaml does not exist"),
     ],
 )
-def test_a_mistake_keeps_definitions_from_loading_and_is_told(place: Workplace, text: str | None, told: str) -> None:
+def test_a_mistake_keeps_definitions_from_loading_and_is_told(
+    place: Workplace, text: str | None, told: str
+) -> None:
     file = pathlib.Path(place.path / "datasets.yaml")
     file.unlink()
     if text is not None:

@@ -46,7 +46,10 @@ def test_runs_of_one_instance_are_found_by_the_next(instance: dg.DagsterInstance
     with dg.DagsterInstance.get() as later:
         assert {run.run_id for run in later.get_runs()} == set(done)
         assert all(run.is_success for run in later.get_runs())
-        told = [[entry.user_message for entry in later.all_logs(run_id)].count("hello") for run_id in done]
+        told = [
+            [entry.user_message for entry in later.all_logs(run_id)].count("hello")
+            for run_id in done
+        ]
     assert told == [1, 1]
 
 
@@ -55,12 +58,18 @@ def test_both_storages_keep_their_connections(instance: dg.DagsterInstance) -> N
     assert isinstance(instance.run_storage, RunHistory)
 
 
-def test_all_runs_are_kept_in_two_files_with_a_write_ahead_log(instance: dg.DagsterInstance) -> None:
+def test_all_runs_are_kept_in_two_files_with_a_write_ahead_log(
+    instance: dg.DagsterInstance,
+) -> None:
     for _ in range(2):
         greeting.execute_in_process(instance=instance)
 
     home = pathlib.Path(os.environ["DAGSTER_HOME"])
-    kept = sorted(path.relative_to(home).as_posix() for path in home.rglob("*.db") if path.parent.name != "schedules")
+    kept = sorted(
+        path.relative_to(home).as_posix()
+        for path in home.rglob("*.db")
+        if path.parent.name != "schedules"
+    )
     assert kept == ["event_log.db", "runs.db"]
     for name in kept:
         with sqlite3.connect(home / name) as connection:
@@ -69,9 +78,13 @@ def test_all_runs_are_kept_in_two_files_with_a_write_ahead_log(instance: dg.Dags
 
 
 def test_processes_that_write_at_once_lose_nothing(instance: dg.DagsterInstance) -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", REPORT, "20", name]) for name in ("a", "b")]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", REPORT, "20", name]) for name in ("a", "b")
+    ]
     for number in range(20):
-        instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition=f"c{number % 2}"))
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(KEY, partition=f"c{number % 2}")
+        )
     assert [process.wait() for process in processes] == [0, 0]
 
     records = instance.fetch_materializations(KEY, limit=100).records
@@ -79,7 +92,9 @@ def test_processes_that_write_at_once_lose_nothing(instance: dg.DagsterInstance)
     assert {record.partition_key for record in records} == {"a", "b", "c0", "c1"}
 
 
-def test_who_watches_a_run_is_told_of_events_of_other_processes(instance: dg.DagsterInstance) -> None:
+def test_who_watches_a_run_is_told_of_events_of_other_processes(
+    instance: dg.DagsterInstance,
+) -> None:
     heard = threading.Event()
     instance.watch_event_logs("", None, lambda *_: heard.set())
 

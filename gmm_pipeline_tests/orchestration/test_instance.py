@@ -35,7 +35,9 @@ def test_the_instance_of_a_store_bounds_runs_and_watches_them(instance: dg.Dagst
     assert not instance.telemetry_enabled
 
 
-def test_what_is_set_by_hand_is_left_alone(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_set_by_hand_is_left_alone(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "")
     config = prepare_home(tmp_path) / "dagster.yaml"
     config.write_text("telemetry: {enabled: true}\n")
@@ -44,7 +46,9 @@ def test_what_is_set_by_hand_is_left_alone(tmp_path: pathlib.Path, monkeypatch: 
     assert config.read_text() == "telemetry: {enabled: true}\n"
 
 
-def test_an_instance_of_ones_own_is_used_as_it_is(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instance_of_ones_own_is_used_as_it_is(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
     assert prepare_home(tmp_path / "store") == tmp_path
@@ -52,14 +56,18 @@ def test_an_instance_of_ones_own_is_used_as_it_is(tmp_path: pathlib.Path, monkey
 
 
 @pytest.mark.parametrize("home", ["relative", "/no/such/folder"])
-def test_a_home_that_is_no_folder_is_told(home: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_is_no_folder_is_told(
+    home: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", home)
 
     with pytest.raises(SettingsError, match=rf"DAGSTER_HOME is {home}, .* unset the variable"):
         open_instance(tmp_path / "store")
 
 
-def test_a_home_that_cannot_be_used_is_told(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_used_is_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "history").touch()
 
@@ -78,13 +86,17 @@ with open_instance(pathlib.Path("store")) as instance:
 """
 
 
-def test_processes_may_open_a_new_instance_at_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_may_open_a_new_instance_at_once(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", "")
 
     def start(column: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-c", OPENS, column]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=tmp_path, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
 
     with start("a") as first, start("b") as second, start("c") as third:
         processes = (first, second, third)
@@ -140,7 +152,9 @@ def test_a_run_of_the_command_line_that_was_killed_is_known_to_be_gone(
     tmp_path: pathlib.Path, instance: dg.DagsterInstance
 ) -> None:
     def start(job: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([sys.executable, "-c", KILLED, job], cwd=tmp_path, stdin=subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-c", KILLED, job], cwd=tmp_path, stdin=subprocess.PIPE
+        )
 
     with start("killed") as killed, start("waiting") as waiting:
         assert killed.wait() == -9
@@ -149,7 +163,9 @@ def test_a_run_of_the_command_line_that_was_killed_is_known_to_be_gone(
             time.sleep(0.05)
         by_job = {run.job_name: run for run in instance.get_runs()}
         assert {run.status for run in by_job.values()} == {dg.DagsterRunStatus.STARTED}
-        health = {name: instance.run_launcher.check_run_worker_health(run) for name, run in by_job.items()}
+        health = {
+            name: instance.run_launcher.check_run_worker_health(run) for name, run in by_job.items()
+        }
         waiting.communicate(b"\n")
 
     assert health["waiting"].status.value == "RUNNING"

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from workplace import Workplace, results
 
-from gmm_pipeline.storage.column_folder import ColumnFolder
-from gmm_pipeline.storage.manifest import FileFacts
-from gmm_pipeline.storage.names import encode_name
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.manifest import FileFacts
+from gmm_pipeline.store.names import encode_name
 
 STAGES = ["raw", "sketch", "model", "feature_rank", "transformed"]
 ROWS = 300_000
@@ -38,7 +38,9 @@ def drafted(stage: str) -> Callable[[pathlib.Path], bool]:
     def reached(fit: pathlib.Path) -> bool:
         # Folders of drafts may go while they are looked at.
         with contextlib.suppress(FileNotFoundError):
-            return any(fit.glob(f"*/.drafts/{stage}-*/*")) or any(fit.glob(f"*/manifests/{stage}-*.json"))
+            return any(fit.glob(f"*/.drafts/{stage}-*/*")) or any(
+                fit.glob(f"*/manifests/{stage}-*.json")
+            )
         return False
 
     return reached
@@ -59,13 +61,17 @@ def whole_results(fit: pathlib.Path, columns: list[str]) -> int:
         folder = ColumnFolder(fit / encode_name(column))
         result = folder.result(stage)
         if result is None:
-            assert not (folder.path / stage).exists(), f"{column}/{stage} is there without a manifest"
+            assert not (folder.path / stage).exists(), (
+                f"{column}/{stage} is there without a manifest"
+            )
             continue
         seen += 1
         files = {name: FileFacts.of(result.file(name)) for name in result.manifest.files}
         assert files == result.manifest.files
         found = [path for path in (folder.path / stage).rglob("*") if path.is_file()]
-        assert len(found) == len(files), f"{column}/{stage} holds files that its manifest does not know"
+        assert len(found) == len(files), (
+            f"{column}/{stage} holds files that its manifest does not know"
+        )
     return seen
 
 

@@ -1,4 +1,6 @@
-"""Datasets in somebody's own Dagster project: beside other definitions, and as a component in a `defs.yaml`."""
+"""Datasets in somebody's own Dagster project: beside other definitions, and as a component in a
+`defs.yaml`.
+"""
 
 import json
 import pathlib
@@ -14,13 +16,19 @@ from workplace import PROJECT, Finished, Workplace
 
 from gmm_pipeline.components import Datasets, dataset_definitions
 from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.configuration import Configuration, configuration_of
-from gmm_pipeline.orchestration.fit_spec import load_spec
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
-FRAME = pl.DataFrame({"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "city": ["x", None] * 150})
-SETTINGS = {"datasets": {"sales": {"source": "sales.parquet", "column_settings": {"amount": {"max_modes": 3}}}}}
+FRAME = pl.DataFrame(
+    {"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "city": ["x", None] * 150}
+)
+SETTINGS = {
+    "datasets": {
+        "sales": {"source": "sales.parquet", "column_settings": {"amount": {"max_modes": 3}}}
+    }
+}
 GUIDE = (PROJECT / "docs" / "dagster.md").read_text()
 PYTHON = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)[1]
 DEFS_YAML = re.search(r"```yaml\n(type.*?)```", GUIDE, re.DOTALL)[1]
@@ -64,28 +72,40 @@ def instance() -> "dg.DagsterInstance":
         yield instance
 
 
-def test_definitions_go_beside_those_of_a_project(place: pathlib.Path, instance: dg.DagsterInstance) -> None:
+def test_definitions_go_beside_those_of_a_project(
+    place: pathlib.Path, instance: dg.DagsterInstance
+) -> None:
     merged = dg.Definitions.merge(OWN, dataset_definitions(place / "datasets.yaml"))
 
-    encoded = merged.resolve_job_def(job_name("sales")).execute_in_process(instance=instance, partition_key="city")
+    encoded = merged.resolve_job_def(job_name("sales")).execute_in_process(
+        instance=instance, partition_key="city"
+    )
     own = merged.resolve_job_def("own").execute_in_process(instance=instance)
 
     assert encoded.success
     assert own.success
     assert own.output_for_node("summary") == "mine"
-    assert pl.read_parquet(place / "results" / "sales" / "city" / "transformed").height == len(FRAME)
+    assert pl.read_parquet(place / "results" / "sales" / "city" / "transformed").height == len(
+        FRAME
+    )
     keys = {key.to_user_string() for key in merged.resolve_asset_graph().get_all_asset_keys()}
     assert keys == {"report", "summary", *(f"sales/{stage}" for stage in STAGES)}
 
 
 def test_resources_of_a_project_have_any_names(place: pathlib.Path) -> None:
-    own = dg.Definitions(resources={"store": Notes(), "engine": Notes(), "results": dg.mem_io_manager})
+    own = dg.Definitions(
+        resources={"store": Notes(), "engine": Notes(), "results": dg.mem_io_manager}
+    )
 
-    dg.Definitions.validate_loadable(dg.Definitions.merge(own, dataset_definitions(place / "datasets.yaml")))
+    dg.Definitions.validate_loadable(
+        dg.Definitions.merge(own, dataset_definitions(place / "datasets.yaml"))
+    )
 
 
 def test_several_files_of_one_store_go_into_one_project(place: pathlib.Path) -> None:
-    (place / "more.yaml").write_text("store: results\ndatasets:\n  more:\n    source: sales.parquet\n")
+    (place / "more.yaml").write_text(
+        "store: results\ndatasets:\n  more:\n    source: sales.parquet\n"
+    )
 
     merged = dg.Definitions.merge(
         dataset_definitions(place / "datasets.yaml"), dataset_definitions(place / "more.yaml")
@@ -102,7 +122,9 @@ def test_the_executor_of_a_project_is_its_own(place: pathlib.Path) -> None:
     assert merged.resolve_job_def("own").executor_def is dg.multiprocess_executor
 
 
-def test_a_configuration_is_a_file_or_what_it_would_hold(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_is_a_file_or_what_it_would_hold(
+    place: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(place)
     given: list[pathlib.Path | str | dict[str, object] | Configuration] = [
         place / "datasets.yaml",
@@ -119,7 +141,10 @@ def test_a_configuration_is_a_file_or_what_it_would_hold(place: pathlib.Path, mo
 def test_a_mistake_in_the_configuration_is_told(place: pathlib.Path) -> None:
     (place / "datasets.yaml").write_text("datasets:\n  sales:\n    sauce: sales.parquet\n")
 
-    with pytest.raises(SettingsError, match=r"line 3: datasets\.sales\.sauce: unknown setting\. Did you mean 'source'"):
+    with pytest.raises(
+        SettingsError,
+        match=r"line 3: datasets\.sales\.sauce: unknown setting\. Did you mean 'source'",
+    ):
         dataset_definitions(place / "datasets.yaml")
 
 
@@ -133,7 +158,9 @@ def test_no_source_is_looked_at_when_definitions_are_made(place: pathlib.Path) -
 
 
 def project_in(folder: pathlib.Path, defs_yaml: str) -> None:
-    """Make a Dagster project with an asset of its own and a `defs.yaml`, and the table beside it."""
+    """Make a Dagster project with an asset of its own and a `defs.yaml`, and the table beside
+    it.
+    """
     FRAME.write_parquet(folder / "sales.parquet")
     files = {
         "pyproject.toml": '[project]\nname = "shop"\nversion = "1"\n'
@@ -162,7 +189,9 @@ def project(new_workplace: Callable[[], Workplace]) -> Workplace:
 
 @pytest.fixture(scope="module")
 def answers(project: Workplace, new_workplace: Callable[[], Workplace]) -> dict[str, Finished]:
-    """What programs say of the project, and `dg` of one with a mistake; they run side by side, for each takes long."""
+    """What programs say of the project, and `dg` of one with a mistake; they run side by side, for
+    each takes long.
+    """
     mistaken = new_workplace()
     with project.history():
         pass  # Programs that make its databases at once would fail.
@@ -174,11 +203,15 @@ def answers(project: Workplace, new_workplace: Callable[[], Workplace]) -> dict[
             "components": project.start("dg", "list", "components", "--json"),
             "check": project.start("dg", "check", "defs"),
             "list": project.start("dg", "list", "defs", "--json"),
-            "validate": project.start("dagster", "definitions", "validate", "-m", "shop.definitions"),
+            "validate": project.start(
+                "dagster", "definitions", "validate", "-m", "shop.definitions"
+            ),
             "mistake": mistaken.start("dg", "check", "yaml"),
         }
         said = {name: (process, *process.communicate()) for name, process in started.items()}
-    return {name: Finished(process.returncode, out, err) for name, (process, out, err) in said.items()}
+    return {
+        name: Finished(process.returncode, out, err) for name, (process, out, err) in said.items()
+    }
 
 
 def test_dg_knows_the_component(answers: dict[str, Finished]) -> None:
@@ -196,7 +229,10 @@ def test_dg_checks_and_lists_the_project(answers: dict[str, Finished]) -> None:
     assert "All definitions loaded" in checked.out + checked.err
     assert listed.status == 0, listed.err
     kinds = listed.json()
-    assert {asset["asset_key"] for asset in kinds["assets"]} == {"report", *(f"sales/{stage}" for stage in STAGES)}
+    assert {asset["asset_key"] for asset in kinds["assets"]} == {
+        "report",
+        *(f"sales/{stage}" for stage in STAGES),
+    }
     assert "sales_job" in {job["name"] for job in kinds["jobs"]}
     assert {schedule["cron_schedule"] for schedule in kinds["schedules"]} == {"0 3 * * 1"}
     assert kinds["sensors"]
@@ -213,7 +249,10 @@ def test_a_mistake_in_defs_yaml_is_shown_where_it_is(answers: dict[str, Finished
 
     assert checked.status == 1
     assert "max_mode" in checked.out + checked.err
-    assert f"defs.yaml:{DEFS_YAML.split('max_modes')[0].count(chr(10)) + 1}" in checked.out + checked.err
+    assert (
+        f"defs.yaml:{DEFS_YAML.split('max_modes')[0].count(chr(10)) + 1}"
+        in checked.out + checked.err
+    )
 
 
 def test_a_column_is_encoded_in_the_project(
@@ -224,16 +263,22 @@ def test_a_column_is_encoded_in_the_project(
     monkeypatch.syspath_prepend(project.path)
     from shop.definitions import defs
 
-    result = defs.resolve_job_def(job_name("sales")).execute_in_process(instance=instance, partition_key="amount")
+    result = defs.resolve_job_def(job_name("sales")).execute_in_process(
+        instance=instance, partition_key="amount"
+    )
 
     assert result.success
     spec = load_spec(Store(project.path / "gmm_store").fit("sales"))
     assert spec.columns == ("amount", "city")
     assert spec.settings.columns == {"amount": {"max_modes": 5}}
-    assert pl.read_parquet(project.path / "gmm_store" / "sales" / "amount" / "transformed").height == len(FRAME)
+    assert pl.read_parquet(
+        project.path / "gmm_store" / "sales" / "amount" / "transformed"
+    ).height == len(FRAME)
 
 
-def test_the_function_is_used_as_the_guide_says(place: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_function_is_used_as_the_guide_says(
+    place: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(place)
     names: dict[str, Any] = {}
 

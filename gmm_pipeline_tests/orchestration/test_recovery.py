@@ -50,10 +50,16 @@ def state_of(workplace: Workplace) -> dict[tuple[str, str], str]:
     }
 
 
-def stages_changed(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> set[tuple[str, str]]:
+def stages_changed(
+    before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]
+) -> set[tuple[str, str]]:
     """The columns and stages whose manifests were written anew."""
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    return {(path.split("/")[0], path.split("/")[-1].rsplit("-", 1)[0]) for path in changed if "/manifests/" in path}
+    return {
+        (path.split("/")[0], path.split("/")[-1].rsplit("-", 1)[0])
+        for path in changed
+        if "/manifests/" in path
+    }
 
 
 def test_a_second_run_does_nothing(done: Workplace, source: pathlib.Path) -> None:
@@ -67,7 +73,9 @@ def test_a_second_run_does_nothing(done: Workplace, source: pathlib.Path) -> Non
     assert done.runs() == 0
 
 
-def test_what_a_killed_run_left_of_a_column_that_is_done_is_removed(done: Workplace, source: pathlib.Path) -> None:
+def test_what_a_killed_run_left_of_a_column_that_is_done_is_removed(
+    done: Workplace, source: pathlib.Path
+) -> None:
     replaced = done.store / "t" / "amount" / ".drafts" / "raw-killed"
     replaced.mkdir(parents=True)
 
@@ -78,7 +86,9 @@ def test_what_a_killed_run_left_of_a_column_that_is_done_is_removed(done: Workpl
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_deleted_result_is_made_again_and_nothing_else(done: Workplace, source: pathlib.Path, stage: str) -> None:
+def test_a_deleted_result_is_made_again_and_nothing_else(
+    done: Workplace, source: pathlib.Path, stage: str
+) -> None:
     fit = done.store / "t"
     made, before = results(fit), states(fit)
     shutil.rmtree(fit / "amount" / stage)
@@ -89,7 +99,11 @@ def test_a_deleted_result_is_made_again_and_nothing_else(done: Workplace, source
     assert results(fit) == made
     assert set(state_of(done).values()) == {"done"}
     assert stages_changed(before, states(fit)) == {("amount", stage)}
-    touched = {path for path, state in states(fit).items() if before.get(path) != state and "/manifests/" not in path}
+    touched = {
+        path
+        for path, state in states(fit).items()
+        if before.get(path) != state and "/manifests/" not in path
+    }
     assert touched - {"run.json"} == {path for path in made if path.startswith(f"amount/{stage}/")}
 
 
@@ -105,7 +119,9 @@ def test_a_changed_setting_redoes_the_model_of_its_column_and_what_follows(
     assert "max_modes: 10 → 3" in planned[0]["why"]
     assert run.status == 0
     assert done.runs() == 1
-    assert stages_changed(before, states(done.store / "t")) == {("amount", stage) for stage in STAGES[2:]}
+    assert stages_changed(before, states(done.store / "t")) == {
+        ("amount", stage) for stage in STAGES[2:]
+    }
     model = done.call("show", "amount", "--fit", "t", "--json").json()
     assert len(model["modes"]) <= 3
 
@@ -190,7 +206,10 @@ def test_a_failing_column_fails_alone_and_says_why(workplace: Workplace) -> None
     assert [state["when", stage] for stage in STAGES] == ["failed"] + ["missing"] * 4
     assert [state["id", stage] for stage in STAGES] == ["done", "failed"] + ["missing"] * 3
     status = workplace.call("status", "--fit", "t", "--json").json()
-    reasons = {entry["column"]: [stage["reason"] for stage in entry["stages"].values()] for entry in status["columns"]}
+    reasons = {
+        entry["column"]: [stage["reason"] for stage in entry["stages"].values()]
+        for entry in status["columns"]
+    }
     assert re.search(r"type .*list<.*> cannot be encoded", reasons["when"][0])
     assert "numbers beyond those of int64" in reasons["id"][1]
 
@@ -211,7 +230,9 @@ def test_what_failed_is_done_alone_once_its_settings_allow_it(workplace: Workpla
     assert not list(workplace.store.rglob("failure.json"))
 
 
-def test_a_repaired_source_completes_what_failed_and_keeps_the_other_results(workplace: Workplace) -> None:
+def test_a_repaired_source_completes_what_failed_and_keeps_the_other_results(
+    workplace: Workplace,
+) -> None:
     source = with_trouble(workplace.path)
     assert workplace.call("run", source).status == 1
     before = states(workplace.store / "t" / "good")
@@ -223,7 +244,9 @@ def test_a_repaired_source_completes_what_failed_and_keeps_the_other_results(wor
     assert set(state_of(workplace).values()) == {"done"}
     after = states(workplace.store / "t" / "good")
     # What the copy was last compared with is all that there is to write down.
-    assert {path.rsplit("-", 1)[0] for path in before if after[path] != before[path]} == {"manifests/raw"}
+    assert {path.rsplit("-", 1)[0] for path in before if after[path] != before[path]} == {
+        "manifests/raw"
+    }
 
 
 def test_an_unsupported_column_can_be_left_out(workplace: Workplace) -> None:
@@ -235,7 +258,9 @@ def test_an_unsupported_column_can_be_left_out(workplace: Workplace) -> None:
     assert [entry["column"] for entry in json.loads(run.out)["columns"]] == ["good"]
 
 
-def test_a_run_that_meets_another_one_fails_without_harm(done: Workplace, source: pathlib.Path) -> None:
+def test_a_run_that_meets_another_one_fails_without_harm(
+    done: Workplace, source: pathlib.Path
+) -> None:
     from filelock import FileLock
 
     before = results(done.store)

@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 from workplace import Workplace, results, states
 
-from gmm_pipeline.orchestration.fit_spec import FitSpec, save_spec
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.fits.spec import FitSpec, save_spec
+from gmm_pipeline.store.store import Store
 
-FRAME = pl.DataFrame({"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20, "last": [0.5, 1.5] * 30})
+FRAME = pl.DataFrame(
+    {"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20, "last": [0.5, 1.5] * 30}
+)
 STAGES = ["raw", "sketch", "model", "feature_rank", "transformed"]
 
 
@@ -41,7 +43,9 @@ def test_without_a_run_there_is_nothing_to_continue(workplace: Workplace) -> Non
 
 
 def test_a_fit_that_was_made_otherwise_has_no_run_to_continue(workplace: Workplace) -> None:
-    save_spec(FitSpec(name="t", source="t.parquet", columns=("few",)), Store(workplace.store).fit("t"))
+    save_spec(
+        FitSpec(name="t", source="t.parquet", columns=("few",)), Store(workplace.store).fit("t")
+    )
 
     refused = workplace.call("retry", "--fit", "t")
 
@@ -62,14 +66,22 @@ def test_what_failed_is_done_and_the_rest_is_left_alone(workplace: Workplace) ->
     assert workplace.runs() == 3
 
 
-def test_the_fit_that_was_run_last_is_continued_unless_another_is_named(workplace: Workplace) -> None:
+def test_the_fit_that_was_run_last_is_continued_unless_another_is_named(
+    workplace: Workplace,
+) -> None:
     first = write(workplace.path / "first.parquet", repaired=False)
     assert workplace.call("run", first, "--columns", "id").status == 1
     assert (
-        workplace.call("run", write(workplace.path / "second.parquet", repaired=False), "--columns", "id").status == 1
+        workplace.call(
+            "run", write(workplace.path / "second.parquet", repaired=False), "--columns", "id"
+        ).status
+        == 1
     )
 
-    last, named = workplace.call("retry", "--json"), workplace.call("retry", "--fit", "first", "--json")
+    last, named = (
+        workplace.call("retry", "--json"),
+        workplace.call("retry", "--fit", "first", "--json"),
+    )
 
     assert (last.json()["fit"], named.json()["fit"]) == ("second", "first")
 
@@ -87,14 +99,21 @@ def test_a_repaired_source_is_continued_with(workplace: Workplace) -> None:
 
 @pytest.fixture
 def ended(workplace: Workplace) -> Callable[[], str]:
-    """Start to make all of a fit anew, and kill the process once the first column is done, its drafts removed."""
+    """Start to make all of a fit anew, and kill the process once the first column is done, its
+    drafts removed.
+    """
 
     def end() -> str:
         fit = workplace.store / "t"
         started = time.time_ns()
-        with workplace.start("gmm-pipeline", "run", workplace.path / "t.parquet", "--refit") as process:
+        with workplace.start(
+            "gmm-pipeline", "run", workplace.path / "t.parquet", "--refit"
+        ) as process:
             while process.poll() is None and (
-                not any(file.stat().st_mtime_ns > started for file in fit.glob("few/manifests/transformed-*.json"))
+                not any(
+                    file.stat().st_mtime_ns > started
+                    for file in fit.glob("few/manifests/transformed-*.json")
+                )
                 or (fit / "few" / ".drafts").exists()
             ):
                 time.sleep(0.002)
@@ -106,7 +125,9 @@ def ended(workplace: Workplace) -> Callable[[], str]:
     return end
 
 
-def test_everything_anew_that_was_ended_goes_on_with_the_rest(workplace: Workplace, ended: Callable[[], str]) -> None:
+def test_everything_anew_that_was_ended_goes_on_with_the_rest(
+    workplace: Workplace, ended: Callable[[], str]
+) -> None:
     FRAME.write_parquet(workplace.path / "t.parquet")
     assert workplace.call("run", "t.parquet").status == 0
     fit = workplace.store / "t"
@@ -120,7 +141,9 @@ def test_everything_anew_that_was_ended_goes_on_with_the_rest(workplace: Workpla
     after = states(fit)
     manifests = [path for path in after if "/manifests/" in path]
     assert len(manifests) == len(FRAME.columns) * len(STAGES)
-    assert all(after[path] != first[path] for path in manifests), "what was to be made anew is from before"
+    assert all(after[path] != first[path] for path in manifests), (
+        "what was to be made anew is from before"
+    )
     assert done not in worked(workplace, before)
     assert worked(workplace, before) >= {"last"}
     assert results(fit) == made

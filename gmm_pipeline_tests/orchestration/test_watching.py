@@ -1,4 +1,6 @@
-"""What a dataset's sensor and schedule ask for when its source changes, and what the runs then do."""
+"""What a dataset's sensor and schedule ask for when its source changes, and what the runs then
+do.
+"""
 
 import datetime as dt
 import os
@@ -13,15 +15,15 @@ import polars as pl
 import pytest
 from workplace import states
 
-from gmm_pipeline.engines.local import files
+from gmm_pipeline.fits.plan import present_statuses
 from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.orchestration.planning import present_statuses
-from gmm_pipeline.storage.names import encode_name
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.tables import files
 
 FRAME = pl.DataFrame({"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20})
 STAGES = ["raw", "sketch", "gmm_model", "feature_rank", "transformed"]
@@ -46,7 +48,9 @@ ODD_NAMES = [
 
 @dataclass
 class Watched:
-    """A folder of files that a dataset watches, and what its sensor has seen and asked for so far."""
+    """A folder of files that a dataset watches, and what its sensor has seen and asked for so
+    far.
+    """
 
     path: pathlib.Path
     instance: dg.DagsterInstance
@@ -63,7 +67,9 @@ class Watched:
 
     @property
     def dataset(self) -> Dataset:
-        configuration = configuration_of({"datasets": {"sales": {"source": str(self.source), **self.settings}}})
+        configuration = configuration_of(
+            {"datasets": {"sales": {"source": str(self.source), **self.settings}}}
+        )
         (dataset,) = configured_datasets(configuration, self.path / "store")
         return dataset
 
@@ -77,12 +83,16 @@ class Watched:
         return self.source / name
 
     def look(self) -> dg.SensorResult | dg.SkipReason:
-        """Let the sensor look once, as the daemon does: new columns are registered, the cursor is kept."""
+        """Let the sensor look once, as the daemon does: new columns are registered, the cursor is
+        kept.
+        """
         sensor = self.definitions.get_repository_def().get_sensor_def("sales_sensor")
         found = sensor(dg.build_sensor_context(instance=self.instance, cursor=self.cursor))
         if isinstance(found, dg.SensorResult):
             for request in found.dynamic_partitions_requests or []:
-                self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+                self.instance.add_dynamic_partitions(
+                    request.partitions_def_name, list(request.partition_keys)
+                )
             self.cursor = found.cursor or self.cursor
         return found
 
@@ -116,7 +126,9 @@ class Watched:
         """Let Dagster know of a run that is at work on a column meanwhile."""
         job = self.definitions.resolve_job_def(job_name("sales"))
         at_work = dg.DagsterRunStatus.STARTED
-        run = self.instance.create_run_for_job(job, status=at_work, tags={"dagster/partition": column})
+        run = self.instance.create_run_for_job(
+            job, status=at_work, tags={"dagster/partition": column}
+        )
         yield
         self.instance.delete_run(run.run_id)
 
@@ -150,9 +162,9 @@ def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched
 
     assert columns_of(requests) == [encode_name(name) for name in ODD_NAMES]
     assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
-    assert [request.tags["gmm_pipeline/because"] for request in requests] == ["raw missing: not made yet"] * len(
-        ODD_NAMES
-    )
+    assert [request.tags["gmm_pipeline/because"] for request in requests] == [
+        "raw missing: not made yet"
+    ] * len(ODD_NAMES)
     assert [stages_of(request) for request in requests] == [STAGES] * len(ODD_NAMES)
     assert watched.skipped() == "nothing is new"
 
@@ -186,7 +198,9 @@ def test_an_added_file_asks_for_all_columns_once_more(watched: Watched) -> None:
 
     assert columns_of(again) == columns_of(first)
     assert {request.run_key for request in again}.isdisjoint({request.run_key for request in first})
-    assert {request.tags["gmm_pipeline/because"] for request in again} == {"raw stale: files were added to the source"}
+    assert {request.tags["gmm_pipeline/because"] for request in again} == {
+        "raw stale: files were added to the source"
+    }
     assert watched.skipped() == "nothing is new"
     assert all(watched.execute(request).success for request in again)
     assert watched.fit.column("few").require("transformed").manifest.rows == len(FRAME) + 4
@@ -206,7 +220,9 @@ def test_settings_that_change_ask_for_what_depends_on_them(watched: Watched) -> 
     assert "max_modes: 10 → 3" in request.tags["gmm_pipeline/because"]
 
 
-def test_settings_that_change_back_ask_again_by_keys_that_dagster_does_not_know(watched: Watched) -> None:
+def test_settings_that_change_back_ask_again_by_keys_that_dagster_does_not_know(
+    watched: Watched,
+) -> None:
     watched.add("a.parquet")
     keys = [request.run_key for request in watched.requests()]
 
@@ -238,7 +254,9 @@ def test_a_file_that_is_being_written_is_not_taken_and_told_of(watched: Watched)
     assert columns_of(watched.requests()) == ["few", "city"]
 
 
-def test_files_beside_one_that_is_being_written_are_taken(watched: Watched, capfd: pytest.CaptureFixture[str]) -> None:
+def test_files_beside_one_that_is_being_written_are_taken(
+    watched: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
     whole = watched.add("a.parquet").read_bytes()
     (watched.source / "b.parquet").write_bytes(whole[:-1])
 
@@ -248,7 +266,9 @@ def test_files_beside_one_that_is_being_written_are_taken(watched: Watched, capf
 
 
 @pytest.mark.parametrize("before", [False, True])
-def test_a_file_that_is_all_there_is_waits_until_it_is_written(watched: Watched, before: bool) -> None:  # noqa: FBT001
+def test_a_file_that_is_all_there_is_waits_until_it_is_written(
+    watched: Watched, before: bool
+) -> None:
     file = watched.add("a.parquet")
     if before:
         watched.bring_up_to_date()
@@ -296,9 +316,15 @@ def test_a_column_that_is_gone_stays_in_the_fit_and_its_run_says_so(
     watched.add("a.parquet", FRAME.drop("few").reverse())
     requests = watched.requests()
 
-    assert "column 'few' is gone from the source; leave it out with '!few' if that is meant" in told(capfd)
+    assert (
+        "column 'few' is gone from the source; leave it out with '!few' if that is meant"
+        in told(capfd)
+    )
     outcomes = {request.partition_key: watched.execute(request) for request in requests}
-    assert {key: outcome.success for key, outcome in outcomes.items()} == {"city": True, "few": False}
+    assert {key: outcome.success for key, outcome in outcomes.items()} == {
+        "city": True,
+        "few": False,
+    }
     failure = watched.fit.column("few").failure()
     assert failure is not None
     assert failure.message.startswith("the table has no column 'few'")
@@ -319,7 +345,9 @@ def test_a_column_that_is_gone_can_be_left_out_as_it_is_told(watched: Watched) -
     assert columns_of(watched.requests()) == ["city"]
 
 
-def test_a_column_that_is_gone_does_not_keep_others_that_are_named_from_being_done(watched: Watched) -> None:
+def test_a_column_that_is_gone_does_not_keep_others_that_are_named_from_being_done(
+    watched: Watched,
+) -> None:
     watched.settings = {"columns": ["few", "city"]}
     watched.add("a.parquet")
     watched.bring_up_to_date()
@@ -348,14 +376,19 @@ def test_a_column_that_changed_its_type_is_told_of_and_made_anew(
     )
 
 
-def test_files_that_do_not_agree_on_a_column_are_told_of(watched: Watched, capfd: pytest.CaptureFixture[str]) -> None:
+def test_files_that_do_not_agree_on_a_column_are_told_of(
+    watched: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
     watched.add("a.parquet")
     watched.bring_up_to_date()
 
     watched.add("b.parquet", FRAME.drop("few"))
 
     assert set(columns_of(watched.requests())) == {"few", "city"}
-    assert "column 'few': files of one table differ: type int64 in a.parquet, missing in b.parquet" in told(capfd)
+    assert (
+        "column 'few': files of one table differ: type int64 in a.parquet, missing in b.parquet"
+        in told(capfd)
+    )
 
 
 @pytest.mark.parametrize("watch", [True, False])
@@ -365,7 +398,9 @@ def test_a_source_that_is_missing_is_told_of(watched: Watched, watch: bool) -> N
     assert f"source '{watched.source}' does not exist" in watched.skipped()
 
 
-def test_a_source_that_is_not_watched_has_its_columns_registered_and_nothing_started(watched: Watched) -> None:
+def test_a_source_that_is_not_watched_has_its_columns_registered_and_nothing_started(
+    watched: Watched,
+) -> None:
     watched.settings = {"watch": False}
     watched.add("a.parquet")
 
@@ -416,12 +451,17 @@ def test_what_comes_while_the_sensor_looks_is_seen_at_the_next_look(
 
 
 def test_a_column_that_failed_is_asked_for_again_when_the_source_changes(watched: Watched) -> None:
-    watched.add("a.parquet", pl.DataFrame({"id": [1, 2**63], "few": [1, 2]}, schema_overrides={"id": pl.UInt64}))
+    watched.add(
+        "a.parquet",
+        pl.DataFrame({"id": [1, 2**63], "few": [1, 2]}, schema_overrides={"id": pl.UInt64}),
+    )
     outcomes = [watched.execute(request).success for request in watched.requests()]
     assert outcomes == [False, True]
     assert watched.skipped() == "nothing is new"
 
-    watched.add("a.parquet", pl.DataFrame({"id": [1, 2], "few": [1, 2]}, schema_overrides={"id": pl.UInt64}))
+    watched.add(
+        "a.parquet", pl.DataFrame({"id": [1, 2], "few": [1, 2]}, schema_overrides={"id": pl.UInt64})
+    )
     watched.bring_up_to_date()
 
     assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
@@ -473,7 +513,9 @@ def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
 
     assert columns_of(monday) == ["few", "city"]
     assert [request.tags["gmm_pipeline/refit"] for request in monday] == ["model", "model"]
-    assert not {request.run_key for request in monday} & {request.run_key for request in next_monday}
+    assert not {request.run_key for request in monday} & {
+        request.run_key for request in next_monday
+    }
     assert watched.execute(monday[0]).success
     assert watched.execute(next_monday[0]).success
     model = watched.fit.column("few").require("model").manifest
@@ -481,7 +523,9 @@ def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("refit", [None, "model", "all"])
-def test_a_tag_says_what_is_made_anew_rather_than_continued(watched: Watched, refit: str | None) -> None:
+def test_a_tag_says_what_is_made_anew_rather_than_continued(
+    watched: Watched, refit: str | None
+) -> None:
     watched.settings = {"settings": {"refit": "never"}, "columns": ["few"]}
     watched.add("a.parquet")
     watched.bring_up_to_date()

@@ -7,13 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking, rank_modes
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.arrow.memory_column import MemoryColumn
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.local.memory_column import MemoryColumn
-from gmm_pipeline.orchestration.fitting import fit_modes, sketch_request
-from gmm_pipeline.orchestration.settings import ColumnSettings
+from gmm_pipeline.fits.fitting import fit_modes, sketch_request
+from gmm_pipeline.fits.settings import ColumnSettings
 from gmm_pipeline.pictures.column import column_picture, column_thumbnail
 
 _PIXELS = re.compile(r"-?\d*\.?\d+")
@@ -31,7 +31,9 @@ class DrawnColumn:
         array = values if isinstance(values, pa.Array) else pa.array(values)
         field = pa.field(name, array.type)
         given = ColumnSettings(**settings)
-        sketch = LocalEngine().sketch(MemoryColumn(field, pa.chunked_array([array])), sketch_request(given))
+        sketch = LocalEngine().sketch(
+            MemoryColumn(field, pa.chunked_array([array])), sketch_request(given)
+        )
         model = fit_modes(sketch, field, given)
         return cls(model, sketch, rank_modes(model, sketch), field)
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from drawn_column import DrawnColumn, numbers_of_attributes, texts
 
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.pictures.histogram import bar_edges, expected_shares, rows_in_bars
 from gmm_pipeline.pictures.view import spans
 
@@ -37,20 +37,35 @@ COLUMNS: dict[str, tuple[Any, dict[str, Any]]] = {
     "largest": (NORMAL * 4e307, {}),
     "denormals": (RANDOM.integers(0, 10**6, ROWS) * 5e-324, {}),
     "hundreds of decades": (10 ** RANDOM.uniform(-300, 300, ROWS), {}),
-    "hundreds of decades, logarithms": (10 ** RANDOM.uniform(-300, 300, ROWS), {"transform": "log"}),
-    "nulls, NaN and infinities": (pa.array([None, math.nan, math.inf, -math.inf, *NORMAL.tolist()]), {}),
+    "hundreds of decades, logarithms": (
+        10 ** RANDOM.uniform(-300, 300, ROWS),
+        {"transform": "log"},
+    ),
+    "nulls, NaN and infinities": (
+        pa.array([None, math.nan, math.inf, -math.inf, *NORMAL.tolist()]),
+        {},
+    ),
     "dates": (pa.array(DAYS, pa.int32()).cast(pa.date32()), {}),
     "moments": (pa.array(SECONDS * 10**9 + 1, pa.int64()).cast(pa.timestamp("ns", "UTC")), {}),
-    "times of day": (pa.array(SECONDS.astype(np.int32) % 86_400, pa.int32()).cast(pa.time32("s")), {}),
+    "times of day": (
+        pa.array(SECONDS.astype(np.int32) % 86_400, pa.int32()).cast(pa.time32("s")),
+        {},
+    ),
     "durations": (pa.array((LOGNORMAL * 1e6).astype(np.int64)).cast(pa.duration("us")), {}),
-    "decimals": (pa.array([Decimal(int(x * 1000)).scaleb(-2) for x in LOGNORMAL], pa.decimal128(12, 2)), {}),
+    "decimals": (
+        pa.array([Decimal(int(x * 1000)).scaleb(-2) for x in LOGNORMAL], pa.decimal128(12, 2)),
+        {},
+    ),
     "a range without a mixture": (NORMAL, {"kind": "general"}),
     "one number": (np.full(100, 7.5), {}),
     "one row": (np.array([1.5]), {"kind": "continuous"}),
     "two rows": (np.array([1.5, 1e200]), {"kind": "continuous"}),
     "nothing": (pa.nulls(10, pa.float64()), {}),
     "categories": (pa.array(RANDOM.choice(["red", "green", "blue"], ROWS)), {}),
-    "many categories": (pa.array([str(x) for x in RANDOM.integers(0, 5000, ROWS)]), {"max_categories": 100}),
+    "many categories": (
+        pa.array([str(x) for x in RANDOM.integers(0, 5000, ROWS)]),
+        {"max_categories": 100},
+    ),
     "truth": (pa.array(NORMAL > 0), {}),
     "date categories": (pa.array([dt.date(2024, 2, 29)] * 5 + [None]), {"kind": "categorical"}),
     "clipped": (RANDOM.standard_t(2, ROWS), {"preset": "ctgan"}),
@@ -64,7 +79,9 @@ def column(request: pytest.FixtureRequest) -> DrawnColumn:
 
 
 @pytest.mark.filterwarnings("ignore:column .* still improving")
-def test_every_column_has_a_small_well_formed_picture_that_says_what_it_shows(column: DrawnColumn) -> None:
+def test_every_column_has_a_small_well_formed_picture_that_says_what_it_shows(
+    column: DrawnColumn,
+) -> None:
     picture = column.picture(title="what it is")
 
     root = ET.fromstring(picture)  # noqa: S314
@@ -90,7 +107,10 @@ def test_every_column_has_a_thumbnail(column: DrawnColumn) -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("normal", ["−2", "0", "2", "20,000 rows", "1 Gaussian mode by rank", "share of rows per bar"]),
+        (
+            "normal",
+            ["−2", "0", "2", "20,000 rows", "1 Gaussian mode by rank", "share of rows per bar"],
+        ),
         ("heavy tails", ["−5", "0", "5", "share of rows per bar, logarithmic"]),
         ("logarithms", ["0.1", "1", "10", "logarithmic"]),
         ("many integers", ["from 900,000,000,000,000,000", "+200,000"]),
@@ -127,7 +147,11 @@ def test_rows_without_a_place_on_the_axis_are_named() -> None:
 def test_rows_outside_of_the_picture_are_counted() -> None:
     values = RANDOM.standard_t(2, ROWS)
 
-    left, right = (text for text in texts(DrawnColumn.of(values).picture()) if "below" in text or "above" in text)
+    left, right = (
+        text
+        for text in texts(DrawnColumn.of(values).picture())
+        if "below" in text or "above" in text
+    )
 
     assert left.startswith("◂ ")
     assert f"down to −{-values.min():.5g}" in left
@@ -136,7 +160,9 @@ def test_rows_outside_of_the_picture_are_counted() -> None:
 
 
 def test_the_most_frequent_categories_stand_first_and_the_others_are_counted() -> None:
-    column = DrawnColumn.of(pa.array([str(number) for number in range(25) for _ in range(number + 1)]))
+    column = DrawnColumn.of(
+        pa.array([str(number) for number in range(25) for _ in range(number + 1)])
+    )
 
     found = texts(column.picture())
 
@@ -145,7 +171,8 @@ def test_the_most_frequent_categories_stand_first_and_the_others_are_counted() -
 
 
 @pytest.mark.parametrize(
-    "name", ['</text><script>alert("x")</script>', "a&b", "\x00\x1b[31m", "\u202eevil", "x" * 5000, ""]
+    "name",
+    ['</text><script>alert("x")</script>', "a&b", "\x00\x1b[31m", "\u202eevil", "x" * 5000, ""],
 )
 def test_hostile_names_are_text_and_nothing_else(name: str) -> None:
     column = DrawnColumn.of(pa.array([name, name, "other"]), name=name or "empty")

@@ -15,15 +15,23 @@ from gmm_pipeline.pictures.calendar import moment_ticks
 from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
 from gmm_pipeline.pictures.numbers import number_ticks, share_text, value_text
-from gmm_pipeline.storage.model_files import StoredModel
-from gmm_pipeline.storage.ranking_files import ranking_table
+from gmm_pipeline.store.model_files import StoredModel
+from gmm_pipeline.store.ranking_files import ranking_table
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @pytest.mark.parametrize(
     "history",
-    [(), (-3.0,), (-4.0, -3.5, -3.4), (-1e300, math.nan, 2.0), (math.inf, -math.inf), (1.0, 1.0), (5e-324, 0.0)],
+    [
+        (),
+        (-3.0,),
+        (-4.0, -3.5, -3.4),
+        (-1e300, math.nan, 2.0),
+        (math.inf, -math.inf),
+        (1.0, 1.0),
+        (5e-324, 0.0),
+    ],
 )
 def test_the_likelihood_of_any_fit_can_be_drawn(history: tuple[float, ...]) -> None:
     picture = likelihood_picture(history, title="fit")
@@ -56,7 +64,10 @@ def test_of_many_frequencies_thirty_are_shown() -> None:
 def test_frequencies_that_are_no_numbers_do_not_break_the_picture() -> None:
     odd = np.array([math.nan, math.inf, 0.5])
 
-    assert all(abs(number) < 1000 for number in numbers_of_attributes(frequencies_picture(odd, odd, list("abc"))))
+    assert all(
+        abs(number) < 1000
+        for number in numbers_of_attributes(frequencies_picture(odd, odd, list("abc")))
+    )
 
 
 def test_a_markdown_image_holds_the_whole_picture() -> None:
@@ -69,7 +80,9 @@ def test_a_markdown_image_holds_the_whole_picture() -> None:
 
 def test_the_modes_of_a_column_are_a_markdown_table() -> None:
     hostile = "a|b `<i>`\n| new row"
-    column = DrawnColumn.of(pa.array([hostile] * 3 + [None] + [f"c{number}" for number in range(40)]))
+    column = DrawnColumn.of(
+        pa.array([hostile] * 3 + [None] + [f"c{number}" for number in range(40)])
+    )
     modes = ranking_table(StoredModel(column.model, column.field), column.ranking)
 
     lines = modes_table(modes).splitlines()
@@ -82,7 +95,9 @@ def test_the_modes_of_a_column_are_a_markdown_table() -> None:
 
 
 @given(FLOATS, FLOATS, st.integers(2, 12))
-def test_ticks_lie_within_their_range_and_are_few_and_differ(one: float, other: float, most: int) -> None:
+def test_ticks_lie_within_their_range_and_are_few_and_differ(
+    one: float, other: float, most: int
+) -> None:
     low, high = sorted((Fraction(one), Fraction(other)))
 
     ticks, _ = number_ticks(low, high, most)
@@ -94,7 +109,9 @@ def test_ticks_lie_within_their_range_and_are_few_and_differ(one: float, other: 
 
 
 @given(st.integers(-(10**17), 10**17), st.integers(1, 10**15), st.integers(2, 10))
-def test_moments_of_any_century_have_few_different_ticks(start: int, length: int, most: int) -> None:
+def test_moments_of_any_century_have_few_different_ticks(
+    start: int, length: int, most: int
+) -> None:
     ticks = moment_ticks(Fraction(start), Fraction(start + length), most)
 
     assert all(start <= tick.at <= start + length for tick in ticks)
@@ -125,7 +142,8 @@ def test_numbers_are_written_as_people_write_them(number: float, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0, "0 %"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.0417, "4.2 %"), (1e-9, "1·10⁻⁷ %")]
+    ("share", "text"),
+    [(0.0, "0 %"), (1.0, "100 %"), (0.99999, "99.99 %"), (0.0417, "4.2 %"), (1e-9, "1·10⁻⁷ %")],
 )
 def test_shares_do_not_round_to_nothing_or_all(share: float, text: str) -> None:
     assert share_text(share) == text

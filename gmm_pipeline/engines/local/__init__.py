@@ -1,1 +1,3 @@
-"""The engine of one machine: Parquet streamed by threads; CSV turned into Parquet once by Polars."""
+"""The engine of one machine: Parquet streamed by threads; CSV turned into Parquet once by
+Polars.
+"""

@@ -1,4 +1,6 @@
-"""Passes over rows: copy, sketch, encode, write. Parts are worked on in parallel, each by one thread."""
+"""Passes over rows: copy, sketch, encode, write. Parts are worked on in parallel, each by one
+thread.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from functools import reduce
 from typing import TYPE_CHECKING, TypeVar
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
-from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, Written
-from gmm_pipeline.engines.local.parquet_column import ParquetColumn
+from gmm_pipeline.arrow.parquet_column import ParquetColumn
+from gmm_pipeline.arrow.rows import ColumnRows
+from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.engines.engine import NOTHING, CountingEngine, Written
 from gmm_pipeline.engines.local.partitioning import Partitioning, partition_column
 from gmm_pipeline.engines.parts import (
     FEWEST_ROWS,
@@ -28,11 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from gmm_pipeline.arrow.column_codec import ColumnCodec
     from gmm_pipeline.arrow.counters import RowCounter
-    from gmm_pipeline.arrow.encoded import ColumnCodec
-    from gmm_pipeline.arrow.files import WrittenFiles
-    from gmm_pipeline.core.sketch import Tally
-    from gmm_pipeline.engines.table_rows import TableRows
+    from gmm_pipeline.arrow.rows import TableRows
+    from gmm_pipeline.arrow.written_file import WrittenFiles
+    from gmm_pipeline.core.sketch.sketch import Tally
 
 _TASKS_PER_THREAD = 8
 """Pieces that each thread counts of a large column."""
@@ -49,7 +52,8 @@ class LocalEngine(CountingEngine):
     threads : int, optional
         As many as there are cores when left out. Results do not depend on it.
     memory : int, optional
-        Bytes that the process may hold: columns of wide rows are passed over in smaller batches, or by fewer threads.
+        Bytes that the process may hold: columns of wide rows are passed over in smaller batches, or
+        by fewer threads.
     """
 
     def __init__(self, threads: int | None = None, memory: int | None = None) -> None:
@@ -57,7 +61,9 @@ class LocalEngine(CountingEngine):
         self._memory = memory
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
+        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
+        the rows alone.
+        """
         cut = self._cut(column)
 
         def copy(part: tuple[int, range]) -> None:
@@ -69,13 +75,17 @@ class LocalEngine(CountingEngine):
     def encode(
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
+        """Write a column encoded, part by part, and compare what decoding gives with what the rows
+        were.
+        """
         cut = self._cut(column)
 
         def encode(part: tuple[int, range]) -> RoundTrip:
             return encode_part(column, codec, part[1], part_path(folder, part[0]), cut.batch_rows)
 
-        return reduce(RoundTrip.merge, _in_threads(cut.threads, encode, self._parts(after, column.rows))), {}
+        return reduce(
+            RoundTrip.merge, _in_threads(cut.threads, encode, self._parts(after, column.rows))
+        ), {}
 
     def write_table(self, table: TableRows, folder: Path) -> None:
         """Write the rows of a table to files of fixed numbers of rows, in their order."""
@@ -85,15 +95,24 @@ class LocalEngine(CountingEngine):
 
         _in_threads(self.threads, write, self._parts(NOTHING, table.rows))
 
-    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
-        """Let each thread count every n-th piece of the ranges with a counter of its own, and merge the tallies."""
+    def _count(
+        self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
+    ) -> Tally:
+        """Let each thread count every n-th piece of the ranges with a counter of its own, and merge
+        the tallies.
+        """
         cut = self._cut(column)
-        # Row groups across a border are read twice, so there are no more borders than it takes to share the work.
+        # Row groups across a border are read twice, so there are no more borders than it takes to
+        # share the work.
         rows = sum(map(len, ranges))
         share = max(-(-rows // cut.threads), FEWEST_ROWS)
         size = max(min(ROWS_PER_TASK, share), rows // (_TASKS_PER_THREAD * cut.threads))
         tasks = [piece for each in ranges for piece in pieces(each, size)]
-        batched = replace(column, batch_rows=cut.batch_rows) if isinstance(column, ParquetColumn) else column
+        batched = (
+            replace(column, batch_rows=cut.batch_rows)
+            if isinstance(column, ParquetColumn)
+            else column
+        )
 
         def count_tasks(thread: int) -> Tally:
             counter = make()
@@ -103,14 +122,18 @@ class LocalEngine(CountingEngine):
             return counter.tally()
 
         threads = range(min(cut.threads, max(len(tasks), 1)))
-        return reduce(lambda left, right: left.merge(right), _in_threads(cut.threads, count_tasks, threads))
+        return reduce(
+            lambda left, right: left.merge(right), _in_threads(cut.threads, count_tasks, threads)
+        )
 
     def _parts(self, after: Written, rows: int) -> list[tuple[int, range]]:
         """Return the number and the rows of each part of a column that is still to be written."""
         return parts_after(after, rows)
 
     def _cut(self, column: ColumnRows) -> Partitioning:
-        """Return how a pass over a column is cut up; only what lies in files has to fit into the memory."""
+        """Return how a pass over a column is cut up; only what lies in files has to fit into the
+        memory.
+        """
         if self._memory is None or not isinstance(column, ParquetColumn):
             return Partitioning(self.threads, ROWS_PER_GROUP, peak_memory=0)
         return partition_column(column, self.threads, self._memory)

@@ -1,4 +1,6 @@
-"""What machine a process is on: its memory, how much of it was held, how fast its disk takes what is written."""
+"""What machine a process is on: its memory, how much of it was held, how fast its disk takes what
+is written.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def memory() -> int:
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes that this process has held at once; None where the system does not tell."""
+    """Return the most bytes that this process has held at once; None where the system does not
+    tell.
+    """
     lines = _STATUS.read_text().splitlines() if _STATUS.exists() else []
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
 
@@ -35,7 +39,9 @@ def forget_peak_memory() -> None:
 
 
 def write_speed(folder: Path) -> float:
-    """Return how many bytes a second the disk of a folder takes, by a file of 128 MB that is removed again."""
+    """Return how many bytes a second the disk of a folder takes, by a file of 128 MB that is
+    removed again.
+    """
     path = folder / ".written"
     block = os.urandom(1 << 20)
     try:

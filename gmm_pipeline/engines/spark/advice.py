@@ -1,4 +1,6 @@
-"""Settings of Spark that suit a table and a cluster, and what to expect of them, each with its reason."""
+"""Settings of Spark that suit a table and a cluster, and what to expect of them, each with its
+reason.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,17 @@ from gmm_pipeline.engines.spark.tasks import MERGED_AT_ONCE, MOST_TASKS
 from gmm_pipeline.errors import SettingsError
 
 NANOSECONDS = 270.0
-"""Of one core, for a row of a column in all stages: `benchmarks/spark.py`, 200 million rows and one worker."""
+"""Of one core, for a row of a column in all stages: `benchmarks/spark.py`, 200 million rows and one
+worker.
+"""
 COLUMN_SECONDS, TASK_SECONDS, START_SECONDS = 3.0, 0.02, 20.0
-"""Of the driver for a column however long, of a core for a task however short, and of the session and the executors."""
+"""Of the driver for a column however long, of a core for a task however short, and of the session
+and the executors.
+"""
 TALLY_BYTES = 250_000
-"""Of what comes of a task that counts a column of many numbers; docs/spark.md says where it was measured."""
+"""Of what comes of a task that counts a column of many numbers; docs/spark.md says where it was
+measured.
+"""
 _JVM = 1 << 30
 """Spark's default, and about what Dagster's process holds besides."""
 _STEP = 1 << 28
@@ -66,7 +74,9 @@ class SparkPlan:
     reasons: Mapping[str, str]
 
 
-def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, given: SparkSettings) -> SparkPlan:
+def plan_spark(
+    rows: int, columns: Mapping[str, Footprint], machines: Machines, given: SparkSettings
+) -> SparkPlan:
     """Return how Spark would pass over columns of a table.
 
     Parameters
@@ -79,7 +89,9 @@ def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, 
         Settings of Spark, which take precedence.
     """
     parallelism = count_of(given, "spark.default.parallelism", MOST_TASKS)
-    writing, counting = (min(-(-rows // size), parallelism) for size in (ROWS_PER_PART, ROWS_PER_TASK))
+    writing, counting = (
+        min(-(-rows // size), parallelism) for size in (ROWS_PER_PART, ROWS_PER_TASK)
+    )
     cores = count_of(given, "spark.executor.cores", machines.cores)
     executors = machines.number * max(machines.cores // cores, 1)
     busy = max(1, min(executors * cores, writing))
@@ -88,7 +100,8 @@ def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, 
     shuffled = counting * TALLY_BYTES if counting > MERGED_AT_ONCE else 0
     advised = _advised(rows, machines, (writing, counting), cores, (name, of_task), shuffled)
     seconds = START_SECONDS + len(columns) * (
-        COLUMN_SECONDS + (rows * NANOSECONDS * 1e-9 + TASK_SECONDS * (writing * 2 + counting)) / busy
+        COLUMN_SECONDS
+        + (rows * NANOSECONDS * 1e-9 + TASK_SECONDS * (writing * 2 + counting)) / busy
     )
     return SparkPlan(
         machines=machines,
@@ -104,7 +117,8 @@ def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, 
         reasons={
             "seconds": f"{START_SECONDS:.0f} s to start, and for each of {len(columns)} columns {COLUMN_SECONDS:.0f} s "
             f"and {NANOSECONDS:.0f} ns a row of one core, on {busy} of {executors * cores} cores",
-            "executor_memory": "a Python process for each core" + ("" if machines.here else ", and its JVM"),
+            "executor_memory": "a Python process for each core"
+            + ("" if machines.here else ", and its JVM"),
             "driver_memory": "Dagster and a JVM; they hold sketches and counts, which do not grow with the rows",
             "shuffled": f"{counting:,} sketches of at most {TALLY_BYTES // 1000} kB, for a column"
             if shuffled
@@ -114,7 +128,12 @@ def plan_spark(rows: int, columns: Mapping[str, Footprint], machines: Machines, 
 
 
 def _advised(
-    rows: int, machines: Machines, tasks: tuple[int, int], cores: int, widest: tuple[str, int], shuffled: int
+    rows: int,
+    machines: Machines,
+    tasks: tuple[int, int],
+    cores: int,
+    widest: tuple[str, int],
+    shuffled: int,
 ) -> list[tuple[str, str, str]]:
     """Return setting, value and reason of each."""
     writing, counting = tasks
@@ -187,7 +206,9 @@ def _tasks(number: int) -> str:
 def _widest(rows: int, columns: Mapping[str, Footprint]) -> tuple[str, int]:
     """Return the column of the widest rows, and the bytes that a Python process holds of it."""
     held = {
-        name: partition(column.row_bytes, rows, 1, sys.maxsize, chunk_bytes=column.chunk_bytes).peak_memory
+        name: partition(
+            column.row_bytes, rows, 1, sys.maxsize, chunk_bytes=column.chunk_bytes
+        ).peak_memory
         for name, column in columns.items()
     }
     name = max(held, key=lambda name: held[name], default="")
@@ -201,14 +222,14 @@ def _room(machines: Machines, megabytes: int) -> str:
     there = machines.memory >> 20
     if megabytes <= there:
         return f"; with the JVM {megabytes:,} of {there:,} MB"
-    return (
-        f"; with the JVM that is {megabytes:,} MB, more than the {there:,} MB that are told of: see that they are there"
-    )
+    return f"; with the JVM that is {megabytes:,} MB, more than the {there:,} MB that are told of: see that they are there"
 
 
 def _bytes(size: str) -> int:
     """Return the bytes of a size as Spark writes it; a number alone stands for mebibytes."""
     found = _SIZE.fullmatch(size.strip().lower())
     if found is None:
-        raise SettingsError(f"spark.executor.memory = {size!r} is no size", remedy="Write it as 512m or 2g")
+        raise SettingsError(
+            f"spark.executor.memory = {size!r} is no size", remedy="Write it as 512m or 2g"
+        )
     return int(found["number"]) << _SHIFTS[found["unit"] or "m"]

@@ -1,8 +1,9 @@
 """Parts that tasks write, of which one attempt each is kept.
 
-Spark may run a task again, or twice at once, and an executor that was given up may still be writing. So every attempt
-writes to a name of its own in a folder beside the one that the parts are for, and the driver moves those of the
-attempts that were reported. What the others write can never be seen.
+Spark may run a task again, or twice at once, and an executor that was given up may still be
+writing. So every attempt writes to a name of its own in a folder beside the one that the parts are
+for, and the driver moves those of the attempts that were reported. What the others write can never
+be seen.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Attempts:
     @classmethod
     @contextmanager
     def beside(cls, target: Path) -> Iterator[Attempts]:
-        """Give a place for attempts, for as long as parts are written; raise StoreError if it cannot be made."""
+        """Give a place for attempts, for as long as parts are written; raise StoreError if it
+        cannot be made.
+        """
         target = target.absolute()  # the current folder of executors is another
         folder = target.with_name(f".{target.name}-attempts-{uuid.uuid4().hex}")
         folder.mkdir()
@@ -55,4 +58,6 @@ class Attempts:
         try:
             self.path(number, attempt).rename(part_path(self.target, number))
         except FileNotFoundError as error:
-            raise StoreError(f"an executor wrote a part that {self.folder} does not hold", remedy=SHARED) from error
+            raise StoreError(
+                f"an executor wrote a part that {self.folder} does not hold", remedy=SHARED
+            ) from error

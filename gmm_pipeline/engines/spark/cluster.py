@@ -1,7 +1,8 @@
-"""A standalone Spark cluster on this machine: a master and workers, each a process of its own, on the loopback address.
+"""A standalone Spark cluster on this machine: a master and workers, each a process of its own, on
+the loopback address.
 
-It is for trying things out. The programs are those of the PyPI package `pyspark`; all that the cluster writes is in one
-folder, with `cluster.json` as the record of its processes.
+It is for trying things out. The programs are those of the PyPI package `pyspark`; all that the
+cluster writes is in one folder, with `cluster.json` as the record of its processes.
 """
 
 from __future__ import annotations
@@ -116,7 +117,9 @@ def start(folder: Path, *, workers: int, cores: int, memory: str) -> Cluster:
 
 
 def stop(folder: Path) -> int:
-    """End the processes of a folder's cluster and remove the folder; return how many were running."""
+    """End the processes of a folder's cluster and remove the folder; return how many were
+    running.
+    """
     cluster = Cluster.recorded(folder)
     found = cluster.running()
     for process in reversed(found):
@@ -131,7 +134,9 @@ def stop(folder: Path) -> int:
 
 
 def resources(web: str) -> dict[str, Any]:
-    """Return what a master tells of its cluster on its web page: workers with their cores and memory, and more."""
+    """Return what a master tells of its cluster on its web page: workers with their cores and
+    memory, and more.
+    """
     with urllib.request.urlopen(f"{web}/json/", timeout=5) as answer:  # noqa: S310 - http, as made by us or Spark
         told: dict[str, Any] = json.load(answer)
     return told
@@ -149,7 +154,11 @@ def _started(log: Path, environment: dict[str, str], program: str, *arguments: s
     ]
     # A session of its own: an interrupt from the keyboard is not for the cluster.
     return os.posix_spawn(
-        script, [script, f"{_PROGRAM}.{program}", *arguments], environment, file_actions=files, setsid=True
+        script,
+        [script, f"{_PROGRAM}.{program}", *arguments],
+        environment,
+        file_actions=files,
+        setsid=True,
     )
 
 
@@ -157,11 +166,15 @@ def _all_registered(cluster: Cluster, folder: Path) -> bool:
     for process, log in zip(cluster.processes, sorted(folder.glob("*.log")), strict=True):
         if os.waitpid(process, os.WNOHANG)[0]:
             lines = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-            raise ClusterError(f"{log.stem} ended at once: {' | '.join(lines)}", remedy="Check the Java and the memory")
+            raise ClusterError(
+                f"{log.stem} ended at once: {' | '.join(lines)}",
+                remedy="Check the Java and the memory",
+            )
     try:
         return bool(resources(cluster.web)["aliveworkers"] == len(cluster.processes) - 1)
     except (OSError, ValueError):
-        # A master that is starting does not answer at all, and then for a moment with a page for people.
+        # A master that is starting does not answer at all, and then for a moment with a page for
+        # people.
         return False
 
 
@@ -174,10 +187,14 @@ def _wait_for(reached: Callable[[], bool], seconds: float, otherwise: str) -> No
 
 
 def _is_spark(process: int) -> bool:
-    """Whether a process is a part of a Spark cluster; another may have been given the number since."""
+    """Whether a process is a part of a Spark cluster; another may have been given the number
+    since.
+    """
     try:
         found = psutil.Process(process)
-        return found.status() != psutil.STATUS_ZOMBIE and any(_PROGRAM in argument for argument in found.cmdline())
+        return found.status() != psutil.STATUS_ZOMBIE and any(
+            _PROGRAM in argument for argument in found.cmdline()
+        )
     except psutil.Error:
         return False
 

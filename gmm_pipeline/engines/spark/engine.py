@@ -1,8 +1,8 @@
 """Passes over rows on the executors of a Spark cluster.
 
-The driver shares out ranges of rows. Tasks read them from the source's files with the code that the local engine runs,
-and write the very parts that it would write; sketches come back as tallies, merged on the way. So files are the same
-bytes on either engine, and no row passes through the JVM.
+The driver shares out ranges of rows. Tasks read them from the source's files with the code that the
+local engine runs, and write the very parts that it would write; sketches come back as tallies,
+merged on the way. So files are the same bytes on either engine, and no row passes through the JVM.
 """
 
 from __future__ import annotations
@@ -12,12 +12,21 @@ from functools import partial, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from gmm_pipeline.arrow.files import WrittenFile
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
-from gmm_pipeline.core.roundtrip import RoundTrip
-from gmm_pipeline.core.sketch import Tally
-from gmm_pipeline.engines.engine import NOTHING, ColumnRows, CountingEngine, FitRows, Written
-from gmm_pipeline.engines.parts import ROWS_PER_TASK, copy_part, encode_part, part_path, parts_after, pieces, write_part
+from gmm_pipeline.arrow.rows import ColumnRows
+from gmm_pipeline.arrow.written_file import WrittenFile
+from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.sketch.sketch import Tally
+from gmm_pipeline.engines.engine import NOTHING, CountingEngine, FitRows, Written
+from gmm_pipeline.engines.parts import (
+    ROWS_PER_TASK,
+    copy_part,
+    encode_part,
+    part_path,
+    parts_after,
+    pieces,
+    write_part,
+)
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
 from gmm_pipeline.engines.spark.rows import NumberRows
@@ -29,14 +38,14 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+    from gmm_pipeline.arrow.column_codec import ColumnCodec
     from gmm_pipeline.arrow.counters import RowCounter
-    from gmm_pipeline.arrow.encoded import ColumnCodec
-    from gmm_pipeline.arrow.files import WrittenFiles
-    from gmm_pipeline.core.coordinate import Coordinate, Numbers
-    from gmm_pipeline.core.fitting import MixtureFit
-    from gmm_pipeline.core.points import WeightedPoints
-    from gmm_pipeline.engines.local.parquet_column import ParquetColumn
-    from gmm_pipeline.engines.table_rows import TableRows
+    from gmm_pipeline.arrow.parquet_column import ParquetColumn
+    from gmm_pipeline.arrow.rows import TableRows
+    from gmm_pipeline.arrow.written_file import WrittenFiles
+    from gmm_pipeline.core.mixture.fitting import MixtureFit
+    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
+    from gmm_pipeline.core.sketch.points import WeightedPoints
 
 T = TypeVar("T")
 
@@ -48,23 +57,32 @@ class SparkEngine(CountingEngine):
     ----------
     session : SparkSession
     tasks : int, optional
-        Of a pass, if there is as much to do; `spark.default.parallelism` when left out. Without that either, there is
-        one for each part to write and for each 2**20 rows to count, up to `MOST_TASKS`. Results do not depend on it.
+        Of a pass, if there is as much to do; `spark.default.parallelism` when left out. Without
+        that either, there is one for each part to write and for each 2**20 rows to count, up to
+        `MOST_TASKS`. Results do not depend on it.
     """
 
     def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
         self._session = session
-        self._tasks = tasks or int(session.conf.get("spark.default.parallelism", None) or MOST_TASKS)
+        self._tasks = tasks or int(
+            session.conf.get("spark.default.parallelism", None) or MOST_TASKS
+        )
 
     def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on the rows alone."""
+        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
+        the rows alone.
+        """
         return self._write(column.rows, folder, after, partial(copy_part, column))[1]
 
     def encode(
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows were."""
-        outcomes, files = self._write(column.rows, folder, after, partial(encode_part, column, codec))
+        """Write a column encoded, part by part, and compare what decoding gives with what the rows
+        were.
+        """
+        outcomes, files = self._write(
+            column.rows, folder, after, partial(encode_part, column, codec)
+        )
         return reduce(RoundTrip.merge, outcomes), files
 
     def write_table(self, table: TableRows, folder: Path) -> None:
@@ -89,26 +107,36 @@ class SparkEngine(CountingEngine):
         rows = partial(NumberRows(column, coordinate, without, shares).frame, self._session)
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
-    def _count(self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]) -> Tally:
+    def _count(
+        self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
+    ) -> Tally:
         found = [piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)]
         # A row group is read as a whole, however few of its rows are asked for.
         read = sum(max(len(piece), ROWS_PER_GROUP) for piece in found)
         shares = self._shared_out(found, -(-read // ROWS_PER_TASK))
-        return merged(self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge)
+        return merged(
+            self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge
+        )
 
     def _write(
         self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]
     ) -> tuple[list[T], dict[str, WrittenFile]]:
-        """Let tasks write the parts of so many rows; return what writing each of them returned, and the files."""
+        """Let tasks write the parts of so many rows; return what writing each of them returned, and
+        the files.
+        """
         shares = self._shared_out(parts_after(after, rows))
         with Attempts.beside(folder) as attempts:
-            written = outcomes(self._session, partial(_write_parts, shares, attempts, write), len(shares))
+            written = outcomes(
+                self._session, partial(_write_parts, shares, attempts, write), len(shares)
+            )
             for share, (attempt, _) in zip(shares, written, strict=True):
                 for number, _ in share:
                     attempts.keep(number, attempt)
         parts = [part for _, parts in written for part in parts]
         names = [part_path(folder, number).name for share in shares for number, _ in share]
-        return [result for result, _ in parts], {name: file for name, (_, file) in zip(names, parts, strict=True)}
+        return [result for result, _ in parts], {
+            name: file for name, (_, file) in zip(names, parts, strict=True)
+        }
 
     def _shared_out(self, items: Sequence[T], most: int = MOST_TASKS) -> list[Sequence[T]]:
         """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
@@ -128,7 +156,10 @@ def _count_rows(
 
 
 def _write_parts(
-    shares: Sequence[Sequence[tuple[int, range]]], attempts: Attempts, write: Callable[[range, Path], T], task: int
+    shares: Sequence[Sequence[tuple[int, range]]],
+    attempts: Attempts,
+    write: Callable[[range, Path], T],
+    task: int,
 ) -> tuple[str, list[tuple[T, WrittenFile]]]:
     """Write the parts of a task under names of this attempt; return its id, and what each part is.
 

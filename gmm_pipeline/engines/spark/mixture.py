@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.core.em import EMResult
-from gmm_pipeline.core.fitting import VARIANCE_FLOOR, MixtureFit, in_own_units, refine
-from gmm_pipeline.core.mixture import Mixture
-from gmm_pipeline.core.points import WeightedPoints
+from gmm_pipeline.core.mixture.em import EMResult
+from gmm_pipeline.core.mixture.fitting import VARIANCE_FLOOR, MixtureFit, in_own_units, refine
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.engines.spark.tasks import unless_given_up
 from gmm_pipeline.errors import ColumnDataError
 
@@ -23,8 +23,8 @@ POSITION = "position"
 POINTS, ROWS_PER_POINT = 1000, 2
 """About how many points Spark is given at most, and how many rows each is to it, on average.
 
-More of either take longer, and gain less than one random start differs from another. Few rows a point make tails a
-larger part of those that a start is drawn from.
+More of either take longer, and gain less than one random start differs from another. Few rows a
+point make tails a larger part of those that a start is drawn from.
 """
 TOL, MAX_ITER = 1e-9, 100
 """Of fits to points and to rows alike."""
@@ -46,10 +46,10 @@ def fit_spark_ml(
 ) -> MixtureFit:
     """Fit the mixture that Spark ML's ``GaussianMixture`` leads to from its one random start.
 
-    Spark is given standardised points, at most about `POINTS` of them, the heavier each as several rows that
-    have the mean and the variance of those that the point stands for. Each of its steps takes two stages of Spark,
-    however few the points are, and it often stops before EM has converged: the last steps are made here, on all points,
-    spread out in the same way.
+    Spark is given standardised points, at most about `POINTS` of them, the heavier each as several
+    rows that have the mean and the variance of those that the point stands for. Each of its steps
+    takes two stages of Spark, however few the points are, and it often stops before EM has
+    converged: the last steps are made here, on all points, spread out in the same way.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def fit_spark_ml(
         Of the start.
     session : SparkSession
     tol : float
-        Converged when a step changes the mean log-likelihood per row by no more. Spark judges the change for all rows
-        together: its `tol` is this one times the weight of the points. Its random starts lie close together, so the
-        first steps gain little.
+        Converged when a step changes the mean log-likelihood per row by no more. Spark judges the
+        change for all rows together: its `tol` is this one times the weight of the points. Its
+        random starts lie close together, so the first steps gain little.
     max_iter : int
         Most steps of Spark; there are up to ten times as many after them, which take far less time.
 
@@ -75,19 +75,21 @@ def fit_spark_ml(
     Raises
     ------
     ColumnDataError
-        If Spark's parameters are not finite: it squares the points, and some are too far out for that.
+        If Spark's parameters are not finite: it squares the points, and some are too far out for
+        that.
 
     Notes
     -----
-    Spark adds 2**-52 to each weighted density and takes a variance as a difference of squares, so points further than
-    some 10**7 interquartile ranges from the median spoil its fit.
+    Spark adds 2**-52 to each weighted density and takes a variance as a difference of squares, so
+    points further than some 10**7 interquartile ranges from the median spoil its fit.
     """
     standardised, center, exponent = points.held().standardised()
     coarse = standardised.coarsened(POINTS)
     total, size = coarse.total_weight, min(n_components, coarse.size)
     start = _STANDARD
     if size > 1:
-        # One partition: the start and the order of every sum are then the same, however many cores there are.
+        # One partition: the start and the order of every sum are then the same, however many cores
+        # there are.
         spread_out = _spread_out(coarse)
         table = pa.table({POSITION: spread_out.positions, _WEIGHT: spread_out.weights})
         rows = session.createDataFrame(table).coalesce(1)
@@ -105,12 +107,14 @@ def fit_spark_ml_full(
     tol: float = TOL,
     max_iter: int = MAX_ITER,
 ) -> MixtureFit:
-    """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start on all rows.
+    """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start on all
+    rows.
 
     Parameters
     ----------
     points : WeightedPoints
-        What the rows come down to: the fit is standardised as `fit_spark_ml` does it, and judged by them.
+        What the rows come down to: the fit is standardised as `fit_spark_ml` does it, and judged by
+        them.
     n_components : int
         At least 2 of them are fitted, which Spark asks for, and no more than there are points.
     seed : int
@@ -123,8 +127,8 @@ def fit_spark_ml_full(
     Returns
     -------
     MixtureFit
-        `history` holds the last of the mean log-likelihoods per row that EM maximised, as Spark tells no other;
-        `converged` is whether Spark stopped before its last step.
+        `history` holds the last of the mean log-likelihoods per row that EM maximised, as Spark
+        tells no other; `converged` is whether Spark stopped before its last step.
 
     Raises
     ------
@@ -143,7 +147,13 @@ def fit_spark_ml_full(
 
 
 def _several(
-    rows: DataFrame, total_weight: float, n_components: int, seed: int, tol: float, max_iter: int, **columns: Any
+    rows: DataFrame,
+    total_weight: float,
+    n_components: int,
+    seed: int,
+    tol: float,
+    max_iter: int,
+    **columns: Any,
 ) -> EMResult:
     """Return where Spark arrives with two components or more."""
     from pyspark.ml.clustering import GaussianMixture
@@ -151,7 +161,12 @@ def _several(
 
     features = VectorAssembler(inputCols=[POSITION], outputCol=_FEATURES).transform(rows)
     estimator = GaussianMixture(
-        featuresCol=_FEATURES, k=n_components, seed=seed, tol=tol * total_weight, maxIter=max_iter, **columns
+        featuresCol=_FEATURES,
+        k=n_components,
+        seed=seed,
+        tol=tol * total_weight,
+        maxIter=max_iter,
+        **columns,
     )
     with unless_given_up():
         model = estimator.fit(features)
@@ -165,19 +180,27 @@ def _several(
         )
     mixture = Mixture(weights, means, np.sqrt(np.maximum(variances, VARIANCE_FLOOR)))
     summary = model.summary
-    return EMResult(mixture, np.array([summary.logLikelihood / total_weight]), summary.numIter < max_iter)
+    return EMResult(
+        mixture, np.array([summary.logLikelihood / total_weight]), summary.numIter < max_iter
+    )
 
 
 def _spread_out(points: WeightedPoints) -> WeightedPoints:
-    """Return points of about the same weight where points are heavy, one for each light point; no two are the same.
+    """Return points of about the same weight where points are heavy, one for each light point; no
+    two are the same.
 
-    Spark starts from rows that it draws whatever their weight: heavy points are more of them, as in the column itself.
-    Those of a point have its mean and variance together; the one of a light point keeps its spread.
+    Spark starts from rows that it draws whatever their weight: heavy points are more of them, as in
+    the column itself. Those of a point have its mean and variance together; the one of a light
+    point keeps its spread.
     """
     shares = points.weights / points.weights.mean()
     counts = np.maximum(np.rint(ROWS_PER_POINT * shares), 1).astype(np.int64)
     owners = np.repeat(np.arange(points.size), counts)
-    steps = np.arange(owners.size) - np.repeat(np.cumsum(counts) - counts, counts) - (counts[owners] - 1) / 2
+    steps = (
+        np.arange(owners.size)
+        - np.repeat(np.cumsum(counts) - counts, counts)
+        - (counts[owners] - 1) / 2
+    )
     stds = np.sqrt(np.maximum(points.spreads, VARIANCE_FLOOR))
     unit = np.sqrt(np.maximum(np.square(counts) - 1, 1) / 12)
     positions = points.positions[owners] + steps * (stds / unit)[owners]

@@ -15,8 +15,8 @@ from gmm_pipeline.engines.spark.mixture import POSITION
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from gmm_pipeline.core.coordinate import Coordinate, Numbers
-    from gmm_pipeline.engines.engine import ColumnRows
+    from gmm_pipeline.arrow.rows import ColumnRows
+    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class NumberRows:
     shares: Sequence[Sequence[range]]
 
     def frame(self, session: SparkSession, center: float, exponent: int) -> DataFrame:
-        """Return their coordinates as (x − center) / 2**exponent, a row each, in a partition for each task."""
+        """Return their coordinates as (x − center) / 2**exponent, a row each, in a partition for
+        each task.
+        """
         tasks = len(self.shares)
 
         def positions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -54,4 +56,6 @@ class NumberRows:
             for array in self.column.arrays(rows):
                 numbers, _ = NumberBatch.of(array).split()
                 x = self.coordinate.forward(numbers[~np.isin(numbers, self.without)])
-                yield pa.RecordBatch.from_arrays([pa.array(np.ldexp(x - center, -exponent))], names=[POSITION])
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(np.ldexp(x - center, -exponent))], names=[POSITION]
+                )

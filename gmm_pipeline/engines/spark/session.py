@@ -51,11 +51,13 @@ def built(settings: SparkSettings) -> SparkSession:
 def spark_session(
     settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = built
 ) -> Iterator[SparkSession]:
-    """Give the Spark session that runs in this process, or a new one that ends with the context, and its JVM with it.
+    """Give the Spark session that runs in this process, or a new one that ends with the context,
+    and its JVM with it.
 
-    A new one logs errors only. On this machine, be it in this process or on a cluster of the loopback address, it has
-    no web UI, talks to no other machine, and leaves no files behind. Executors run the Python that this process runs,
-    unless `spark.pyspark.python` or the environment variable `PYSPARK_PYTHON` says otherwise.
+    A new one logs errors only. On this machine, be it in this process or on a cluster of the
+    loopback address, it has no web UI, talks to no other machine, and leaves no files behind.
+    Executors run the Python that this process runs, unless `spark.pyspark.python` or the
+    environment variable `PYSPARK_PYTHON` says otherwise.
 
     Parameters
     ----------
@@ -78,10 +80,14 @@ def spark_session(
         yield SparkSession.builder.getOrCreate()
         return
     # Executors of a cluster may still be leaving the folder when the session has ended.
-    with tempfile.TemporaryDirectory(prefix="gmm_pipeline-spark-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="gmm_pipeline-spark-", ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         variables = {} if "spark.remote" in settings else java_variables(folder)
-        python = str(settings.get("spark.pyspark.python") or os.environ.get(_PYTHON) or sys.executable)
+        python = str(
+            settings.get("spark.pyspark.python") or os.environ.get(_PYTHON) or sys.executable
+        )
         own_address = {"SPARK_LOCAL_IP": "127.0.0.1"} if _stays_here(settings) else {}
         with _environment(**variables, **own_address, **{_PYTHON: python}):
             session = _started(build, {**_defaults(settings, folder), **settings})
@@ -93,8 +99,12 @@ def spark_session(
 
 @contextmanager
 def local_session(cores: int = 2) -> Iterator[SparkSession]:
-    """Give the Spark session that runs in this process, or a local one of so many cores that ends with the context."""
-    with spark_session({"spark.master": f"local[{cores}]", "spark.sql.shuffle.partitions": cores}) as session:
+    """Give the Spark session that runs in this process, or a local one of so many cores that ends
+    with the context.
+    """
+    with spark_session(
+        {"spark.master": f"local[{cores}]", "spark.sql.shuffle.partitions": cores}
+    ) as session:
         yield session
 
 
@@ -122,7 +132,9 @@ def _defaults(settings: SparkSettings, folder: Path) -> SparkSettings:
     return {**general, **(here if _stays_here(settings) else {})}
 
 
-def _started(build: Callable[[SparkSettings], SparkSession], settings: SparkSettings) -> SparkSession:
+def _started(
+    build: Callable[[SparkSettings], SparkSession], settings: SparkSettings
+) -> SparkSession:
     from py4j.protocol import Py4JJavaError
     from pyspark import SparkContext
     from pyspark.errors import PySparkException, PySparkRuntimeError
@@ -133,7 +145,9 @@ def _started(build: Callable[[SparkSettings], SparkSession], settings: SparkSett
         raise JavaMissingError("Spark could not start Java", remedy=REMEDY) from error
     except (PySparkException, Py4JJavaError) as error:
         _end_jvm(SparkContext._gateway)  # noqa: SLF001
-        reason = next(iter(str(getattr(error, "java_exception", error)).splitlines()), type(error).__name__)
+        reason = next(
+            iter(str(getattr(error, "java_exception", error)).splitlines()), type(error).__name__
+        )
         raise SparkStartError(
             f"Spark does not start on {settings.get('spark.master', 'its default master')}: {reason}",
             remedy="Check spark.master and the other Spark settings, and that the cluster is up",

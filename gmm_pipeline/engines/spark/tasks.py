@@ -1,7 +1,8 @@
 """Work shared out to the tasks of a Spark job, of which only outcomes come back.
 
-An outcome travels as Spark moves Python objects itself. A task that meets an error of ours ends well and returns the
-error: trying again would lead to the same, and whoever asked for the work may know what to do about it.
+An outcome travels as Spark moves Python objects itself. A task that meets an error of ours ends
+well and returns the error: trying again would lead to the same, and whoever asked for the work may
+know what to do about it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ T = TypeVar("T")
 MOST_TASKS = 10_000
 """Most tasks of a job: Spark's driver keeps some kilobytes for each."""
 MERGED_AT_ONCE = 32
-"""Most outcomes that are merged in one place, so that neither a task nor the driver holds more of them."""
+"""Most outcomes that are merged in one place, so that neither a task nor the driver holds more of
+them.
+"""
 SHARED = "Put the source and the store on a file system that the driver and all executors mount under the same path"
 _TASK, _OUTCOME = "task", "outcome"
 _COLUMNS = f"{_TASK} bigint, {_OUTCOME} binary"
@@ -57,8 +60,8 @@ def outcomes(session: SparkSession, work: Callable[[int], T], n_tasks: int) -> l
     ----------
     session : SparkSession
     work : callable
-        Does a task; it is sent to the executors, together with all that it holds. It may be called more than once for
-        a task, at the same time too, if Spark retries or speculates.
+        Does a task; it is sent to the executors, together with all that it holds. It may be called
+        more than once for a task, at the same time too, if Spark retries or speculates.
     n_tasks : int
 
     Raises
@@ -72,10 +75,14 @@ def outcomes(session: SparkSession, work: Callable[[int], T], n_tasks: int) -> l
     return [_unless_error(collected[task]) for task in range(n_tasks)]
 
 
-def merged(session: SparkSession, work: Callable[[int], T], n_tasks: int, merge: Callable[[T, T], T]) -> T:
-    """Do numbered tasks, and return what came of all of them together; `merge` has to be associative and commutative.
+def merged(
+    session: SparkSession, work: Callable[[int], T], n_tasks: int, merge: Callable[[T, T], T]
+) -> T:
+    """Do numbered tasks, and return what came of all of them together; `merge` has to be
+    associative and commutative.
 
-    Outcomes are merged by executors until few are left, so that the driver's memory does not grow with the tasks.
+    Outcomes are merged by executors until few are left, so that the driver's memory does not grow
+    with the tasks.
     """
     frame = _started(session, work, n_tasks)
     while n_tasks > MERGED_AT_ONCE:
@@ -90,7 +97,9 @@ def _started(session: SparkSession, work: Callable[[int], Any], n_tasks: int) ->
     return session.range(0, n_tasks, 1, n_tasks).mapInArrow(_arrow_work(work), _COLUMNS)
 
 
-def _arrow_work(work: Callable[[int], Any]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _arrow_work(
+    work: Callable[[int], Any],
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for task in batch.column(0).to_pylist():
@@ -99,7 +108,9 @@ def _arrow_work(work: Callable[[int], Any]) -> Callable[[Iterable[pa.RecordBatch
     return run
 
 
-def _arrow_merge(merge: Callable[[Any, Any], Any]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _arrow_merge(
+    merge: Callable[[Any, Any], Any],
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def both(left: Any, right: Any) -> Any:
         if isinstance(left, PipelineError) or isinstance(right, PipelineError):
             return left if isinstance(left, PipelineError) else right
@@ -119,7 +130,9 @@ def _outcome_of(work: Callable[[int], Any], task: int) -> Any:
     except PipelineError as error:
         return error
     except FileNotFoundError as error:
-        return SourceError(f"an executor on {socket.gethostname()} does not find a file: {error}", remedy=SHARED)
+        return SourceError(
+            f"an executor on {socket.gethostname()} does not find a file: {error}", remedy=SHARED
+        )
 
 
 def _packed(task: int, outcome: Any) -> pa.RecordBatch:

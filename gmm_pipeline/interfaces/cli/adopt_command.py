@@ -8,16 +8,21 @@ import click
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.errors import SettingsError, StoreError, did_you_mean
-from gmm_pipeline.interfaces.cli.options import json_option, memory_option, store_option, threads_option
+from gmm_pipeline.fits.settings import TableSettings
+from gmm_pipeline.fits.source_ledger import keep_ledger, present_ledger
+from gmm_pipeline.fits.spec import FitSpec, load_spec
+from gmm_pipeline.interfaces.cli.options import (
+    json_option,
+    memory_option,
+    store_option,
+    threads_option,
+)
 from gmm_pipeline.interfaces.cli.run_commands import start
 from gmm_pipeline.interfaces.cli.specs import given_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec
-from gmm_pipeline.orchestration.settings import TableSettings
-from gmm_pipeline.orchestration.source_ledger import keep_ledger, present_ledger
-from gmm_pipeline.storage.spark_ml import read_gaussian_mixture
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.store.spark_ml import read_gaussian_mixture
+from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.tables.open_table import open_batches
 
 
 @click.command()
@@ -40,12 +45,13 @@ def adopt(
     *,
     as_json: bool,
 ) -> None:
-    """Make a mixture that Spark ML fitted elsewhere the model of a column, rank its modes, and encode the rows by it.
+    """Make a mixture that Spark ML fitted elsewhere the model of a column, rank its modes, and
+    encode the rows by it.
 
-    MODEL_DIR is what Spark's GaussianMixtureModel.save wrote, of one feature: the column, in its own units (dates in
-    days, times in seconds since 1970; logarithms with transform = log). SOURCE is needed for a fit that there is not
-    yet. The mixture becomes the setting `components` of the column, with kind = continuous unless another is set; it
-    stays until `run --refit`.
+    MODEL_DIR is what Spark's GaussianMixtureModel.save wrote, of one feature: the column, in its
+    own units (dates in days, times in seconds since 1970; logarithms with transform = log). SOURCE
+    is needed for a fit that there is not yet. The mixture becomes the setting `components` of the
+    column, with kind = continuous unless another is set; it stays until `run --refit`.
 
     \b
     Examples:
@@ -54,13 +60,28 @@ def adopt(
     """
     components = _components(model_dir)
     folder = Store(store).fit(fit)
-    spec = load_spec(folder) if folder.spec_path.exists() else _new_spec(fit, source, column, folder)
+    spec = (
+        load_spec(folder) if folder.spec_path.exists() else _new_spec(fit, source, column, folder)
+    )
     if column not in spec.columns:
-        raise SettingsError(f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, spec.columns))
-    own = TableSettings(columns={column: {"kind": "continuous", **spec.settings.columns.get(column, {})}})
-    settings = spec.settings.merged(own).merged(TableSettings(columns={column: {"components": components}}))
+        raise SettingsError(
+            f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, spec.columns)
+        )
+    own = TableSettings(
+        columns={column: {"kind": "continuous", **spec.settings.columns.get(column, {})}}
+    )
+    settings = spec.settings.merged(own).merged(
+        TableSettings(columns={column: {"components": components}})
+    )
     settings.check(spec.columns)
-    start(spec.model_copy(update={"settings": settings}), store, threads, memory, refit=False, as_json=as_json)
+    start(
+        spec.model_copy(update={"settings": settings}),
+        store,
+        threads,
+        memory,
+        refit=False,
+        as_json=as_json,
+    )
 
 
 def _components(model_dir: Path) -> list[list[float]]:
@@ -77,7 +98,9 @@ def _components(model_dir: Path) -> list[list[float]]:
 
 def _new_spec(fit: str, source: str | None, column: str, folder: FitFolder) -> FitSpec:
     if source is None:
-        raise StoreError(f"there is no fit {fit!r}", remedy="Give the SOURCE that it is to be made from as well")
+        raise StoreError(
+            f"there is no fit {fit!r}", remedy="Give the SOURCE that it is to be made from as well"
+        )
     ledger = present_ledger(source, folder, accept=lambda _: True)
     table = open_batches(source, ledger.source_files, folder.staging)
     spec = given_spec(fit, source, table, column, (), None, ())

@@ -10,18 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gmm_pipeline.engines.local.source import open_batches
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.interfaces.cli.display import amount, duration, print_json, print_table, stderr, stdout
+from gmm_pipeline.fits.settings import EngineName
+from gmm_pipeline.fits.source_ledger import present_ledger
+from gmm_pipeline.fits.spec import default_fit_name
+from gmm_pipeline.interfaces.cli.display import (
+    amount,
+    duration,
+    print_json,
+    print_table,
+    stderr,
+    stdout,
+)
 from gmm_pipeline.interfaces.cli.options import memory_option, source_options, threads_option
 from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
-from gmm_pipeline.orchestration.fit_spec import default_fit_name
-from gmm_pipeline.orchestration.settings import EngineName
-from gmm_pipeline.orchestration.source_ledger import present_ledger
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.open_table import open_batches
 
 if TYPE_CHECKING:
-    from gmm_pipeline.orchestration.projection import Projection
+    from gmm_pipeline.fits.projection import Projection
     from gmm_pipeline.orchestration.sample_run import SampleRun
 
 _COLUMNS = 4
@@ -56,9 +63,9 @@ def bench(
 ) -> None:
     """Say what `run` would take here: time, memory and disk, and where the time goes.
 
-    A sample of the rows of some columns really goes through all stages, in a folder beside the store that is removed
-    again, and is projected to all rows and columns. What is in the store is neither used nor changed. CSV is turned
-    into Parquet as a whole, as `run` would.
+    A sample of the rows of some columns really goes through all stages, in a folder beside the
+    store that is removed again, and is projected to all rows and columns. What is in the store is
+    neither used nor changed. CSV is turned into Parquet as a whole, as `run` would.
 
     \b
     Examples:
@@ -82,18 +89,31 @@ def bench(
         run = run_sample(spec, table, sample_columns, folder, threads=threads, memory=memory)
         free = shutil.disk_usage(folder).free
     for column, message in run.failures.items():
-        stderr().print(f"failed: {message if repr(column) in message else f'{column!r}: {message}'}", markup=False)
+        stderr().print(
+            f"failed: {message if repr(column) in message else f'{column!r}: {message}'}",
+            markup=False,
+        )
     if run.projection is None:
-        raise SourceError("no column of the sample could be encoded", remedy="See above, or take other --columns")
+        raise SourceError(
+            "no column of the sample could be encoded", remedy="See above, or take other --columns"
+        )
     found = {
         "fit": name,
         "rows": table.rows,
         "columns": len(spec.columns),
-        "sample": {"rows": run.rows, "columns": list(run.projection.columns), "failed": dict(run.failures)},
+        "sample": {
+            "rows": run.rows,
+            "columns": list(run.projection.columns),
+            "failed": dict(run.failures),
+        },
         "seconds": run.projection.seconds + converted,
         "start_seconds": run.projection.start + converted,
         "peak_memory": run.peak_memory,
-        "disk": {"bytes": run.projection.size, "free": free, "write_bytes_per_second": run.write_speed},
+        "disk": {
+            "bytes": run.projection.size,
+            "free": free,
+            "write_bytes_per_second": run.write_speed,
+        },
         "stages": _stages(run, run.projection),
         "column_seconds": dict(run.projection.columns),
         "took_seconds": time.perf_counter() - started,
@@ -110,7 +130,9 @@ def _disk_of(store: Path) -> Path:
 
 
 def _stages(run: SampleRun, projection: Projection) -> list[dict[str, Any]]:
-    measured = {name: sum(cost.stages[name].seconds for cost in run.costs) for name in projection.stages}
+    measured = {
+        name: sum(cost.stages[name].seconds for cost in run.costs) for name in projection.stages
+    }
     stages = [
         {
             "stage": name,
@@ -122,7 +144,12 @@ def _stages(run: SampleRun, projection: Projection) -> list[dict[str, Any]]:
         for name, cost in projection.stages.items()
     ]
     share = projection.around / projection.seconds
-    run_by_run = {"stage": "around them", "sample_seconds": run.around, "seconds": projection.around, "share": share}
+    run_by_run = {
+        "stage": "around them",
+        "sample_seconds": run.around,
+        "seconds": projection.around,
+        "share": share,
+    }
     return [*stages, {**run_by_run, "bytes": 0}]
 
 
@@ -140,17 +167,32 @@ def _print(source: str, found: dict[str, Any]) -> None:
         for stage in found["stages"]
     ]
     rows.append(
-        ["start", "", duration(found["start_seconds"]), f"{100 * found['start_seconds'] / found['seconds']:.0f} %", ""]
+        [
+            "start",
+            "",
+            duration(found["start_seconds"]),
+            f"{100 * found['start_seconds'] / found['seconds']:.0f} %",
+            "",
+        ]
     )
     rows.append(["the whole job", "", duration(found["seconds"]), "", amount(disk["bytes"])])
     columns = f"{len(sample['columns'])} columns, in {found['took_seconds']:.1f} s"
     console = stdout()
     console.print(title + columns, markup=False)
     print_table(["stage", "sample", "whole job", "share", "written"], rows)
-    memory = "" if found["peak_memory"] is None else f"Memory: {amount(found['peak_memory'])}, whatever the rows. "
+    memory = (
+        ""
+        if found["peak_memory"] is None
+        else f"Memory: {amount(found['peak_memory'])}, whatever the rows. "
+    )
     fits = "" if disk["bytes"] < disk["free"] else " That does not fit!"
     speed = f"it takes {amount(disk['write_bytes_per_second'])} a second"
-    console.print(f"{memory}Disk: {amount(disk['bytes'])} of {amount(disk['free'])} that are free; {speed}.{fits}")
+    console.print(
+        f"{memory}Disk: {amount(disk['bytes'])} of {amount(disk['free'])} that are free; {speed}.{fits}"
+    )
     if len(found["column_seconds"]) > 1:
         slowest = sorted(found["column_seconds"].items(), key=lambda item: -item[1])
-        console.print("Columns: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in slowest), markup=False)
+        console.print(
+            "Columns: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in slowest),
+            markup=False,
+        )

@@ -30,7 +30,12 @@ def cluster() -> None:
 
 @cluster.command()
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
-@click.option("--cores", type=click.IntRange(min=1), default=None, help="Of each worker; by default its share.")
+@click.option(
+    "--cores",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Of each worker; by default its share.",
+)
 @click.option("--memory", default="2g", show_default=True, help="Of each worker.")
 @folder_option
 def up(workers: int, cores: int | None, memory: str, folder: Path) -> None:
@@ -40,11 +45,13 @@ def up(workers: int, cores: int | None, memory: str, folder: Path) -> None:
 
     \b
     Examples:
-      gmm-pipeline cluster up --workers 2
-      gmm-pipeline run sales.parquet --engine spark --spark-config spark.master=$(gmm-pipeline cluster up)
+      gmm-pipeline cluster up --workers 2 gmm-pipeline run sales.parquet --engine spark
+      --spark-config spark.master=$(gmm-pipeline cluster up)
     """
     share = max((os.cpu_count() or 1) // workers, 1)
-    started = standalone.start(folder.absolute(), workers=workers, cores=cores or share, memory=memory)
+    started = standalone.start(
+        folder.absolute(), workers=workers, cores=cores or share, memory=memory
+    )
     click.echo(started.master)
     console = stderr()
     console.print(
@@ -52,7 +59,10 @@ def up(workers: int, cores: int | None, memory: str, folder: Path) -> None:
         markup=False,
     )
     console.print("What to do next:")
-    console.print(f"  gmm-pipeline demo --engine spark --spark-config spark.master={started.master}", markup=False)
+    console.print(
+        f"  gmm-pipeline demo --engine spark --spark-config spark.master={started.master}",
+        markup=False,
+    )
     console.print("  gmm-pipeline cluster down", markup=False)
 
 

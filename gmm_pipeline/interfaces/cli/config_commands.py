@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from gmm_pipeline.engines.local import csv
-from gmm_pipeline.engines.local.files import SourceFiles, find_files
-from gmm_pipeline.engines.local.source import open_table
 from gmm_pipeline.errors import PipelineError, SettingsError, SourceError
+from gmm_pipeline.fits.config_text.documents import read_document
+from gmm_pipeline.fits.config_text.mistakes import checked
+from gmm_pipeline.fits.spec import select_columns
 from gmm_pipeline.interfaces.cli.display import print_json, print_table
 from gmm_pipeline.interfaces.cli.options import json_option
-from gmm_pipeline.orchestration.config_text.documents import read_document
-from gmm_pipeline.orchestration.config_text.mistakes import checked
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
-from gmm_pipeline.orchestration.fit_spec import select_columns
+from gmm_pipeline.tables import csv
+from gmm_pipeline.tables.files import SourceFiles, find_files
+from gmm_pipeline.tables.open_table import open_table
 
 
 @click.group()
@@ -63,7 +63,13 @@ def check(file: Path, *, as_json: bool) -> None:
             mistakes.append(f"{document.place(('datasets', name))}{error}")
             found = {"files": None, "rows": None, "columns": None}
         entries.append(
-            {"name": name, "source": dataset.source, **found, "watch": dataset.watch, "schedule": dataset.schedule}
+            {
+                "name": name,
+                "source": dataset.source,
+                **found,
+                "watch": dataset.watch,
+                "schedule": dataset.schedule,
+            }
         )
     if as_json:
         print_json({"datasets": entries})
@@ -74,7 +80,9 @@ def check(file: Path, *, as_json: bool) -> None:
 
 
 def _found(dataset: DatasetSettings) -> dict[str, int | None]:
-    """Return how many files, rows and columns there are; raise SourceError or SettingsError if they do not fit."""
+    """Return how many files, rows and columns there are; raise SourceError or SettingsError if they
+    do not fit.
+    """
     files = find_files(dataset.source)
     if files.is_csv:
         names, rows = csv.header(files.files[0]), _rows_of_csv(files)
@@ -91,6 +99,11 @@ def _rows_of_csv(files: SourceFiles) -> int:
     import polars as pl
 
     try:
-        return sum(pl.scan_csv(file).select(pl.len()).collect(engine="streaming").item() for file in files.files)
+        return sum(
+            pl.scan_csv(file).select(pl.len()).collect(engine="streaming").item()
+            for file in files.files
+        )
     except pl.exceptions.PolarsError as error:
-        raise SourceError(f"CSV cannot be read: {error}", remedy="Check the files, or leave them out") from error
+        raise SourceError(
+            f"CSV cannot be read: {error}", remedy="Check the files, or leave them out"
+        ) from error

@@ -23,7 +23,11 @@ _STEP = 1000
 
 def stdout() -> Console:
     """Return the console for results; it does not fold lines where no terminal limits them."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(width=_PIPE_WIDTH, highlight=False)
+    return (
+        Console(highlight=False)
+        if sys.stdout.isatty()
+        else Console(width=_PIPE_WIDTH, highlight=False)
+    )
 
 
 def stderr() -> Console:
@@ -31,11 +35,16 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
+) -> None:
     """Print a table; numbers are set right."""
     cells = [[_text(value) for value in row] for row in rows]
     table = Table(
-        title=None if title is None else Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD
+        title=None if title is None else Text(title),
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
     )
     for number, column in enumerate(columns):
         numeric = all(_is_number(row[number]) for row in cells)
@@ -86,4 +95,7 @@ def _text(value: Any) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text == "–" or text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
+    return (
+        text == "–"
+        or text.replace(",", "").replace(".", "").replace("-", "").replace("e+", "").isdigit()
+    )

@@ -27,7 +27,8 @@ from gmm_pipeline.interfaces.cli.display import stderr
 def cli() -> None:
     """Write every value of a table as (mode, distance from the mode's mean), and back.
 
-    A Gaussian mixture is fitted to every numeric column; categories, nulls and single values are modes of their own.
+    A Gaussian mixture is fitted to every numeric column; categories, nulls and single values are
+    modes of their own.
 
     \b
     Examples:
@@ -60,7 +61,9 @@ for command in (
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; exit with 0 if all is done, 1 if data stood in the way, 2 for a wrong call."""
+    """Run the command line; exit with 0 if all is done, 1 if data stood in the way, 2 for a wrong
+    call.
+    """
     try:
         return cli(arguments)
     except PipelineError as error:

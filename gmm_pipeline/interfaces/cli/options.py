@@ -8,8 +8,8 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from gmm_pipeline.fits.settings import EngineName, TableSettings, parse_assignments, read_settings
 from gmm_pipeline.orchestration.configuration import bytes_of
-from gmm_pipeline.orchestration.settings import EngineName, TableSettings, parse_assignments, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,7 +24,9 @@ store_option = click.option(
     show_envvar=True,
     help="Folder of all results.",
 )
-fit_option = click.option("--fit", required=True, help="Name of the fit; NAME@TIME for its models at that time (UTC).")
+fit_option = click.option(
+    "--fit", required=True, help="Name of the fit; NAME@TIME for its models at that time (UTC)."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 threads_option = click.option(
     "--threads",
@@ -39,7 +41,10 @@ memory_option = click.option(
     help="What a run may hold in all, such as 2GB; by default it suits the machine. Results do not depend on it.",
 )
 csv_null_option = click.option(
-    "--csv-null", "csv_nulls", multiple=True, help="What stands for null in CSV files, besides the empty field."
+    "--csv-null",
+    "csv_nulls",
+    multiple=True,
+    help="What stands for null in CSV files, besides the empty field.",
 )
 
 
@@ -76,9 +81,14 @@ def source_options(command: F) -> F:
     """Add the argument and options that say what a fit is made from."""
     decorators = [
         click.argument("source"),
-        click.option("--fit", "fit", default=None, help="Name of the fit; by default the name of the source."),
         click.option(
-            "--columns", "patterns", default="", help="Names or globs, separated by commas; ! in front leaves out."
+            "--fit", "fit", default=None, help="Name of the fit; by default the name of the source."
+        ),
+        click.option(
+            "--columns",
+            "patterns",
+            default="",
+            help="Names or globs, separated by commas; ! in front leaves out.",
         ),
         click.option(
             "--set",
@@ -87,7 +97,9 @@ def source_options(command: F) -> F:
             metavar="[COLUMN.]SETTING=VALUE",
             help="A setting of all columns, or of one.",
         ),
-        click.option("--config", type=click.Path(path_type=Path), help="A TOML or YAML file of settings."),
+        click.option(
+            "--config", type=click.Path(path_type=Path), help="A TOML or YAML file of settings."
+        ),
         csv_null_option,
         engine_options,
         store_option,

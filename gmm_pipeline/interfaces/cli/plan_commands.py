@@ -13,8 +13,15 @@ import click
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.partitioning import footprints, partition
-from gmm_pipeline.engines.local.source import LocalTable, open_batches
 from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.plan import ColumnStatus, State, present_statuses, statuses_of
+from gmm_pipeline.fits.preview import preview
+from gmm_pipeline.fits.settings import EngineName
+from gmm_pipeline.fits.source_ledger import present_ledger
+from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec
+from gmm_pipeline.fits.stages import MODEL, STAGES, TRANSFORMED
+from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
 from gmm_pipeline.interfaces.cli.options import (
     fit_option,
@@ -27,15 +34,8 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
 from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
-from gmm_pipeline.orchestration.concurrency import Concurrency
-from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec
-from gmm_pipeline.orchestration.planning import ColumnStatus, State, present_statuses, statuses_of
-from gmm_pipeline.orchestration.preview import preview
-from gmm_pipeline.orchestration.settings import EngineName
-from gmm_pipeline.orchestration.source_ledger import present_ledger
-from gmm_pipeline.orchestration.stages import MODEL, STAGES, TRANSFORMED
-from gmm_pipeline.orchestration.verdicts import round_trip_in_words
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.open_table import LocalTable, open_batches
 
 _ENCODED_BYTES = 5
 """Of a row of a column with Gaussian modes: a float32 value and the rank."""
@@ -74,17 +74,23 @@ def plan(
         ledger = present_ledger(source, folder, accept=lambda _: True)
         table = open_batches(source, ledger.source_files, Path(temporary), csv_nulls=csv_nulls)
         spec = on_engine(
-            given_spec(name, source, table, patterns, csv_nulls, config, assignments), engine, spark_config
+            given_spec(name, source, table, patterns, csv_nulls, config, assignments),
+            engine,
+            spark_config,
         )
         statuses = statuses_of(spec, folder, ledger)
-        entries = [_plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")]
+        entries = [
+            _plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")
+        ]
         passes = _passes(spec, table, entries, threads, memory)
     if as_json:
         print_json({"fit": name, "rows": table.rows, "columns": entries, "engine": passes})
         return
     title = f"{name}: {table.rows:,} rows, {len(entries)} columns of {source}"
     print_table(
-        ["column", "type", "kind", "because", "to do", "why"], [_plan_row(entry) for entry in entries], title=title
+        ["column", "type", "kind", "because", "to do", "why"],
+        [_plan_row(entry) for entry in entries],
+        title=title,
     )
     (print_spark_passes if spec.engine == "spark" else _print_passes)(passes)
 
@@ -105,10 +111,21 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
     spec = load_spec(folder)
     statuses = present_statuses(spec, folder)
     if as_json:
-        print_json({"fit": fit, "source": spec.source, "columns": [_status_entry(status) for status in statuses]})
+        print_json(
+            {
+                "fit": fit,
+                "source": spec.source,
+                "columns": [_status_entry(status) for status in statuses],
+            }
+        )
         return
     rows = [
-        [entry.column, *(stage.state.value for stage in entry.stages), _round_trip(entry), _notes(entry)]
+        [
+            entry.column,
+            *(stage.state.value for stage in entry.stages),
+            _round_trip(entry),
+            _notes(entry),
+        ]
         for entry in statuses
     ]
     headings = ["column", *(stage.name for stage in STAGES), "round trip", "notes"]
@@ -131,7 +148,10 @@ def fits(store: Path, *, as_json: bool) -> None:
     found = Store(store)
     specs = {name: load_spec(found.fit(name)) for name in found.fits()}
     moments = {name: found.fit(name).moments(spec.columns) for name, spec in specs.items()}
-    earlier = {name: [f"{name}@{at:%Y-%m-%dT%H:%M:%S.%f}" for at in times] for name, times in moments.items()}
+    earlier = {
+        name: [f"{name}@{at:%Y-%m-%dT%H:%M:%S.%f}" for at in times]
+        for name, times in moments.items()
+    }
     entries = [
         {"fit": name, "columns": len(spec.columns), "source": spec.source, "earlier": earlier[name]}
         for name, spec in specs.items()
@@ -141,22 +161,37 @@ def fits(store: Path, *, as_json: bool) -> None:
         return
     print_table(
         ["fit", "columns", "source", "earlier fits"],
-        [[name, len(spec.columns), spec.source, "\n".join(earlier[name])] for name, spec in specs.items()],
+        [
+            [name, len(spec.columns), spec.source, "\n".join(earlier[name])]
+            for name, spec in specs.items()
+        ],
     )
 
 
 def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:
-    """Return what is planned for a column; the kind of one that is fitted already is not looked for again."""
-    entry: dict[str, Any] = {"column": status.column, "type": str(table.schema.field(status.column).type)}
+    """Return what is planned for a column; the kind of one that is fitted already is not looked for
+    again.
+    """
+    entry: dict[str, Any] = {
+        "column": status.column,
+        "type": str(table.schema.field(status.column).type),
+    }
     model = status.of(MODEL)
     try:
         if model.state is State.DONE and model.manifest is not None:
             kind, reason = model.manifest.summary["kind"], model.manifest.summary["reason"]
         else:
-            seen = preview(table.column(status.column), spec.settings.of(status.column), LocalEngine())
+            seen = preview(
+                table.column(status.column), spec.settings.of(status.column), LocalEngine()
+            )
             kind, reason = seen.kind, seen.reason
     except PipelineError as error:
-        why = error.problem + (f" ({error.rows:,} rows)" if error.rows else "") + ". " + (error.remedy or "")
+        why = (
+            error.problem
+            + (f" ({error.rows:,} rows)" if error.rows else "")
+            + ". "
+            + (error.remedy or "")
+        )
         return {**entry, "kind": None, "reason": None, "to_do": [], "why": why}
     first = next((stage for stage in status.stages if stage.state is not State.DONE), None)
     return {
@@ -164,20 +199,26 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
         "kind": kind,
         "reason": reason,
         "to_do": [stage.name for stage in status.to_do],
-        "why": "up to date" if first is None else f"{first.stage.name} {first.state.value}: {first.reason}",
+        "why": "up to date"
+        if first is None
+        else f"{first.stage.name} {first.state.value}: {first.reason}",
     }
 
 
 def _passes(
     spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int
 ) -> dict[str, Any]:
-    """Return how the engine passes over the columns that there is something to do for, by their footers."""
+    """Return how the engine passes over the columns that there is something to do for, by their
+    footers.
+    """
     to_do = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"]}
     kinds = {column: kind for column, kind in to_do.items() if kind}
     if spec.engine == "spark":
         return spark_passes(spec, table, list(kinds))
     concurrency = Concurrency.of(spec, threads, memory)
-    return _here(table, kinds, threads or os.cpu_count() or 1, concurrency, concurrency.over(len(to_do)))
+    return _here(
+        table, kinds, threads or os.cpu_count() or 1, concurrency, concurrency.over(len(to_do))
+    )
 
 
 def _here(
@@ -185,14 +226,23 @@ def _here(
 ) -> dict[str, Any]:
     """Return how the local engine passes over columns, by their footers and kinds.
 
-    Memory is shared as if all columns of the fit had something to do, whoever works on those that have.
+    Memory is shared as if all columns of the fit had something to do, whoever works on those that
+    have.
     """
-    found = footprints(table, list(kinds))
+    found = footprints(table.files, table.schema, table.rows, list(kinds))
     passes = [
-        partition(column.row_bytes, table.rows, cores, most.memory_of_a_column, chunk_bytes=column.chunk_bytes)
+        partition(
+            column.row_bytes,
+            table.rows,
+            cores,
+            most.memory_of_a_column,
+            chunk_bytes=column.chunk_bytes,
+        )
         for column in found.values()
     ]
-    encoded = sum(table.rows * (1 if kind == "categorical" else _ENCODED_BYTES) for kind in kinds.values())
+    encoded = sum(
+        table.rows * (1 if kind == "categorical" else _ENCODED_BYTES) for kind in kinds.values()
+    )
     return {
         "name": "local",
         "columns_at_once": together.columns,
@@ -226,7 +276,14 @@ def _print_passes(passes: dict[str, Any]) -> None:
 def _plan_row(entry: dict[str, Any]) -> list[str]:
     stages = "all stages" if len(entry["to_do"]) == len(STAGES) else ", ".join(entry["to_do"])
     to_do = "will fail" if entry["kind"] is None else stages or "nothing"
-    return [entry["column"], entry["type"], entry["kind"] or "–", entry["reason"] or "–", to_do, entry["why"]]
+    return [
+        entry["column"],
+        entry["type"],
+        entry["kind"] or "–",
+        entry["reason"] or "–",
+        to_do,
+        entry["why"],
+    ]
 
 
 def _status_entry(status: ColumnStatus) -> dict[str, Any]:
@@ -249,7 +306,9 @@ def _round_trip(status: ColumnStatus) -> str:
 
 
 def _notes(status: ColumnStatus) -> str:
-    """Return why the first stage that is not done is not; if all are, whether the model was kept or fitted, and why."""
+    """Return why the first stage that is not done is not; if all are, whether the model was kept or
+    fitted, and why.
+    """
     for stage in status.stages:
         if stage.state in {State.FAILED, State.STALE}:
             return f"{stage.stage.name}: {stage.reason}"

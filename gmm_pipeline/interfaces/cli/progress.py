@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from rich import progress as bars
 from rich.progress import track
 
+from gmm_pipeline.fits.progress import Progress, Unwatched
 from gmm_pipeline.interfaces.cli.display import stderr
-from gmm_pipeline.orchestration.run_progress import Progress, Unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
-    from gmm_pipeline.orchestration.run_progress import Outcome
-    from gmm_pipeline.orchestration.stages import Stage
+    from gmm_pipeline.fits.progress import Outcome
+    from gmm_pipeline.fits.stages import Stage
 
 T = TypeVar("T")
 _STOPPING = "Stopping after the stages in work; interrupt again to stop at once."
@@ -28,7 +28,11 @@ class RunProgress(Progress, Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
     ) -> None: ...
 
 
@@ -40,7 +44,9 @@ def run_progress(columns: int, stages: int) -> RunProgress:
 def counted(items: Sequence[T], description: str) -> Iterable[T]:
     """Yield items while a bar on a terminal counts them."""
     console = stderr()
-    return track(items, description, console=console, transient=True, disable=not console.is_terminal)
+    return track(
+        items, description, console=console, transient=True, disable=not console.is_terminal
+    )
 
 
 class LineProgress(Unwatched):
@@ -55,7 +61,11 @@ class LineProgress(Unwatched):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
     ) -> None:
         """Leave nothing to tidy up."""
 
@@ -63,7 +73,9 @@ class LineProgress(Unwatched):
         """Print the column's line."""
         verdict = "done" if outcome.error is None else "FAILED"
         position = f"[{next(self._finished)}/{self._columns}]"
-        self._console.print(f"{position} {outcome.column}: {verdict} in {outcome.seconds:.1f} s", markup=False)
+        self._console.print(
+            f"{position} {outcome.column}: {verdict} in {outcome.seconds:.1f} s", markup=False
+        )
 
     def stopping(self) -> None:
         """Say what is waited for."""
@@ -90,7 +102,11 @@ class BarProgress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
     ) -> None:
         self._display.stop()
 
@@ -100,7 +116,9 @@ class BarProgress:
 
     def stage(self, column: str, stage: Stage) -> None:
         """Move the bars."""
-        self._display.update(self._columns[column], advance=1, description=f"{column}: {stage.name} done")
+        self._display.update(
+            self._columns[column], advance=1, description=f"{column}: {stage.name} done"
+        )
         self._display.advance(self._all)
 
     def finish(self, outcome: Outcome) -> None:

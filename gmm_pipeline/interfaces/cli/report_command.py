@@ -8,24 +8,29 @@ from pathlib import Path
 
 import click
 
-from gmm_pipeline.arrow.files import check_target, whole
+from gmm_pipeline.arrow.table_file import check_target
+from gmm_pipeline.atomic_write import atomic_write
+from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import fit_option, store_option
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.specs import source_files
-from gmm_pipeline.orchestration.fit_spec import load_spec
-from gmm_pipeline.orchestration.planning import present_statuses
-from gmm_pipeline.storage.store import Store
+from gmm_pipeline.store.store import Store
 
 
 @click.command()
 @fit_option
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The page to write: a .html file."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The page to write: a .html file.",
 )
 @store_option
 def report(fit: str, out: Path, store: Path) -> None:
-    """Write a fit as one HTML page with a picture of every column. It works offline and needs nothing else.
+    """Write a fit as one HTML page with a picture of every column. It works offline and needs
+    nothing else.
 
     \b
     Examples:
@@ -43,6 +48,6 @@ def report(fit: str, out: Path, store: Path) -> None:
         for status in counted(statuses, "drawing columns")
     ]
     page = render(fit_report(spec, statuses, columns, datetime.now(UTC), version("gmm-pipeline")))
-    with whole(out) as partial:
+    with atomic_write(out) as partial:
         partial.write_text(page, encoding="utf-8")
     stderr().print(f"{len(columns)} columns in {out.absolute()}", markup=False)

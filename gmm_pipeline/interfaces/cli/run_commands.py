@@ -9,7 +9,12 @@ from typing import Any
 
 import click
 
-from gmm_pipeline.engines.local.source import open_batches
+from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
+from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.run_record import RunRecord, last_run
+from gmm_pipeline.fits.settings import EngineName
+from gmm_pipeline.fits.source_ledger import keep_ledger, present_ledger
+from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     engine_options,
@@ -22,13 +27,8 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.progress import run_progress
 from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine, with_adopted
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
-from gmm_pipeline.orchestration.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.orchestration.fit_spec import FitSpec, default_fit_name, load_spec, save_spec
-from gmm_pipeline.orchestration.planning import present_statuses
-from gmm_pipeline.orchestration.run_record import RunRecord, last_run
-from gmm_pipeline.orchestration.settings import EngineName
-from gmm_pipeline.orchestration.source_ledger import keep_ledger, present_ledger
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.tables.open_table import open_batches
 
 
 @click.command()
@@ -38,9 +38,16 @@ from gmm_pipeline.storage.store import FitFolder, Store
 @memory_option
 @json_option
 def demo(
-    engine: EngineName, spark_config: tuple[str, ...], store: Path, threads: int, memory: int, *, as_json: bool
+    engine: EngineName,
+    spark_config: tuple[str, ...],
+    store: Path,
+    threads: int,
+    memory: int,
+    *,
+    as_json: bool,
 ) -> None:
-    """Encode the bundled flights of New York City, 336,776 rows, and compare them with what they decode to.
+    """Encode the bundled flights of New York City, 336,776 rows, and compare them with what they
+    decode to.
 
     \b
     Examples:
@@ -75,16 +82,17 @@ def run(
     as_json: bool,
     refit: bool,
 ) -> None:
-    """Fit and encode the columns of SOURCE: what is missing or stale is done, the rest is left alone.
+    """Fit and encode the columns of SOURCE: what is missing or stale is done, the rest is left
+    alone.
 
     SOURCE is a Parquet or CSV file, a folder of them, or a quoted glob.
 
     \b
     Examples:
-      gmm-pipeline run sales.parquet
-      gmm-pipeline run 'sales/2025-*.csv' --fit sales --csv-null NA
+      gmm-pipeline run sales.parquet gmm-pipeline run 'sales/2025-*.csv' --fit sales --csv-null NA
       gmm-pipeline run sales.parquet --engine spark --spark-config spark.master=spark://HOST:7077
-      gmm-pipeline run sales.parquet --columns 'amount,price_*' --set max_modes=5 --set amount.seed=7
+      gmm-pipeline run sales.parquet --columns 'amount,price_*' --set max_modes=5 --set
+      amount.seed=7
     """
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
@@ -106,7 +114,8 @@ def run(
 def retry(fit: str | None, store: Path, threads: int, memory: int, *, as_json: bool) -> None:
     """Continue the last run: what it did is kept, what failed or was not reached is done.
 
-    The source and the settings are those of that run; one with --refit goes on to make the rest anew.
+    The source and the settings are those of that run; one with --refit goes on to make the rest
+    anew.
 
     \b
     Examples:
@@ -118,35 +127,50 @@ def retry(fit: str | None, store: Path, threads: int, memory: int, *, as_json: b
     _run(spec, store, threads, memory, RunRecord.read(folder), as_json=as_json)
 
 
-def start(spec: FitSpec, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool) -> None:
+def start(
+    spec: FitSpec, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool
+) -> None:
     """Run what is missing or stale, or everything."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
-    columns = [status.column for status in present_statuses(spec, folder) if refit or not status.done]
+    columns = [
+        status.column for status in present_statuses(spec, folder) if refit or not status.done
+    ]
     record = RunRecord.now(columns, refit=refit)
     if columns:
         record.write(folder)
     _run(spec, store, threads, memory, record, as_json=as_json)
 
 
-def _run(spec: FitSpec, store: Path, threads: int, memory: int, record: RunRecord, *, as_json: bool) -> None:
-    """Do what a run has left to do, print a summary of all columns, and exit with 1 if any failed."""
+def _run(
+    spec: FitSpec, store: Path, threads: int, memory: int, record: RunRecord, *, as_json: bool
+) -> None:
+    """Do what a run has left to do, print a summary of all columns, and exit with 1 if any
+    failed.
+    """
     started = time.perf_counter()
     folder = Store(store).fit(spec.name)
     left = {status.column: record.left(status) for status in present_statuses(spec, folder)}
     work = {column: stages for column, stages in left.items() if stages}
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
-    errors, seconds = _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
+    errors, seconds = (
+        _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
+    )
     entries = [summary_row(status, seconds, errors) for status in present_statuses(spec, folder)]
     elapsed = time.perf_counter() - started
     if as_json:
-        print_json({"fit": spec.name, "store": str(folder.path), "seconds": elapsed, "columns": entries})
+        print_json(
+            {"fit": spec.name, "store": str(folder.path), "seconds": elapsed, "columns": entries}
+        )
     else:
         print_table(list(FIELDS.values()), [[entry[name] for name in FIELDS] for entry in entries])
         _print_ending(spec, store, len(work), len(errors), elapsed)
     for column, message in errors.items():
-        stderr().print(f"failed: {message if repr(column) in message else f'{column!r}: {message}'}", markup=False)
+        stderr().print(
+            f"failed: {message if repr(column) in message else f'{column!r}: {message}'}",
+            markup=False,
+        )
     if errors:
         raise click.exceptions.Exit(1)
 
@@ -158,7 +182,9 @@ def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
     last = load_spec(folder)
     gone = [column for column in last.columns if column not in spec.columns]
     if gone and last.patterns == spec.patterns:
-        stderr().print(f"No longer in the source, their results stay: {', '.join(gone)}", markup=False)
+        stderr().print(
+            f"No longer in the source, their results stay: {', '.join(gone)}", markup=False
+        )
 
 
 def _execute(
@@ -166,14 +192,20 @@ def _execute(
 ) -> tuple[dict[str, str], dict[str, float]]:
     """Run the columns; return the errors and the seconds, by column."""
     console = stderr()
-    console.print(f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …", markup=False)
+    console.print(
+        f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …",
+        markup=False,
+    )
     from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
     from gmm_pipeline.orchestration.engines import session_for_all_runs
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
     runner = DagsterRunner(spec, store, threads, memory)
     tags = {REFIT_TAG: REFIT_ALL} if refit else {}
-    with session_for_all_runs(spec), run_progress(len(work), sum(map(len, work.values()))) as progress:
+    with (
+        session_for_all_runs(spec),
+        run_progress(len(work), sum(map(len, work.values()))) as progress,
+    ):
         outcomes = runner.run(work, progress, tags)
     errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
     return errors, {outcome.column: outcome.seconds for outcome in outcomes}
@@ -193,5 +225,7 @@ def _print_ending(spec: FitSpec, store: Path, worked: int, failed: int, elapsed:
     options = f"--fit {spec.name} --store {shlex.quote(str(store))}"
     console.print(f"Results are in {folder}. What to do next:", markup=False)
     console.print(f"  gmm-pipeline show {column} {options}", markup=False)
-    console.print(f"  gmm-pipeline export {options} --out {spec.name}_encoded.parquet", markup=False)
+    console.print(
+        f"  gmm-pipeline export {options} --out {spec.name}_encoded.parquet", markup=False
+    )
     console.print(f"  gmm-pipeline status {options}", markup=False)

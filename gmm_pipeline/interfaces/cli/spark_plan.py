@@ -15,18 +15,31 @@ from gmm_pipeline.interfaces.cli.cluster_commands import DEFAULT_FOLDER, FOLDER_
 from gmm_pipeline.interfaces.cli.display import amount, duration, print_table, stdout
 
 if TYPE_CHECKING:
-    from gmm_pipeline.engines.local.source import LocalTable
-    from gmm_pipeline.orchestration.fit_spec import FitSpec
+    from gmm_pipeline.fits.spec import FitSpec
+    from gmm_pipeline.tables.open_table import LocalTable
 
 
 def spark_passes(spec: FitSpec, table: LocalTable, columns: Sequence[str]) -> dict[str, Any]:
-    """Return how Spark passes over some columns of a table, by its files' footers and the cluster's machines."""
+    """Return how Spark passes over some columns of a table, by its files' footers and the cluster's
+    machines.
+    """
     if not columns:
         return {"name": "spark", "settings": [], "further": {}}
-    machines = machines_of(spec.spark_config, [Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)])
-    planned = plan_spark(table.rows, footprints(table, columns), machines, spec.spark_config)
+    machines = machines_of(
+        spec.spark_config, [Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER)]
+    )
+    planned = plan_spark(
+        table.rows,
+        footprints(table.files, table.schema, table.rows, columns),
+        machines,
+        spec.spark_config,
+    )
     further = set(spec.spark_config) - {advice.setting for advice in planned.settings}
-    return {"name": "spark", **asdict(planned), "further": {name: spec.spark_config[name] for name in sorted(further)}}
+    return {
+        "name": "spark",
+        **asdict(planned),
+        "further": {name: spec.spark_config[name] for name in sorted(further)},
+    }
 
 
 def print_spark_passes(passes: dict[str, Any]) -> None:

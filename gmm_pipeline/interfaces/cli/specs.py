@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gmm_pipeline.engines.local.files import find_files
-from gmm_pipeline.engines.local.source import LocalTable
 from gmm_pipeline.errors import SettingsError, SourceError
+from gmm_pipeline.fits.settings import EngineName, TableSettings
+from gmm_pipeline.fits.spec import FitSpec, load_spec, select_columns
 from gmm_pipeline.interfaces.cli.options import given_patterns, given_settings
-from gmm_pipeline.orchestration.fit_spec import FitSpec, load_spec, select_columns
-from gmm_pipeline.orchestration.settings import EngineName, TableSettings
-from gmm_pipeline.storage.store import FitFolder
+from gmm_pipeline.store.store import FitFolder
+from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.open_table import LocalTable
 
 
 def given_spec(
@@ -23,7 +23,9 @@ def given_spec(
     config: Path | None,
     assignments: tuple[str, ...],
 ) -> FitSpec:
-    """Return the fit that the options of a command stand for; raise SettingsError or SourceError if they are wrong."""
+    """Return the fit that the options of a command stand for; raise SettingsError or SourceError if
+    they are wrong.
+    """
     selected_by = given_patterns(patterns)
     columns = select_columns(table.schema.names, selected_by)
     settings = given_settings(config, assignments)
@@ -39,12 +41,18 @@ def given_spec(
 
 
 def on_engine(spec: FitSpec, engine: EngineName, spark_config: tuple[str, ...]) -> FitSpec:
-    """Return a fit that is processed where the options of a command say; raise SettingsError if they are wrong."""
-    return spec.model_copy(update={"engine": engine, "spark_config": spark_settings(engine, spark_config)})
+    """Return a fit that is processed where the options of a command say; raise SettingsError if
+    they are wrong.
+    """
+    return spec.model_copy(
+        update={"engine": engine, "spark_config": spark_settings(engine, spark_config)}
+    )
 
 
 def spark_settings(engine: EngineName, spark_config: tuple[str, ...]) -> dict[str, str]:
-    """Return the settings of Spark that the options of a command give; raise SettingsError if they are wrong."""
+    """Return the settings of Spark that the options of a command give; raise SettingsError if they
+    are wrong.
+    """
     if spark_config and engine != "spark":
         raise SettingsError("--spark-config is given without Spark", remedy="Add --engine spark")
     pairs = [assignment.partition("=") for assignment in spark_config]
@@ -58,11 +66,17 @@ def spark_settings(engine: EngineName, spark_config: tuple[str, ...]) -> dict[st
 
 
 def with_adopted(spec: FitSpec, folder: FitFolder) -> FitSpec:
-    """Return a fit in which columns keep the mixtures that they have adopted, unless they are given others."""
+    """Return a fit in which columns keep the mixtures that they have adopted, unless they are given
+    others.
+    """
     if not folder.spec_path.exists():
         return spec
     known = load_spec(folder).settings.columns
-    kept = {name: _of_adoption(known.get(name, {})) for name in spec.columns if known.get(name, {}).get("components")}
+    kept = {
+        name: _of_adoption(known.get(name, {}))
+        for name in spec.columns
+        if known.get(name, {}).get("components")
+    }
     return spec.model_copy(update={"settings": TableSettings(columns=kept).merged(spec.settings)})
 
 

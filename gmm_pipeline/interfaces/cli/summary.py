@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gmm_pipeline.orchestration.planning import ColumnStatus
-from gmm_pipeline.orchestration.stages import MODEL, TRANSFORMED
+from gmm_pipeline.fits.plan import ColumnStatus
+from gmm_pipeline.fits.stages import MODEL, TRANSFORMED
 
 FIELDS = {
     "column": "column",
@@ -24,7 +24,9 @@ FIELDS = {
 """What a summary says of a column, and the headings that it says it under."""
 
 
-def summary_row(status: ColumnStatus, seconds: Mapping[str, float], errors: Mapping[str, str]) -> dict[str, Any]:
+def summary_row(
+    status: ColumnStatus, seconds: Mapping[str, float], errors: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the summary of a column, by the names of `FIELDS`; `error` besides if it failed.
 
     Parameters

@@ -9,12 +9,14 @@ from statistics import mode
 import click
 import polars as pl
 
-from gmm_pipeline.arrow import tables
-from gmm_pipeline.arrow.files import write_file
+from gmm_pipeline.arrow import encoded_tables as tables
+from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.engines.engine import Engine
-from gmm_pipeline.engines.local.files import find_files
-from gmm_pipeline.engines.table_rows import narrow_rows, wide_rows
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
+from gmm_pipeline.fits.recipes import stored_columns
+from gmm_pipeline.fits.settings import EngineName
+from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     csv_null_option,
@@ -29,11 +31,9 @@ from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
-from gmm_pipeline.orchestration.fit_spec import load_spec
-from gmm_pipeline.orchestration.recipes import stored_columns
-from gmm_pipeline.orchestration.settings import EngineName
-from gmm_pipeline.orchestration.stages import TRANSFORMED
-from gmm_pipeline.storage.store import FitFolder, Store
+from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.table_rows import narrow_rows, wide_rows
 
 
 @click.command()
@@ -68,7 +68,9 @@ def transform(
         if is_folder(out):
             rows = encoder.transform_to(source, out)
         else:
-            rows = write_file(out, tables.encoded_schema(encoder.codecs()), encoder.encode_batches(source))
+            rows = write_file(
+                out, tables.encoded_schema(encoder.codecs()), encoder.encode_batches(source)
+            )
     stderr().print(f"{rows:,} rows encoded in {out}", markup=False)
 
 
@@ -80,7 +82,13 @@ def transform(
 @store_option
 @threads_option
 def inverse(
-    encoded: str, fit: str, out: Path, engine: EngineName, spark_config: tuple[str, ...], store: Path, threads: int
+    encoded: str,
+    fit: str,
+    out: Path,
+    engine: EngineName,
+    spark_config: tuple[str, ...],
+    store: Path,
+    threads: int,
 ) -> None:
     """Decode ENCODED, a file or folder of encoded or synthetic rows, narrow or wide.
 
@@ -97,7 +105,9 @@ def inverse(
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out)
         else:
-            rows = write_file(out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded))
+            rows = write_file(
+                out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded)
+            )
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
 
 
@@ -109,7 +119,14 @@ def inverse(
 @store_option
 @threads_option
 def export(
-    fit: str, out: Path, engine: EngineName, spark_config: tuple[str, ...], store: Path, threads: int, *, wide: bool
+    fit: str,
+    out: Path,
+    engine: EngineName,
+    spark_config: tuple[str, ...],
+    store: Path,
+    threads: int,
+    *,
+    wide: bool,
 ) -> None:
     """Write the encoded table of a fit.
 
@@ -142,8 +159,8 @@ def export(
 def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     """Show the modes of COLUMN by rank.
 
-    Means and standard deviations are in the column's units; frequency is the share of rows that a mode is expected to
-    get.
+    Means and standard deviations are in the column's units; frequency is the share of rows that a
+    mode is expected to get.
 
     \b
     Examples:
@@ -152,7 +169,9 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     folder = Store(store).require_fit(fit)
     columns = load_spec(folder).columns
     if column not in columns:
-        raise SourceError(f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, columns))
+        raise SourceError(
+            f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, columns)
+        )
     modes = TableEncoder.load(folder.path, at=folder.at).modes(column)
     if as_json:
         print_json({"column": column, "modes": modes.to_dicts()})
@@ -165,7 +184,9 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
 
 
 def _check_rows(rows: Mapping[str, int]) -> None:
-    """Raise StoreError if columns have different numbers of rows, as when one of them could not be continued."""
+    """Raise StoreError if columns have different numbers of rows, as when one of them could not be
+    continued.
+    """
     usual = mode(rows.values())
     others = [name for name, number in rows.items() if number != usual]
     if others:
@@ -176,10 +197,16 @@ def _check_rows(rows: Mapping[str, int]) -> None:
         )
 
 
-def _encoder(folder: FitFolder, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None) -> TableEncoder:
+def _encoder(
+    folder: FitFolder, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None
+) -> TableEncoder:
     """Return the encoder of a fit, after saying which of its columns are not fitted."""
     encoder = TableEncoder.load(
-        folder.path, at=folder.at, threads=threads or None, engine=engine, csv_nulls=csv_nulls or None
+        folder.path,
+        at=folder.at,
+        threads=threads or None,
+        engine=engine,
+        csv_nulls=csv_nulls or None,
     )
     missing = [name for name in load_spec(folder).columns if name not in encoder.columns]
     if missing:

@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gmm_pipeline.arrow.files import check_target
+from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.fits.settings import EngineName
 from gmm_pipeline.interfaces.cli.specs import spark_settings
 from gmm_pipeline.interfaces.written_tables import check_folder, is_folder
-from gmm_pipeline.orchestration.settings import EngineName
 
 
 def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
-    """Raise SourceError or SettingsError if a table cannot be written there, or not by the engine."""
+    """Raise SourceError or SettingsError if a table cannot be written there, or not by the
+    engine.
+    """
     if is_folder(out):
         check_folder(out, inputs)
         return
@@ -29,7 +31,9 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
 
 
 @contextmanager
-def given_engine(engine: EngineName, spark_config: tuple[str, ...], threads: int) -> Iterator[Engine]:
+def given_engine(
+    engine: EngineName, spark_config: tuple[str, ...], threads: int
+) -> Iterator[Engine]:
     """Give the engine of a command's options; its Spark session ends with the context."""
     settings = spark_settings(engine, spark_config)
     if engine == "local":

@@ -12,7 +12,12 @@ import click
 
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.interfaces.cli.display import stderr
-from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, STORE_VARIABLE, read_configuration, store_of
+from gmm_pipeline.orchestration.configuration import (
+    CONFIG_VARIABLE,
+    STORE_VARIABLE,
+    read_configuration,
+    store_of,
+)
 from gmm_pipeline.orchestration.instance import open_instance
 
 # `dg dev`, which is to take the place of `dagster dev`, only works in the folder of a project.
@@ -35,9 +40,16 @@ _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
     help="Folder of all results; by default that of the file of datasets, or gmm_store.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=3000,
+    show_default=True,
+    help="Port to listen on.",
+)
 def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
-    """Start Dagster's web UI and its daemon, which runs sensors, schedules and backfills; Ctrl-C ends both.
+    """Start Dagster's web UI and its daemon, which runs sensors, schedules and backfills; Ctrl-C
+    ends both.
 
     \b
     Examples:
@@ -46,27 +58,42 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
     """
     if importlib.util.find_spec("dagster_webserver") is None:
         raise PipelineError(
-            "Dagster's web UI is not installed", remedy="Install it with: pip install 'gmm-pipeline[ui]'"
+            "Dagster's web UI is not installed",
+            remedy="Install it with: pip install 'gmm-pipeline[ui]'",
         )
     _check_free(host, port)
     configuration = None if config is None else read_configuration(config)
     folder = store_of(configuration) if store is None else store.absolute()
     os.environ[STORE_VARIABLE] = str(folder)
-    # This sets DAGSTER_HOME, and makes the databases before Dagster's servers and other commands look for them.
+    # This sets DAGSTER_HOME, and makes the databases before Dagster's servers and other commands
+    # look for them.
     open_instance(folder).dispose()
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
-    stderr().print(f"http://{host}:{port} shows {folder} as soon as Dagster has started", markup=False)
+    stderr().print(
+        f"http://{host}:{port} shows {folder} as soon as Dagster has started", markup=False
+    )
     # The same process goes on as Dagster, so that signals reach what ends its servers.
-    arguments = ["dev", "--module-name", "gmm_pipeline.definitions", "--host", host, "--port", str(port)]
+    arguments = [
+        "dev",
+        "--module-name",
+        "gmm_pipeline.definitions",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
     os.execv(sys.executable, [sys.executable, *_QUIET, "-m", "dagster", *arguments])  # noqa: S606
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raise PipelineError if a port cannot be listened on: Dagster would start all else first, and then end."""
+    """Raise PipelineError if a port cannot be listened on: Dagster would start all else first, and
+    then end.
+    """
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise PipelineError(
-            f"nothing can listen on {host}, port {port}: {error.strerror}", remedy="Choose another with --port"
+            f"nothing can listen on {host}, port {port}: {error.strerror}",
+            remedy="Choose another with --port",
         ) from error

@@ -9,23 +9,29 @@ from typing import Any
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes import ColumnModel
-from gmm_pipeline.core.ranks import Ranking
-from gmm_pipeline.core.sketch import Sketch
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.fits.illustrations import observed_frequencies
+from gmm_pipeline.fits.plan import ColumnStatus, State
+from gmm_pipeline.fits.settings import ColumnSettings
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.stages import MODEL, RAW, TRANSFORMED
+from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.cli.summary import summary_row
-from gmm_pipeline.interfaces.report.contents import ColumnReport, FitReport, ModesTable, Pictures, StageReport
-from gmm_pipeline.orchestration.fit_spec import FitSpec
-from gmm_pipeline.orchestration.illustrations import observed_frequencies
-from gmm_pipeline.orchestration.planning import ColumnStatus, State
-from gmm_pipeline.orchestration.settings import ColumnSettings
-from gmm_pipeline.orchestration.stages import MODEL, RAW, TRANSFORMED
-from gmm_pipeline.orchestration.verdicts import round_trip_in_words
+from gmm_pipeline.interfaces.report.contents import (
+    ColumnReport,
+    FitReport,
+    ModesTable,
+    Pictures,
+    StageReport,
+)
 from gmm_pipeline.pictures.column import column_picture, column_thumbnail
 from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import HEADINGS, MOST_MODES, mode_cells
-from gmm_pipeline.storage.ranking_files import ranking_table
-from gmm_pipeline.storage.store import FitFolder
+from gmm_pipeline.store.ranking_files import ranking_table
+from gmm_pipeline.store.store import FitFolder
 
 _WORST_FIRST = (State.FAILED, State.STALE, State.MISSING, State.DONE)
 
@@ -38,7 +44,12 @@ def fit_report(
     version: str,
 ) -> FitReport:
     """Put the report of a fit together from those of its columns."""
-    manifests = [stage.manifest for status in statuses for stage in status.stages if stage.manifest is not None]
+    manifests = [
+        stage.manifest
+        for status in statuses
+        for stage in status.stages
+        if stage.manifest is not None
+    ]
     return FitReport(
         fit=spec.name,
         source=spec.source,
@@ -50,7 +61,9 @@ def fit_report(
     )
 
 
-def column_report(status: ColumnStatus, folder: FitFolder, settings: ColumnSettings) -> ColumnReport:
+def column_report(
+    status: ColumnStatus, folder: FitFolder, settings: ColumnSettings
+) -> ColumnReport:
     """Gather what is known of a column; results that cannot be read leave their pictures out."""
     manifests = [stage.manifest for stage in status.stages if stage.manifest is not None]
     made = _summary(status, MODEL.name)
@@ -78,7 +91,10 @@ def column_report(status: ColumnStatus, folder: FitFolder, settings: ColumnSetti
         verdict=round_trip_in_words(round_trip) if round_trip else "",
         convergence=_convergence(made),
         settings=_changed(settings),
-        stages=tuple(StageReport(stage.stage.name, stage.state.value, stage.reason) for stage in status.stages),
+        stages=tuple(
+            StageReport(stage.stage.name, stage.state.value, stage.reason)
+            for stage in status.stages
+        ),
         pictures=pictures,
         table=table,
     )
@@ -106,7 +122,9 @@ def _convergence(made: dict[str, Any]) -> str:
 
 
 def _changed(settings: ColumnSettings) -> tuple[tuple[str, str], ...]:
-    """Return the settings that differ from the defaults, with their values as they would be written."""
+    """Return the settings that differ from the defaults, with their values as they would be
+    written.
+    """
     defaults = ColumnSettings().model_dump(mode="json")
     given = settings.model_dump(mode="json")
     return tuple(
@@ -125,7 +143,9 @@ def _drawn(status: ColumnStatus, folder: FitFolder) -> tuple[Pictures, ModesTabl
         stored, ranking = fitted.stored, fitted.ranking
         modes = ranking_table(stored, ranking)
         sketch = fitted.sketch()
-        pictures = _pictures(stored.model, sketch, ranking, stored.field, _frequencies(status, ranking, modes))
+        pictures = _pictures(
+            stored.model, sketch, ranking, stored.field, _frequencies(status, ranking, modes)
+        )
     except (PipelineError, OSError, ValueError, KeyError) as error:
         return Pictures(missing=f"Its results cannot be read: {error}"), ModesTable()
     shown = modes.slice(0, MOST_MODES).to_pylist()
@@ -149,9 +169,16 @@ def _pictures(
 
 
 def _frequencies(status: ColumnStatus, ranking: Ranking, modes: pa.Table) -> str:
-    """Return the picture of observed and expected frequencies; empty if the observed ones are not known."""
+    """Return the picture of observed and expected frequencies; empty if the observed ones are not
+    known.
+    """
     encoded = status.of(TRANSFORMED)
     rows = _summary(status, TRANSFORMED.name).get("frequencies")
-    if encoded.state is not State.DONE or encoded.manifest is None or not isinstance(rows, list) or not rows:
+    if (
+        encoded.state is not State.DONE
+        or encoded.manifest is None
+        or not isinstance(rows, list)
+        or not rows
+    ):
         return ""
     return observed_frequencies(encoded.manifest.rows, rows, ranking, modes)

@@ -19,8 +19,8 @@ _STYLE, _SCRIPT, _PAGE = "page.css", "page.js", "page.html"
 def render(report: FitReport) -> str:
     """Return a report as one HTML page that needs nothing else.
 
-    What columns and categories are called is escaped; besides, the page allows no script or style but its own, and
-    nothing from elsewhere.
+    What columns and categories are called is escaped; besides, the page allows no script or style
+    but its own, and nothing from elsewhere.
     """
     environment = Environment(
         loader=PackageLoader("gmm_pipeline.interfaces.report", "templates"),
@@ -30,7 +30,12 @@ def render(report: FitReport) -> str:
         lstrip_blocks=True,
         finalize=_finalized,
     )
-    environment.filters |= {"number": _number, "count": _count, "moment": _moment, "picture": Markup}
+    environment.filters |= {
+        "number": _number,
+        "count": _count,
+        "moment": _moment,
+        "picture": Markup,
+    }
     style, script = (_source(environment, name) for name in (_STYLE, _SCRIPT))
     return environment.get_template(_PAGE).render(
         report=report,

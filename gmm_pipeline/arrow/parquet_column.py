@@ -1,0 +1,106 @@
+"""One column of consecutive Parquet files, read by ranges of rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as pat
+
+from gmm_pipeline.arrow.parquet_rows import ParquetRows
+from gmm_pipeline.arrow.types import dictionary_of, is_text, value_type, with_dictionary
+
+BATCH_ROWS = 1 << 18
+
+
+@dataclass(frozen=True)
+class ParquetColumn:
+    """A column of one or more Parquet files, whose rows follow one another in the order of the
+    files.
+
+    Parameters
+    ----------
+    field : pyarrow.Field
+        The column's name and type.
+    files : tuple of Path
+    file_rows : tuple of int
+        The rows of each file.
+    batch_rows : int
+        Most rows of an array that is read.
+    leading_nulls : int
+        Rows before those of the files, from files that do not have the column.
+    """
+
+    field: pa.Field
+    files: tuple[Path, ...]
+    file_rows: tuple[int, ...]
+    batch_rows: int = BATCH_ROWS
+    leading_nulls: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.leading_nulls + sum(self.file_rows)
+
+    def arrays(self, rows: range) -> Iterator[pa.Array]:
+        """Yield consecutive arrays that together hold a range of rows."""
+        position = rows.start
+        while position < min(self.leading_nulls, rows.stop):
+            nulls = min(self.leading_nulls - position, rows.stop - position, self.batch_rows)
+            yield pa.nulls(nulls, self.field.type)
+            position += nulls
+        file_starts = list(accumulate(self.file_rows, initial=self.leading_nulls))
+        for number in range(bisect_right(file_starts, position) - 1, len(self.files)):
+            if position >= rows.stop:
+                return
+            start, stop = file_starts[number], min(file_starts[number + 1], rows.stop)
+            if position < stop:
+                yield from self._file_arrays(
+                    self.files[number], range(position - start, stop - start)
+                )
+                position = stop
+
+    def with_dictionaries(self) -> ParquetColumn:
+        """Return the same rows, text as dictionaries: what many rows hold is looked at once."""
+        if not is_text(self.field.type):
+            return self
+        return replace(self, field=self.field.with_type(dictionary_of(self.field.type)))
+
+    def metadata(self, path: Path) -> pq.FileMetaData:
+        """Return what one of the files says of itself."""
+        return self._file(path).metadata
+
+    def _file(self, path: Path) -> ParquetRows:
+        if path not in self._files_read:
+            self._files_read[path] = ParquetRows.of(path)
+        return self._files_read[path]
+
+    @cached_property
+    def _files_read(self) -> dict[Path, ParquetRows]:
+        """Files whose footers were read so far: these are long, and read for each range of rows
+        otherwise.
+        """
+        return {}
+
+    def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:
+        file, name = self._file(path), self.field.name
+        numbered = self._is_text_by_dictionary and file.numbers_text(name, rows)
+        for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):
+            yield self._in_type(batch.column(batch.schema.get_field_index(name)))
+
+    @property
+    def _is_text_by_dictionary(self) -> bool:
+        return pat.is_dictionary(self.field.type) and is_text(value_type(self.field.type))
+
+    def _in_type(self, array: pa.Array) -> pa.Array:
+        if array.type == self.field.type:
+            return array
+        if self._is_text_by_dictionary:
+            return with_dictionary(array, self.field.type)
+        return array.cast(self.field.type)

@@ -1,0 +1,98 @@
+"""A Parquet file that is read by ranges of rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gmm_pipeline.arrow.parquet import open_reader, read_footer
+
+_MOST_BYTES_OF_INDEX = 4
+"""Plain text takes more bytes a row."""
+
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """The rows of a file whose footer is known.
+
+    Parameters
+    ----------
+    path : Path
+    metadata : pyarrow.parquet.FileMetaData
+        What the file says of itself.
+    starts : tuple of int
+        The first row of each row group, and the row after the last.
+    """
+
+    path: Path
+    metadata: pq.FileMetaData
+    starts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> ParquetRows:
+        """Read the footer of a file."""
+        metadata = read_footer(path)
+        sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+        return cls(path, metadata, tuple(accumulate(sizes, initial=0)))
+
+    def batches(
+        self, rows: range, columns: Sequence[str], batch_rows: int, dictionaries: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield consecutive batches, none empty, that together hold some columns of a range of
+        rows.
+
+        Parameters
+        ----------
+        rows : range
+        columns : sequence of str
+        batch_rows : int
+            Most rows of a batch.
+        dictionaries : sequence of str
+            Columns of text that are read as dictionaries.
+        """
+        groups = self._row_groups(rows)
+        skip, remaining = rows.start - self.starts[groups.start], len(rows)
+        with open_reader(self.path, self.metadata, dictionaries) as reader:
+            # Pages after the last row that is asked for are neither decompressed nor verified.
+            size = min(batch_rows, len(rows))
+            for batch in reader.iter_batches(
+                size, row_groups=groups, columns=columns, use_threads=False
+            ):
+                piece = batch.slice(skip, remaining)
+                skip, remaining = max(skip - batch.num_rows, 0), remaining - piece.num_rows
+                if piece.num_rows:
+                    yield piece
+                if not remaining:
+                    return
+
+    def numbers_text(self, column: str, rows: range) -> bool:
+        """Whether the row groups of a range hold text as numbers in dictionaries, as far as their
+        sizes tell.
+
+        Of plain text, Arrow's dictionary grows with each batch of a row group, and comes whole with
+        each of them.
+        """
+        paths = (
+            self.metadata.schema.column(position).path
+            for position in range(self.metadata.num_columns)
+        )
+        position = next((position for position, path in enumerate(paths) if path == column), None)
+        if position is None:
+            return False
+        chunks = [
+            self.metadata.row_group(number).column(position) for number in self._row_groups(rows)
+        ]
+        return all(
+            chunk.has_dictionary_page
+            and chunk.total_uncompressed_size <= _MOST_BYTES_OF_INDEX * chunk.num_values
+            for chunk in chunks
+        )
+
+    def _row_groups(self, rows: range) -> range:
+        return range(bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop))

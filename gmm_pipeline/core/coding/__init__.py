@@ -1,0 +1,1 @@
+"""Encoding rows as value and rank, decoding them, and comparing the two."""

@@ -1,0 +1,212 @@
+"""Which mode a draw leads to, looked up: a table that decides nearly all draws without a single
+exponential.
+
+The line of coordinates is divided into cells by the bits of 1 + |y|, like the grid of a sketch, and
+cells into 16 smaller ones where that pays. For each cell there are bounds of what the plain
+evaluation can give for the cumulative probabilities of the modes anywhere in it. So for most of 256
+equal ranges of draws one mode is certain, and that one is in the table. A draw in one of the other
+ranges is compared with the bounds of its cell, and evaluated if these leave it open.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.coding.draw_bounds import DRAWS, UNDECIDED, decide
+from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.modes.mode_table import ModeTable
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS
+from gmm_pipeline.core.sketch.grid import pattern_of
+from gmm_pipeline.core.sketch.robust import center_and_scale
+
+_CELL_BITS, _CHILD_BITS = 8, 4
+_OCTAVES = 32
+_CELL_SHIFT = 52 - _CELL_BITS
+_ONE = 1023 << _CELL_BITS
+_SIDE = _OCTAVES << _CELL_BITS
+_BEYOND = 2 * _SIDE
+"""The cell of all that lies beyond the others."""
+_CHILDREN = 1 << _CHILD_BITS
+_MOST_DIVIDED = 256
+_WORTHWHILE = 2.0**-16
+"""Cells are divided where at least this share of the rows might be decided by it."""
+
+
+class DrawTable(NamedTuple):
+    """What draws lead to in each cell.
+
+    `cells` has the row in `modes` of each cell, negative side first, and of all that lies beyond;
+    an entry below 0 stands for the 16 entries from its complement on. `modes` has shape (n, DRAWS),
+    by the first bits of the draw; `certain`, (n, n_gaussians, 2), has the bounds between the modes,
+    as `decide` gives them.
+    """
+
+    center: float
+    inverse_scale: float
+    cells: NDArray[np.int32]
+    modes: NDArray[np.uint8]
+    certain: NDArray[np.float64]
+
+
+_ONE_MODE = np.repeat(np.arange(DRAWS, dtype=np.uint8)[:, np.newaxis], DRAWS, axis=1)
+"""Row k is that of cells where all draws lead to mode k; the last one where nothing is decided."""
+_NO_BOUNDS = np.broadcast_to(np.array([0.0, 1.0]), (DRAWS, 1, 2)).copy()
+NOTHING_DECIDED = DrawTable(
+    0.0, 1.0, np.full(_BEYOND + 1, UNDECIDED, dtype=np.int32), _ONE_MODE, _NO_BOUNDS
+)
+"""The table of no modes."""
+
+
+@kernel
+def look_up(
+    x: NDArray[np.float64],
+    draws: NDArray[np.float64],
+    table: DrawTable,
+    patterns: NDArray[np.int64],
+    modes: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> int:
+    """Write the mode that each draw leads to, or UNDECIDED; return how many are so, and write to
+    `rows` which.
+
+    All arrays have shape (n,); `patterns` is room to work in.
+    """
+    _find_cells(x, table, patterns, modes, rows)
+    open_ones = 0
+    for i in range(x.size):
+        entry = modes[i]
+        modes[i] = table.modes[entry, int(draws[i] * DRAWS)]
+        if modes[i] == UNDECIDED:
+            modes[i] = _between(draws[i], table.certain[entry])
+            rows[open_ones] = i
+            open_ones += modes[i] == UNDECIDED
+    return open_ones
+
+
+@kernel
+def _find_cells(
+    x: NDArray[np.float64],
+    table: DrawTable,
+    patterns: NDArray[np.int64],
+    cells: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> None:
+    """Write the row of the table that each coordinate's cell has; `patterns` and `rows` are room to
+    work in.
+    """
+    for i in range(x.size):
+        y = (x[i] - table.center) * table.inverse_scale
+        patterns[i] = pattern_of(y)
+        from_center = (patterns[i] >> _CELL_SHIFT) - _ONE
+        cell = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
+        cells[i] = table.cells[cell if from_center < _SIDE else _BEYOND]
+    divided = 0
+    for i in range(x.size):
+        rows[divided] = i
+        divided += cells[i] < 0
+    shift = _CELL_SHIFT
+    while divided > 0:
+        shift -= _CHILD_BITS
+        still_divided = 0
+        for j in range(divided):
+            i = rows[j]
+            cells[i] = table.cells[~cells[i] + ((patterns[i] >> shift) & (_CHILDREN - 1))]
+            rows[still_divided] = i
+            still_divided += cells[i] < 0
+        divided = still_divided
+
+
+@kernel
+def _between(draw: float, certain: NDArray[np.float64]) -> int:
+    """Return the mode that is certain for a draw by a cell's bounds, (n_gaussians, 2), or
+    UNDECIDED.
+    """
+    for k in range(certain.shape[0]):
+        if draw < certain[k, 0]:
+            return k
+        if draw < certain[k, 1]:
+            return UNDECIDED
+    return UNDECIDED
+
+
+def draw_table(modes: ModeTable) -> DrawTable:
+    """Return the table of a model's modes; it decides nothing where there are no Gaussian modes, or
+    too many.
+    """
+    if not 0 < modes.n_gaussians < UNDECIDED - modes.lows.size or modes.floor > 0.0:
+        return NOTHING_DECIDED
+    cells = np.empty(_BEYOND + 1 + _CHILDREN * _MOST_DIVIDED, dtype=np.int32)
+    cells[_BEYOND] = UNDECIDED
+    weights = np.exp(modes.log_factors) * modes.half_widths / HALF_WIDTH_STDS
+    center, exponent = _center_and_scale(modes, weights)
+    rows, bounds = [_ONE_MODE], [np.broadcast_to(_NO_BOUNDS, (DRAWS, modes.n_gaussians, 2))]
+    n_rows, n_divided, end = DRAWS, 0, _BEYOND + 1
+    # Cells are decided 16 at a time at first: where these are as one, so is each.
+    entries, sides, patterns, shift = *_families(), _CELL_SHIFT + _CHILD_BITS
+    while entries.size:
+        decided = np.empty((sides.size, DRAWS), dtype=np.uint8)
+        certain, gains = np.empty((sides.size, modes.n_gaussians, 2)), np.empty(sides.size)
+        decide(
+            sides,
+            patterns,
+            1 << shift,
+            center,
+            2.0**exponent,
+            modes,
+            weights,
+            decided,
+            certain,
+            gains,
+        )
+        divided = _most_worthwhile(gains, _MOST_DIVIDED - n_divided if shift >= _CHILD_BITS else 0)
+        mixed = ~divided & (decided != decided[:, :1]).any(axis=1)
+        cells[entries] = decided[:, :1]
+        cells[entries[mixed]] = n_rows + np.arange(np.count_nonzero(mixed))[:, np.newaxis]
+        rows.append(decided[mixed])
+        bounds.append(certain[mixed])
+        n_rows += len(rows[-1])
+        n_divided += int(np.count_nonzero(divided))
+        shift -= _CHILD_BITS
+        children = entries[divided]
+        if children.shape[1] == 1:
+            first_children = end + _CHILDREN * np.arange(len(children))
+            cells[children[:, 0]] = ~first_children
+            children = first_children[:, np.newaxis] + np.arange(_CHILDREN)
+            end += children.size
+        entries = children.reshape(-1, 1)
+        patterns = (
+            patterns[divided][:, np.newaxis] + (np.arange(_CHILDREN) << max(shift, 0))
+        ).ravel()
+        sides = np.repeat(sides[divided], _CHILDREN)
+    return DrawTable(
+        center, 2.0**-exponent, cells[:end].copy(), np.concatenate(rows), np.concatenate(bounds)
+    )
+
+
+def _families() -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return cells that lie next to one another, outwards, (n, 16), their side, and the pattern of
+    the first, (n,).
+    """
+    from_center = np.arange(_SIDE).reshape(-1, _CHILDREN)
+    cells = np.concatenate([_SIDE - 1 - from_center, _SIDE + from_center])
+    sides = np.repeat([-1.0, 1.0], len(from_center))
+    return cells, sides, np.tile((from_center[:, 0] + _ONE) << _CELL_SHIFT, 2)
+
+
+def _center_and_scale(modes: ModeTable, weights: NDArray[np.float64]) -> tuple[float, int]:
+    n = modes.n_gaussians
+    stds = modes.half_widths[:n] / HALF_WIDTH_STDS
+    around = np.concatenate([modes.means[:n] - stds, modes.means[:n] + stds])
+    order = np.argsort(around, kind="stable")
+    return center_and_scale(around[order], np.tile(weights[:n], 2)[order])
+
+
+def _most_worthwhile(gains: NDArray[np.float64], most: int) -> NDArray[np.bool_]:
+    """Return which cells to divide, shape (n,): those that gain most, if they gain enough."""
+    divided = np.zeros(gains.size, dtype=np.bool_)
+    best = np.argsort(-gains, kind="stable")[:most]
+    divided[best[gains[best] > _WORTHWHILE]] = True
+    return divided

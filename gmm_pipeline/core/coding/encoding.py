@@ -1,0 +1,183 @@
+"""How rows are written in their modes: the kernels of encoding."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.coding.draw_table import DrawTable, look_up
+from gmm_pipeline.core.draw import uniform
+from gmm_pipeline.core.kernel import BLOCK, kernel
+from gmm_pipeline.core.modes.mode_table import ModeTable, likeliest, sampled, value_in
+
+
+class Ranks(NamedTuple):
+    """The ranks of modes: of each continuous one, (n_continuous,), and of each atom from atom −1
+    on, (1 + n_atoms,).
+
+    What stands for atom −1 means nothing.
+    """
+
+    continuous: NDArray[np.unsignedinteger]
+    atoms: NDArray[np.unsignedinteger]
+
+    @classmethod
+    def of(cls, rank_of_mode: NDArray[np.unsignedinteger], n_continuous: int) -> Ranks:
+        """Take the ranks of all modes, (n_modes,)."""
+        return cls(
+            rank_of_mode[:n_continuous].copy(),
+            np.append(rank_of_mode[:1], rank_of_mode[n_continuous:]),
+        )
+
+
+@kernel
+def encode_sampled(
+    x: NDArray[np.float64],
+    atoms: NDArray[np.int32],
+    first_key: np.uint64,
+    second_key: np.uint64,
+    first_row: np.uint64,
+    table: ModeTable,
+    draws: DrawTable,
+    ranks: Ranks,
+    bound: float,
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+) -> None:
+    """Write value and rank of each row, its mode by a draw; in blocks that stay in the cache."""
+    probabilities = np.empty(table.means.size)
+    places, row_draws, patterns = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    modes, free = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    left_open = np.empty(BLOCK, dtype=np.int64)
+    for start in range(0, x.size, BLOCK):
+        end = min(start + BLOCK, x.size)
+        n = _take_free(x[start:end], atoms[start:end], places, free)
+        for j in range(n):
+            row_draws[j] = uniform(first_key, second_key, first_row + np.uint64(start + free[j]))
+        n_open = look_up(places[:n], row_draws[:n], draws, patterns[:n], modes[:n], left_open[:n])
+        for j in left_open[:n_open]:
+            modes[j] = sampled(places[j], row_draws[j], table, probabilities)
+        _write(
+            places[:n],
+            modes[:n],
+            free[:n],
+            atoms[start:end],
+            table,
+            ranks,
+            bound,
+            value[start:end],
+            rank[start:end],
+        )
+
+
+@kernel
+def encode_likeliest(
+    x: NDArray[np.float64],
+    atoms: NDArray[np.int32],
+    table: ModeTable,
+    ranks: Ranks,
+    bound: float,
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+) -> None:
+    """Write value and rank of each row, its mode the likeliest one."""
+    probabilities = np.empty(table.means.size)
+    places = np.empty(x.size)
+    modes, free = np.empty(x.size, dtype=np.int64), np.empty(x.size, dtype=np.int64)
+    n = _take_free(x, atoms, places, free)
+    for j in range(n):
+        modes[j] = likeliest(places[j], table, probabilities)
+    _write(places[:n], modes[:n], free[:n], atoms, table, ranks, bound, value, rank)
+
+
+@kernel
+def _take_free(
+    x: NDArray[np.float64],
+    atoms: NDArray[np.int32],
+    places: NDArray[np.float64],
+    free: NDArray[np.int64],
+) -> int:
+    """Write the coordinates of the rows that no atom holds, and which rows these are; return how
+    many.
+    """
+    if atoms.size == 0:
+        for i in range(x.size):
+            places[i], free[i] = x[i], i
+        return x.size
+    n = 0
+    for i in range(x.size):
+        places[n], free[n] = x[i], i
+        n += atoms[i] < 0
+    return n
+
+
+@kernel
+def _write(
+    places: NDArray[np.float64],
+    modes: NDArray[np.int64],
+    free: NDArray[np.int64],
+    atoms: NDArray[np.int32],
+    table: ModeTable,
+    ranks: Ranks,
+    bound: float,
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+) -> None:
+    """Write value and rank of rows: of those that are free by the modes of their coordinates,
+    (n_free,).
+    """
+    if free.size == value.size:
+        _write_free(places, modes, table, ranks, bound, value, rank)
+        return
+    write_atoms(atoms, ranks, value, rank)
+    free_value, free_rank = (
+        np.empty(free.size, dtype=value.dtype),
+        np.empty(free.size, dtype=rank.dtype),
+    )
+    _write_free(places, modes, table, ranks, bound, free_value, free_rank)
+    for j in range(free.size):
+        value[free[j]], rank[free[j]] = free_value[j], free_rank[j]
+
+
+@kernel
+def _write_free(
+    places: NDArray[np.float64],
+    modes: NDArray[np.int64],
+    table: ModeTable,
+    ranks: Ranks,
+    bound: float,
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+) -> None:
+    """Write the coordinates of rows in their modes, which are Gaussian ones or tails, and the ranks
+    of these.
+    """
+    for i in range(places.size):
+        rank[i] = ranks.continuous[modes[i]]
+    if table.n_gaussians > 0:
+        for i in range(places.size):
+            mode = min(modes[i], table.n_gaussians - 1)
+            in_gaussian = (places[i] - table.means[mode]) / table.half_widths[mode]
+            value[i] = min(max(in_gaussian, -bound), bound)
+    n_in_tails = 0
+    for i in range(places.size):
+        n_in_tails += modes[i] >= table.n_gaussians
+    if n_in_tails > 0:
+        for i in range(places.size):
+            if modes[i] >= table.n_gaussians:
+                value[i] = min(max(value_in(places[i], modes[i], table), -bound), bound)
+
+
+@kernel
+def write_atoms(
+    atoms: NDArray[np.int32],
+    ranks: Ranks,
+    value: NDArray[np.floating],
+    rank: NDArray[np.unsignedinteger],
+) -> None:
+    """Write value and rank of rows that are atoms; of the others whatever."""
+    for i in range(atoms.size):
+        value[i] = 0.0
+        rank[i] = ranks.atoms[atoms[i] + 1]

@@ -1,0 +1,48 @@
+"""A mixture that was fitted elsewhere, in the place of one that is fitted here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmm_pipeline.core.mixture.fitting import MixtureFit
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.sketch.coordinate import Coordinate, IntegerCoordinate, RealCoordinate
+from gmm_pipeline.core.sketch.points import WeightedPoints
+
+Component = tuple[float, float, float]
+"""Weight, mean and standard deviation."""
+
+
+def adopted_fit(
+    points: WeightedPoints, components: Sequence[Component], coordinate: Coordinate
+) -> MixtureFit:
+    """Return a mixture as if it had been fitted to points.
+
+    Parameters
+    ----------
+    points : WeightedPoints
+        What its mean log-likelihood is that of.
+    components : sequence of Component
+        In the units of the column: dates in days, times in seconds, both since 1970; logarithms for
+        a column that is positioned by them.
+    coordinate : Coordinate
+        That of the points.
+    """
+    weights, means, stds = (
+        np.array(values, dtype=np.float64) for values in zip(*components, strict=True)
+    )
+    if isinstance(coordinate, IntegerCoordinate):
+        means = means - coordinate.origin / coordinate.per_unit
+    if isinstance(coordinate, RealCoordinate):
+        means, stds = np.ldexp(means, coordinate.exponent), np.ldexp(stds, coordinate.exponent)
+    mixture = Mixture(weights / weights.sum(), means, stds).sorted()
+    mean_log_likelihood = mixture.mean_log_likelihood(points.positions, points.weights)
+    return MixtureFit(
+        mixture,
+        mean_log_likelihood,
+        np.array([mean_log_likelihood]),
+        converged=True,
+        n_points=points.size,
+    )

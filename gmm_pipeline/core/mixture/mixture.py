@@ -1,0 +1,78 @@
+"""A one-dimensional Gaussian mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights, means and standard deviations of the components, each of shape (n_components,)."""
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    stds: NDArray[np.float64]
+
+    @property
+    def n_components(self) -> int:
+        """The number of components."""
+        return self.weights.size
+
+    def weighted_log_densities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return log(weight · density) of each component at each x, shape (n, n_components)."""
+        with np.errstate(divide="ignore", over="ignore"):
+            log_factors: NDArray[np.float64] = (
+                np.log(self.weights) - np.log(self.stds) - _LOG_SQRT_2PI
+            )
+        with np.errstate(over="ignore"):
+            return log_factors - 0.5 * np.square((x[:, np.newaxis] - self.means) / self.stds)
+
+    def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log density at each x, shape (n,)."""
+        terms = self.weighted_log_densities(x)
+        # Where float64 cannot hold the distance from any component in units of its std, all terms
+        # are −inf.
+        largest: NDArray[np.float64] = np.maximum(terms.max(axis=1), -np.finfo(np.float64).max)
+        with np.errstate(divide="ignore", under="ignore"):
+            above: NDArray[np.float64] = np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
+        return largest + above
+
+    def mean_log_likelihood(
+        self, x: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None
+    ) -> float:
+        """Return the mean log density over rows x of shape (n,), weighted by `sample_weight` of the
+        same shape.
+        """
+        return float(np.average(self.log_density(x), weights=sample_weight))
+
+    def responsibilities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the posterior probability of each component at each x, shape (n, n_components)."""
+        return np.exp(self.weighted_log_densities(x) - self.log_density(x)[:, np.newaxis])
+
+    def rescaled(self, center: float, exponent: int) -> Mixture:
+        """Return the mixture of center + 2**exponent · x; no std is below the resolution of float64
+        at its mean.
+        """
+        means = center + np.ldexp(self.means, exponent)
+        return Mixture(
+            self.weights,
+            means,
+            np.maximum(np.ldexp(self.stds, exponent), np.spacing(np.abs(means))),
+        )
+
+    def select(self, kept: NDArray[np.bool_]) -> Mixture:
+        """Return the mixture of some of the components, their weights normalised; `kept` has shape
+        (n_components,).
+        """
+        weights = self.weights[kept]
+        return Mixture(weights / weights.sum(), self.means[kept], self.stds[kept])
+
+    def sorted(self) -> Mixture:
+        """Return the mixture with its components in the order of their means."""
+        order = np.lexsort((self.stds, self.means))
+        return Mixture(self.weights[order], self.means[order], self.stds[order])

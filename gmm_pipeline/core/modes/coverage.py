@@ -1,0 +1,99 @@
+"""Which rows of a sketch a model cannot hold, because the rows that it was fitted to were
+others.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.sketch.coordinate import Coordinate, refused
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
+from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.errors import ColumnDataError
+
+
+def unheld_rows(model: ColumnModel, sketch: Sketch) -> int:
+    """Return how many rows of a sketch the model's codec would refuse; more where the sketch cannot
+    tell exactly.
+
+    Where the model's rules say what becomes of such rows, they count as held.
+    """
+    unseen = 0 if _takes_unseen(model) else _unseen_rows(model, sketch)
+    return unseen + (
+        0 if isinstance(sketch.tally.body, LabelCounts) else _unheld_numbers(model, sketch)
+    )
+
+
+def _takes_unseen(model: ColumnModel) -> bool:
+    """Whether there is a mode for what the fitted rows did not hold."""
+    return model.rules.unseen == "most_frequent" or (
+        model.rules.unseen == "rest" and model.rest is not None
+    )
+
+
+def _unseen_rows(model: ColumnModel, sketch: Sketch) -> int:
+    """Count nulls, NaN, infinities and categories that the model has no mode for."""
+    specials, atoms = sketch.tally.specials, {atom.value for atom in model.atoms}
+    held = {str(value) for value in atoms if isinstance(value, float)}
+    rows = 0 if None in atoms else specials.nulls
+    rows += 0 if "nan" in held else specials.nans
+    rows += 0 if "inf" in held else specials.positive_infinities
+    rows += 0 if "-inf" in held else specials.negative_infinities
+    body = sketch.tally.body
+    if not isinstance(body, LabelCounts):
+        return rows
+    known = atoms | set(() if model.rest is None else model.rest.labels)
+    return rows + int(body.counts[[label not in known for label in body.labels]].sum())
+
+
+def _unheld_numbers(model: ColumnModel, sketch: Sketch) -> int:
+    """Count numbers beyond those that the model was fitted to, between their steps, or that no atom
+    is.
+    """
+    body = sketch.tally.body
+    cells = body if isinstance(body, GridCounts) else None
+    singles = sketch.numbers.select(~np.isin(sketch.numbers.values, model.finite_values))
+    if not model.n_continuous:
+        return (
+            0
+            if _takes_unseen(model)
+            else singles.rows + (0 if cells is None else int(cells.counts.sum()))
+        )
+    if model.rules.out_of_range == "clip":
+        return 0
+    apart = _unheld_singles(model, singles)
+    return apart if cells is None else apart + _unheld_in_cells(model, sketch.coordinate, cells)
+
+
+def _unheld_singles(model: ColumnModel, numbers: ValueCounts) -> int:
+    if model.coordinate is None:
+        return numbers.rows
+    try:
+        positions = model.coordinate.forward(numbers.values)
+    except ColumnDataError:
+        held = numbers.select(~refused(model.coordinate, numbers.values))
+        return numbers.rows - held.rows + _unheld_singles(model, held)
+    low, high = _range(model)
+    return numbers.select((positions < low) | (positions > high)).rows
+
+
+def _unheld_in_cells(model: ColumnModel, coordinate: Coordinate | None, cells: GridCounts) -> int:
+    """Count the rows of cells that reach beyond the range; of all cells if their coordinate is
+    another one.
+    """
+    if model.coordinate != coordinate:
+        return int(cells.counts.sum())
+    low, high = _range(model)
+    if low <= cells.minimum and cells.maximum <= high:
+        return 0
+    lows, highs = cells.extents()
+    return int(cells.counts[(lows < low) | (highs > high)].sum())
+
+
+def _range(model: ColumnModel) -> tuple[float, float]:
+    """Return the coordinates that are written: those of the fitted rows, or all."""
+    return model.range if model.rules.out_of_range == "error" else (-math.inf, math.inf)

@@ -1,0 +1,220 @@
+"""A column's Gaussian modes and tails as arrays, and what the kernels ask of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, ColumnModel, mixture_of
+
+COARSEST = 2.0**20
+"""A mode so many times wider than another one does not resolve that one's surroundings."""
+
+
+class ModeTable(NamedTuple):
+    """Arrays of the components, Gaussian modes first and dropped ones after them, and of the tails.
+
+    `reach` is how far from its mean, in half-widths, a mode may take a value; `floor` is added to
+    every mode's probability. Modes wider than `coarse` do not resolve the surroundings of the
+    narrowest one.
+    """
+
+    n_gaussians: int
+    means: NDArray[np.float64]
+    half_widths: NDArray[np.float64]
+    log_factors: NDArray[np.float64]
+    reach: float
+    floor: float
+    coarse: float
+    lowest_mean: float
+    highest_mean: float
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+    anchors: NDArray[np.float64]
+    directions: NDArray[np.int64]
+    bounds: NDArray[np.float64]
+
+
+def mode_table(model: ColumnModel) -> ModeTable:
+    """Return the table of a model."""
+    mixture = mixture_of(model.gaussians + model.dropped)
+    half_widths = HALF_WIDTH_STDS * mixture.stds
+    with np.errstate(divide="ignore"):
+        log_factors = np.log(mixture.weights) - np.log(mixture.stds)
+    keep = model.rules.extremes == "keep"
+    tails = model.tails
+    return ModeTable(
+        n_gaussians=len(model.gaussians),
+        means=mixture.means,
+        half_widths=half_widths,
+        log_factors=log_factors,
+        reach=REACH if keep else np.inf,
+        floor=model.rules.probability_floor,
+        coarse=COARSEST * float(half_widths[: len(model.gaussians)].min(initial=np.inf))
+        if keep
+        else np.inf,
+        lowest_mean=float(mixture.means.min(initial=np.inf)),
+        highest_mean=float(mixture.means.max(initial=-np.inf)),
+        lows=np.array([tail.low for tail in tails], dtype=np.float64),
+        highs=np.array([tail.high for tail in tails], dtype=np.float64),
+        anchors=np.array([tail.anchor for tail in tails], dtype=np.float64),
+        directions=np.array([tail.direction for tail in tails], dtype=np.int64),
+        bounds=np.array([tail.bound for tail in tails], dtype=np.float64),
+    )
+
+
+@kernel
+def _takes(x: float, k: int, table: ModeTable) -> bool:
+    """Return whether a Gaussian mode may take a value: it reaches it and resolves what is around
+    it.
+    """
+    half_width = table.half_widths[k]
+    if abs((x - table.means[k]) / half_width) > table.reach:
+        return False
+    if half_width > table.coarse:
+        smallest = half_width / COARSEST
+        for j in range(table.n_gaussians):
+            if table.half_widths[j] < smallest and abs(x - table.means[j]) < smallest:
+                return False
+    return True
+
+
+@kernel
+def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> float:
+    """Fill `out` with the Gaussian modes' posterior probabilities at x, not normalised; return
+    their sum.
+
+    Modes that may not take x have none, and the sum is 0 if no mode may. `out` has room for the
+    dropped components.
+    """
+    largest = -np.inf
+    for k in range(table.means.size):
+        z = (x - table.means[k]) / table.half_widths[k]
+        out[k] = -np.inf
+        if k >= table.n_gaussians or _takes(x, k, table):
+            out[k] = table.log_factors[k] - 0.5 * (HALF_WIDTH_STDS * z) * (HALF_WIDTH_STDS * z)
+        if k < table.n_gaussians or table.floor > 0.0:
+            largest = max(largest, out[k])
+    if largest == -np.inf:
+        return 0.0
+    total = 0.0
+    for k in range(table.means.size):
+        out[k] = np.exp(out[k] - largest)
+        total += out[k]
+    if table.floor == 0.0:
+        total = 0.0
+        for k in range(table.n_gaussians):
+            total += out[k]
+        return total
+    floored = 0.0
+    for k in range(table.n_gaussians):
+        out[k] = out[k] / total + table.floor
+        floored += out[k]
+    return floored
+
+
+@kernel
+def mode_outside(x: float, table: ModeTable) -> int:
+    """Return the mode of a value that no Gaussian mode may take: the tail that it lies in, else the
+    nearest mode.
+    """
+    n_tails = table.lows.size
+    for t in range(n_tails):
+        if table.lows[t] <= x <= table.highs[t]:
+            return table.n_gaussians + t
+    nearest, smallest = table.n_gaussians, np.inf
+    for k in range(table.n_gaussians):
+        distance = abs((x - table.means[k]) / table.half_widths[k])
+        if distance < smallest:
+            nearest, smallest = k, distance
+    if n_tails > 0:
+        if (
+            x > table.highs[n_tails - 1]
+            and x > table.highest_mean
+            and table.directions[n_tails - 1] >= 0
+        ):
+            return table.n_gaussians + n_tails - 1
+        if x < table.lows[0] and x < table.lowest_mean and table.directions[0] <= 0:
+            return table.n_gaussians
+    return nearest
+
+
+@kernel
+def sampled(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+    """Return the mode that a draw leads to at a coordinate; `probabilities` has room for all
+    components.
+    """
+    total = mode_probabilities(x, table, probabilities)
+    if total == 0.0:
+        return mode_outside(x, table)
+    threshold = draw * total
+    cumulative = 0.0
+    chosen = 0
+    for k in range(table.n_gaussians):
+        if probabilities[k] > 0.0:
+            chosen = k
+            cumulative += probabilities[k]
+            if cumulative > threshold:
+                break
+    return chosen
+
+
+@kernel
+def likeliest(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+    """Return the likeliest mode of a coordinate; `probabilities` has room for all components."""
+    if mode_probabilities(x, table, probabilities) == 0.0:
+        return mode_outside(x, table)
+    best = 0
+    for k in range(table.n_gaussians):
+        if probabilities[k] > probabilities[best]:
+            best = k
+    return best
+
+
+@kernel
+def value_in(x: float, mode: int, table: ModeTable) -> float:
+    """Return the value that a Gaussian mode or a tail writes a coordinate as."""
+    if mode < table.n_gaussians:
+        value: float = (x - table.means[mode]) / table.half_widths[mode]
+        return value
+    t = mode - table.n_gaussians
+    low, high, anchor = table.lows[t], table.highs[t], table.anchors[t]
+    if table.directions[t] == 0:
+        position = 2.0 * (x - low) / (high - low) - 1.0
+    elif table.directions[t] > 0:
+        position = (
+            2.0 * np.log((x - anchor) / (low - anchor)) / np.log((high - anchor) / (low - anchor))
+            - 1.0
+        )
+    else:
+        position = 1.0 - 2.0 * np.log((anchor - x) / (anchor - high)) / np.log(
+            (anchor - low) / (anchor - high)
+        )
+    scaled: float = table.bounds[t] * position
+    return scaled
+
+
+@kernel
+def coordinate_of(value: float, mode: int, table: ModeTable) -> float:
+    """Return the coordinate that a Gaussian mode or a tail wrote as a value."""
+    x: float
+    if mode < table.n_gaussians:
+        x = table.means[mode] + table.half_widths[mode] * value
+        return x
+    t = mode - table.n_gaussians
+    low, high, anchor = table.lows[t], table.highs[t], table.anchors[t]
+    position = value / table.bounds[t]
+    if table.directions[t] == 0:
+        x = low + (position + 1.0) / 2.0 * (high - low)
+    elif table.directions[t] > 0:
+        x = anchor + (low - anchor) * np.exp(
+            (1.0 + position) / 2.0 * np.log((high - anchor) / (low - anchor))
+        )
+    else:
+        x = anchor - (anchor - high) * np.exp(
+            (1.0 - position) / 2.0 * np.log((anchor - low) / (anchor - high))
+        )
+    return x

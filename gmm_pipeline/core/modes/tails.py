@@ -1,0 +1,136 @@
+"""Tail modes: ranges for the values that no Gaussian mode may take, so that none is clipped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from gmm_pipeline.core.modes.mode_table import COARSEST
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, GaussianMode, TailMode
+from gmm_pipeline.core.sketch.points import Extents
+
+_MOST_OCTAVES = 6.0
+"""Octaves of distance that one tail spans at most; float32 then keeps seven digits of the
+distance.
+"""
+_EVEN_OCTAVES = 3.0
+"""Up to so many octaves, positions are even in the coordinate."""
+_WITHIN = 1.0 - 2.0**-40
+
+
+def tail_modes(
+    gaussians: tuple[GaussianMode, ...], extents: Extents, rows: int
+) -> tuple[TailMode, ...]:
+    """Return tails for the rows that lie where no Gaussian mode may take a value.
+
+    Each gap between the modes' reaches is halved, and each half measured from the mean of the mode
+    that it borders on; where that spans many octaves of the distance from there, it is divided
+    further.
+
+    Parameters
+    ----------
+    gaussians : tuple of GaussianMode
+        At least one.
+    extents : Extents
+        Of the rows that are in no atom.
+    rows : int
+        All rows of the column.
+    """
+    if not extents.lows.size:
+        return ()
+    lowest, highest = extents.range
+    if lowest == highest:
+        lowest, highest = sorted((lowest, math.nextafter(lowest, -lowest or 1.0)))
+    return tuple(
+        TailMode(low, high, anchor, direction, REACH, extents.within(low, high) / rows)
+        for gap in _gaps(gaussians, lowest, highest)
+        if extents.within(*gap) > 0
+        for low, high, anchor, direction in _pieces(*gap, gaussians)
+        if extents.within(low, high) > 0
+    )
+
+
+def _gaps(
+    gaussians: tuple[GaussianMode, ...], lowest: float, highest: float
+) -> Iterator[tuple[float, float]]:
+    """Yield the parts of a range that no Gaussian mode may take values of."""
+    end = lowest
+    for start, stop in sorted(_reaches(gaussians)):
+        if start > end and end < highest:
+            yield end, min(start, highest)
+        end = max(end, stop)
+    if end < highest:
+        yield end, highest
+
+
+def _reaches(gaussians: tuple[GaussianMode, ...]) -> Iterator[tuple[float, float]]:
+    """Yield the ranges of coordinates that each mode may take, without what it cannot resolve."""
+    for mode in gaussians:
+        half_width = HALF_WIDTH_STDS * mode.std
+        reach = REACH * _WITHIN * half_width
+        rounding = 2 * math.ulp(abs(mode.mean) + reach)
+        start, stop = mode.mean - reach + rounding, mode.mean + reach - rounding
+        smallest = half_width / COARSEST
+        for other in gaussians:
+            below, above = other.mean - smallest / _WITHIN, other.mean + smallest / _WITHIN
+            if HALF_WIDTH_STDS * other.std < smallest and start < above and below < stop:
+                if start < below:
+                    yield start, below
+                start = max(start, above)
+        if start < stop:
+            yield start, stop
+
+
+def _pieces(
+    low: float, high: float, gaussians: tuple[GaussianMode, ...]
+) -> Iterator[tuple[float, float, float, int]]:
+    """Yield low, high, anchor and direction of the tails that a gap is divided into."""
+    below = max((mode.mean for mode in gaussians if mode.mean <= low), default=None)
+    above = min((mode.mean for mode in gaussians if mode.mean >= high), default=None)
+    if below is not None and above is not None:
+        middle = min(max(below / 2 + above / 2, low), high)
+        yield from _upwards(low, middle, below)
+        yield from _downwards(middle, high, above)
+    elif below is not None:
+        yield from _upwards(low, high, below)
+    elif above is not None:
+        yield from _downwards(low, high, above)
+    else:
+        yield low, high, low, 0
+
+
+def _upwards(low: float, high: float, anchor: float) -> Iterator[tuple[float, float, float, int]]:
+    """Yield the parts of a range above an anchor."""
+    distances = _octaves(low - anchor, high - anchor) if low < high else []
+    edges = [low, *(anchor + distance for distance in distances[1:-1]), high]
+    for (start, stop), (near, far) in zip(pairwise(edges), pairwise(distances), strict=False):
+        yield start, stop, anchor, int(_is_long(near, far))
+
+
+def _downwards(low: float, high: float, anchor: float) -> Iterator[tuple[float, float, float, int]]:
+    """Yield the parts of a range below an anchor: those of its mirror image."""
+    for start, stop, _, direction in reversed(list(_upwards(-high, -low, -anchor))):
+        yield -stop, -start, anchor, -direction
+
+
+def _octaves(near: float, far: float) -> list[float]:
+    """Divide a range of distances evenly in their logarithm; return where the parts begin and
+    end.
+    """
+    first, last = (math.log2(distance) if distance > 0 else -math.inf for distance in (near, far))
+    if not _EVEN_OCTAVES < last - first < math.inf:
+        return [near, far]
+    n_pieces = math.ceil((last - first) / _MOST_OCTAVES)
+    return [
+        near,
+        *(2.0 ** (first + (last - first) * piece / n_pieces) for piece in range(1, n_pieces)),
+        far,
+    ]
+
+
+def _is_long(near: float, far: float) -> bool:
+    """Return whether a range of distances spans so many octaves that positions are even in their
+    logarithm.
+    """
+    return near > 0 and far > near * 2.0**_EVEN_OCTAVES

@@ -1,0 +1,160 @@
+"""Which atom holds a number."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.kernel import LANES, kernel
+from gmm_pipeline.core.sketch.coordinate import Numbers
+
+NO_ATOM = -1
+_LEAST_SLOT_BITS = 6
+_WORD = 64
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2**64 divided by the golden ratio."""
+_ONE, _ZERO = np.uint64(1), np.uint64(0)
+
+
+class AtomIndex:
+    """A hash table of numbers that stand for themselves.
+
+    Parameters
+    ----------
+    numbers : int64 or float64 array of shape (n,)
+        Finite and different from one another.
+    atoms : int32 array of shape (n,)
+        The atom of each, from 0 on.
+    otherwise : int
+        What is found for all other numbers, below 0.
+    """
+
+    def __init__(self, numbers: Numbers, atoms: NDArray[np.int32], otherwise: int) -> None:
+        slot_bits = max(_LEAST_SLOT_BITS, (2 * numbers.size + 1).bit_length())
+        self._shift = np.uint64(_WORD - slot_bits)
+        self._keys = np.zeros(1 << slot_bits, dtype=np.uint64)
+        self._atoms = np.full(1 << slot_bits, otherwise, dtype=np.int32)
+        # Of floats, −0.0 is the one number that equals another one of other bits.
+        self._also_zero = np.uint64(1 << (_WORD - 1) if numbers.dtype == np.float64 else 0)
+        _fill(numbers.view(np.uint64), atoms, self._also_zero, self._shift, self._keys, self._atoms)
+
+    def find(self, numbers: Numbers) -> NDArray[np.int32]:
+        """Return the atom of each number, shape (n,)."""
+        found = np.empty(numbers.size, dtype=np.int32)
+        _find(numbers.view(np.uint64), self._also_zero, self._shift, self._keys, self._atoms, found)
+        return found
+
+
+@kernel
+def _key(number: np.uint64, also_zero: np.uint64) -> np.uint64:
+    """Return the bits that a number is sought by."""
+    return _ZERO if number == also_zero else number
+
+
+@kernel
+def _first_slot(key: np.uint64, shift: np.uint64) -> np.uint64:
+    """Return where a key is sought first: by the first bits of a product, which set consecutive
+    numbers apart.
+
+    See Knuth (1973), "The art of computer programming" 3, 6.4.
+    """
+    return (key * _GOLDEN) >> shift
+
+
+@kernel
+def _slot_of(
+    key: np.uint64, shift: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]
+) -> np.uint64:
+    """Return the slot that holds a key, or the empty one where it would be."""
+    slot = _first_slot(key, shift)
+    while atoms[slot] >= 0 and keys[slot] != key:
+        slot = (slot + _ONE) & np.uint64(keys.size - 1)
+    return slot
+
+
+@kernel
+def _fill(
+    numbers: NDArray[np.uint64],
+    atoms_of: NDArray[np.int32],
+    also_zero: np.uint64,
+    shift: np.uint64,
+    keys: NDArray[np.uint64],
+    atoms: NDArray[np.int32],
+) -> None:
+    for i in range(numbers.size):
+        key = _key(numbers[i], also_zero)
+        slot = _slot_of(key, shift, keys, atoms)
+        keys[slot], atoms[slot] = key, atoms_of[i]
+
+
+@kernel
+def _find(
+    numbers: NDArray[np.uint64],
+    also_zero: np.uint64,
+    shift: np.uint64,
+    keys: NDArray[np.uint64],
+    atoms: NDArray[np.int32],
+    found: NDArray[np.int32],
+) -> None:
+    # Which rows hold an atom is hard to foresee, so nothing branches on it; few are in another slot
+    # than their first.
+    elsewhere, n_elsewhere = np.empty(numbers.size, dtype=np.int64), 0
+    for i in range(numbers.size):
+        key = _key(numbers[i], also_zero)
+        slot = _first_slot(key, shift)
+        found[i] = atoms[slot]
+        elsewhere[n_elsewhere] = i
+        n_elsewhere += (atoms[slot] >= 0) & (keys[slot] != key)
+    for i in elsewhere[:n_elsewhere]:
+        found[i] = atoms[_slot_of(_key(numbers[i], also_zero), shift, keys, atoms)]
+
+
+@kernel
+def without_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) -> Numbers:
+    """Return numbers, (n,), with another one, (1,), in place of those that atoms hold."""
+    others = np.empty_like(numbers)
+    for i in range(numbers.size):
+        others[i] = numbers[i] if atoms[i] == NO_ATOM else instead[0]
+    return others
+
+
+def set_apart(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64]) -> Numbers:
+    """Count the numbers that atoms hold, by these, (n_atoms,); return the others, in their
+    order.
+    """
+    others = np.empty_like(numbers)
+    return others[: _set_apart(numbers, atoms, counts, others)]
+
+
+@kernel
+def _set_apart(
+    numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64], others: Numbers
+) -> int:
+    counted = np.zeros((LANES, 1 + counts.size), dtype=np.int64)
+    size = 0
+    for i in range(numbers.size):
+        others[size] = numbers[i]
+        size += atoms[i] == NO_ATOM
+        counted[i & (LANES - 1), 1 + atoms[i]] += 1
+    counts += counted[:, 1:].sum(axis=0)
+    return size
+
+
+@kernel
+def place_atoms(
+    atoms: NDArray[np.int32],
+    numbers_of_atoms: Numbers,
+    null_of_atoms: NDArray[np.bool_],
+    numbers: Numbers,
+    nulls: NDArray[np.bool_],
+) -> int:
+    """Write the numbers of the rows that are atoms to `numbers`, and which are null to `nulls`;
+    return how many are.
+    """
+    n_nulls = 0
+    for i in range(atoms.size):
+        atom, held = max(atoms[i], 0), atoms[i] >= 0
+        numbers[i] = numbers_of_atoms[atom] if held else numbers[i]
+        nulls[i] = held & null_of_atoms[atom]
+        n_nulls += nulls[i]
+    return n_nulls

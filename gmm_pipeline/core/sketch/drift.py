@@ -1,0 +1,153 @@
+"""How far a column's distribution has moved between two sketches.
+
+The larger of two distances, each a share of all rows between 0 and 1:
+
+- The total variation distance of nulls, NaN, infinities, categories and the single numbers with
+  many rows that both sketches count exactly, everything else taken as one: the smallest share of
+  the rows that would have to change to turn one of these distributions into the other.
+- The Kolmogorov–Smirnov distance of the numbers (Kolmogorov, 1933, "Sulla determinazione empirica
+  di una legge di distribuzione"; Smirnov, 1948, "Table for estimating the goodness of fit of
+  empirical distributions"): the largest difference between the shares of all rows that hold a
+  number up to x, over all x. The rows of a cell are taken to be spread evenly over it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
+from gmm_pipeline.core.sketch.values import ValueCounts
+
+
+def drift(fitted: Sketch, now: Sketch) -> float:
+    """Return how much of a column's rows would have to move to turn one distribution into the
+    other, roughly.
+
+    It is symmetric, 0 for equal sketches, and 1 for a sketch of categories beside one of numbers.
+    Rows that are added to a sketch on its grid move it by at most about their share. Between
+    sketches of n rows each that are drawn from the same distribution it is of the order of 1/√n, or
+    of √(k/n) where k categories or frequent numbers share them.
+    """
+    both_labels = [isinstance(sketch.tally.body, LabelCounts) for sketch in (fitted, now)]
+    if both_labels[0] != both_labels[1]:
+        return 1.0
+    if both_labels[0]:
+        return _total_variation(_label_shares(fitted), _label_shares(now))
+    singles = _heavy_in_either(fitted, now)
+    return max(
+        _total_variation(_single_shares(fitted, singles), _single_shares(now, singles)),
+        _largest_difference(_Cumulative(fitted), _Cumulative(now)),
+    )
+
+
+def _total_variation(fitted: dict[Any, float], now: dict[Any, float]) -> float:
+    """Return the total variation distance of the shares of some outcomes and of all others taken as
+    one.
+    """
+    differences = np.array(
+        [now.get(outcome, 0.0) - fitted.get(outcome, 0.0) for outcome in {**fitted, **now}]
+    )
+    return min(
+        float(max(differences[differences > 0].sum(), -differences[differences < 0].sum())), 1.0
+    )
+
+
+def _special_shares(sketch: Sketch) -> dict[Any, float]:
+    names = ("null", "NaN", "+inf", "-inf")
+    rows = max(sketch.rows, 1)
+    return {
+        (name,): count / rows
+        for name, count in zip(names, astuple(sketch.tally.specials), strict=True)
+    }
+
+
+def _label_shares(sketch: Sketch) -> dict[Any, float]:
+    body, rows = sketch.tally.body, max(sketch.rows, 1)
+    counts = body.counts.tolist() if isinstance(body, LabelCounts) else []
+    labels = zip(sketch.labels, counts, strict=True)
+    return {**_special_shares(sketch), **{label: count / rows for label, count in labels}}
+
+
+def _single_shares(sketch: Sketch, singles: Numbers) -> dict[Any, float]:
+    counted = sketch.numbers.select(np.isin(sketch.numbers.values, singles))
+    shares = (counted.counts / max(sketch.rows, 1)).tolist()
+    return {**_special_shares(sketch), **dict(zip(counted.values.tolist(), shares, strict=True))}
+
+
+def _heavy_in_either(fitted: Sketch, now: Sketch) -> Numbers:
+    """Return the numbers that hold many rows in at least one of the sketches and are counted
+    exactly in both.
+    """
+    heavy = [_heavy(sketch).values for sketch in (fitted, now)]
+    either = np.union1d(*heavy)
+    for sketch in (fitted, now):
+        if not sketch.complete:
+            either = either[np.isin(either, sketch.numbers.values)]
+    return either
+
+
+def _heavy(sketch: Sketch) -> ValueCounts:
+    return sketch.numbers.select(sketch.numbers.counts >= SMALLEST_SHARE * max(sketch.rows, 1))
+
+
+class _Cumulative:
+    """The share of a sketch's rows that hold a number up to x, as a function of x: a sum of steps
+    and ramps.
+    """
+
+    def __init__(self, sketch: Sketch) -> None:
+        singles = sketch.numbers
+        positions, weights = singles.values.astype(np.float64), singles.counts
+        lows, highs, cells = _cells(sketch)
+        flat = lows == highs
+        steps = np.concatenate([positions, lows[flat]])
+        order = np.argsort(steps, kind="stable")
+        self._rows = max(sketch.rows, 1)
+        self._steps = steps[order]
+        self._step_sums = np.concatenate(
+            [[0], np.cumsum(np.concatenate([weights, cells[flat]])[order])]
+        )
+        ramp_sums = np.concatenate([[0], np.cumsum(cells[~flat])])
+        # Neighbouring cells share an edge, but for rounding.
+        ends = np.stack([lows[~flat], highs[~flat]], axis=1).ravel()
+        self._ramp_ends = np.maximum.accumulate(ends) if ends.size else np.zeros(1)
+        self._ramp_sums = np.repeat(ramp_sums, 2)[1:-1] if ends.size else np.zeros(1)
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Where the function has steps, or another slope than before."""
+        return np.concatenate([self._steps, self._ramp_ends])
+
+    def around(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share of rows below each x, and up to it, shape (2, n)."""
+        ramps = np.interp(x, self._ramp_ends, self._ramp_sums)
+        steps = [
+            self._step_sums[np.searchsorted(self._steps, x, side)] for side in ("left", "right")
+        ]
+        return (np.stack(steps) + ramps) / self._rows
+
+
+def _cells(sketch: Sketch) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return the lowest and the highest number of each cell and its rows, each of shape (n,), in
+    increasing order.
+    """
+    body = sketch.tally.body
+    if not isinstance(body, GridCounts) or sketch.coordinate is None:
+        return np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)
+    lows, highs = (sketch.coordinate.backward(ends).astype(np.float64) for ends in body.extents())
+    return lows, highs, body.counts
+
+
+def _largest_difference(fitted: _Cumulative, now: _Cumulative) -> float:
+    """Return the largest difference between two functions; they are straight between their
+    edges.
+    """
+    x = np.unique(np.concatenate([fitted.edges, now.edges]))
+    return min(float(np.abs(fitted.around(x) - now.around(x)).max(initial=0.0)), 1.0)

@@ -1,0 +1,100 @@
+"""The fixed grid of a sketch: log-linear cells around a centre, over the whole real line.
+
+With y = (x − center) / 2**exponent, the cells on each side are the values of 1 + |y| that share
+their binary exponent and their leading mantissa bits: of equal width for |y| < 1, then doubling in
+width with every doubling of 1 + |y|. A cell number needs a subtraction, an exact scaling and a
+shift, all of them exactly rounded, so every machine finds the same cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.sketch.robust import center_and_scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CELL_BITS = 10
+"""Cells per octave and side: 2**CELL_BITS."""
+OFFSET_BITS = 15
+"""Offsets within a cell are multiples of 2**-OFFSET_BITS of its width; sums of their squares hold
+2**33 rows.
+"""
+OCTAVES = 500
+"""Octaves on each side; squares of values within them are finite."""
+CELLS = 2 * OCTAVES << CELL_BITS
+"""Cells of a grid: negative side first, then positive."""
+
+_ONE = 1023 << CELL_BITS
+_CELL_SHIFT = 52 - CELL_BITS
+_OFFSET_SHIFT = _CELL_SHIFT - OFFSET_BITS
+_OFFSET_MASK = (1 << OFFSET_BITS) - 1
+_SIDE = OCTAVES << CELL_BITS
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the cells lie: around `center`, the innermost of width 2**(exponent − CELL_BITS)."""
+
+    center: float
+    exponent: int
+
+    @classmethod
+    def around(cls, values: NDArray[np.float64], weights: NDArray[np.float64]) -> Grid:
+        """Place a grid by a sample of sorted values and their weights, both of shape (n,)."""
+        return cls(*center_and_scale(values, weights))
+
+    def places(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the cells of finite values and their offsets in units of 2**-OFFSET_BITS of a
+        cell, both (n,).
+        """
+        cells, offsets = (
+            np.empty(values.size, dtype=np.int64),
+            np.empty(values.size, dtype=np.int64),
+        )
+        find_places(values, self.center, 2.0**-self.exponent, cells, offsets)
+        return cells, offsets
+
+    def edges(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the edge nearer to the centre and the signed width of each cell, both of shape
+        (n,).
+        """
+        side = np.where(cells < _SIDE, -1.0, 1.0)
+        from_center = np.where(cells < _SIDE, _SIDE - 1 - cells, cells - _SIDE) + _ONE
+        inner = (from_center << _CELL_SHIFT).view(np.float64)
+        outer = ((from_center + 1) << _CELL_SHIFT).view(np.float64)
+        return self.center + side * np.ldexp(inner - 1.0, self.exponent), side * np.ldexp(
+            outer - inner, self.exponent
+        )
+
+
+@kernel
+def pattern_of(y: float) -> int:
+    """Return the bits of 1 + |y|, by which the cells of a side are numbered."""
+    return int(np.float64(1.0 + abs(y)).view(np.int64))
+
+
+@kernel
+def find_places(
+    values: NDArray[np.float64],
+    center: float,
+    inverse_scale: float,
+    cells: NDArray[np.integer],
+    offsets: NDArray[np.integer],
+) -> None:
+    """Write the cell and the offset of each finite value; the outermost cells take all that lies
+    beyond.
+
+    All arrays have shape (n,).
+    """
+    for i in range(values.size):
+        y = (values[i] - center) * inverse_scale
+        pattern = pattern_of(y)
+        from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
+        cells[i] = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center
+        offsets[i] = (pattern >> _OFFSET_SHIFT) & _OFFSET_MASK

@@ -1,0 +1,129 @@
+"""What a column's type says of its numbers, and the coordinate that a sample of them suggests."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.sketch.coordinate import (
+    DecimalCoordinate,
+    IntegerCoordinate,
+    Numbers,
+    PlainCoordinate,
+    RealCoordinate,
+)
+
+_SMALL_INTEGER = 2**40
+_MOST_PLACES = 12
+_ENOUGH_FOR_A_DIVISOR = 32
+_FURTHEST_EXACT = 2**50
+_ORDINARY_EXPONENTS = range(-300, 400)
+_SMALLEST_EXPONENT = -1000
+
+
+@dataclass(frozen=True)
+class FloatType:
+    """Floating-point numbers.
+
+    Parameters
+    ----------
+    digits : int
+        Binary digits: 53, 24 or 11.
+    """
+
+    digits: int = 53
+
+    @property
+    def dtype(self) -> np.dtype[np.float64]:
+        """The dtype of the numbers."""
+        return np.dtype(np.float64)
+
+    @property
+    def precision(self) -> float:
+        """The relative precision of the type."""
+        return float(2.0 ** (1 - self.digits))
+
+    def coordinate(self, numbers: Numbers) -> PlainCoordinate:
+        """Return the coordinate for sorted distinct numbers: decimals of the fewest places that
+        hold all, or reals.
+        """
+        x = numbers.astype(np.float64)
+        for places in range(_MOST_PLACES + 1):
+            decimals = DecimalCoordinate(places, self.digits)
+            if x.size and decimals.holds(x).all():
+                return decimals
+        return RealCoordinate(-_exponent_to_remove(np.abs(x[x != 0.0])))
+
+
+@dataclass(frozen=True)
+class IntegerType:
+    """Whole numbers of a fixed unit: integers, decimals, dates, times.
+
+    Parameters
+    ----------
+    lowest, highest : int
+        The bounds of the type, within those of int64.
+    per_unit : int
+        How many make up one unit that people think in: 100 for decimals of two places, 10**6 for
+        microseconds.
+    """
+
+    lowest: int
+    highest: int
+    per_unit: int = 1
+
+    @property
+    def dtype(self) -> np.dtype[np.int64]:
+        """The dtype of the numbers."""
+        return np.dtype(np.int64)
+
+    @property
+    def precision(self) -> float:
+        """The relative precision of the type: 0, as its numbers are exact."""
+        return 0.0
+
+    def coordinate(self, numbers: Numbers) -> PlainCoordinate:
+        """Return the coordinate for sorted distinct numbers.
+
+        They are counted from 0 if they are near enough to it, and in steps of their greatest common
+        divisor.
+        """
+        if not numbers.size:
+            return IntegerCoordinate(0, self.lowest, self.highest, self.per_unit)
+        first, last = int(numbers[0]), int(numbers[-1])
+        near = max(abs(first), abs(last)) <= _SMALL_INTEGER
+        origin = 0 if near else int(numbers[numbers.size // 2])
+        far = max(last - origin, origin - first) > _FURTHEST_EXACT
+        divisor = (
+            self._divisor(numbers, origin) if far or numbers.size >= _ENOUGH_FOR_A_DIVISOR else 1
+        )
+        return IntegerCoordinate(origin, self.lowest, self.highest, self.per_unit, divisor)
+
+    def _divisor(self, numbers: Numbers, origin: int) -> int:
+        """Return the greatest common divisor of the distances from the origin; 1 where int64 cannot
+        hold them.
+        """
+        if int(numbers[-1]) - origin >= 2**63 or origin - int(numbers[0]) > 2**63:
+            return 1
+        return int(np.gcd.reduce(np.abs(numbers.astype(np.int64) - np.int64(origin)))) or 1
+
+
+NumericType = FloatType | IntegerType
+
+
+def _exponent_to_remove(magnitudes: NDArray[np.float64]) -> int:
+    """Return the power of two that brings the largest magnitude near 1, if it is far from it and
+    none underflows.
+    """
+    if not magnitudes.size:
+        return 0
+    largest, smallest = (
+        math.frexp(float(magnitudes.max()))[1],
+        math.frexp(float(magnitudes.min()))[1],
+    )
+    return (
+        0 if largest in _ORDINARY_EXPONENTS or smallest - largest < _SMALLEST_EXPONENT else largest
+    )

@@ -1,0 +1,255 @@
+"""The sketch of a column: a small summary of its rows that is exact in integers and can be merged
+in any order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers, refused
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.points import Extents, WeightedPoints, usual_weights
+from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.errors import ColumnDataError
+
+_NEARBY_STEPS = 2.5
+_HEAPED = 3.0
+_SMALL_PART = 1e-3
+
+Label = str | int | float | bool
+"""A category: the value as Python holds it."""
+
+
+@dataclass(frozen=True)
+class Specials:
+    """Rows that hold no finite number or category."""
+
+    nulls: int = 0
+    nans: int = 0
+    positive_infinities: int = 0
+    negative_infinities: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.nulls + self.nans + self.positive_infinities + self.negative_infinities
+
+    def merge(self, other: Specials) -> Specials:
+        """Return the counts over the rows of both."""
+        return Specials(
+            self.nulls + other.nulls,
+            self.nans + other.nans,
+            self.positive_infinities + other.positive_infinities,
+            self.negative_infinities + other.negative_infinities,
+        )
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Categories, sorted, and how many rows hold each."""
+
+    labels: tuple[Label, ...]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, counter: Counter[Label]) -> LabelCounts:
+        """Bring counts into their one canonical order."""
+        labels = tuple(
+            label + 0.0 if isinstance(label, float) else label for label in sorted(counter)
+        )
+        return cls(labels, np.array([counter[label] for label in labels], dtype=np.int64))
+
+    @property
+    def rows(self) -> int:
+        """Rows that hold one of the categories."""
+        return int(self.counts.sum())
+
+    def merge(self, other: LabelCounts) -> LabelCounts:
+        """Return the counts over the rows of both."""
+        counter = Counter(dict(zip(self.labels, self.counts.tolist(), strict=True)))
+        counter.update(dict(zip(other.labels, other.counts.tolist(), strict=True)))
+        return LabelCounts.of(counter)
+
+
+@dataclass(frozen=True)
+class NumberSample:
+    """What is learned of the numbers of a column before they are counted: distinct values, and
+    those with many rows.
+    """
+
+    values: ValueCounts
+    heavy: Numbers
+
+    @property
+    def rows(self) -> int:
+        """Rows that hold one of the values."""
+        return self.values.rows
+
+    def merge(self, other: NumberSample) -> NumberSample:
+        """Return what is learned from the rows of both."""
+        return NumberSample(self.values.merge(other.values), np.union1d(self.heavy, other.heavy))
+
+
+Body = ValueCounts | LabelCounts | GridCounts | NumberSample
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows that were counted: those without a finite number or category, and the others by what
+    they hold.
+    """
+
+    specials: Specials
+    body: Body
+
+    @property
+    def rows(self) -> int:
+        """All rows that were counted."""
+        return self.specials.rows + self.body.rows
+
+    def merge(self, other: Tally) -> Tally:
+        """Return the tally of the rows of both, whose bodies have to be of the same form."""
+        if type(self.body) is not type(other.body):
+            raise ValueError("tallies of different forms cannot be merged")
+        merged: Body = self.body.merge(other.body)  # type: ignore[arg-type]
+        return Tally(self.specials.merge(other.specials), merged)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What is known of a column before it is fitted.
+
+    Parameters
+    ----------
+    tally : Tally
+        Finite numbers, counted exactly while few are distinct and on a grid otherwise; or
+        categories; and the rest.
+    coordinate : Coordinate or None
+        The coordinate of the numbers; None for categories.
+    """
+
+    tally: Tally
+    coordinate: Coordinate | None
+
+    @property
+    def rows(self) -> int:
+        """All rows of the column."""
+        return self.tally.rows
+
+    def merge(self, other: Sketch) -> Sketch:
+        """Return the sketch of the rows of both, which have to share their form, coordinate and
+        grid.
+        """
+        if self.coordinate != other.coordinate:
+            raise ValueError("sketches in different coordinates cannot be merged")
+        merged = self.tally.merge(other.tally)
+        if isinstance(merged.body, ValueCounts) and not merged.body.exact:
+            raise ValueError(
+                "together the sketches hold too many distinct values to count them exactly"
+            )
+        return Sketch(merged, self.coordinate)
+
+    @property
+    def numbers(self) -> ValueCounts:
+        """The numbers that are counted one by one: all of them where few are distinct, else those
+        with many rows.
+        """
+        body = self.tally.body
+        if isinstance(body, GridCounts):
+            return body.apart
+        if isinstance(body, ValueCounts):
+            return body
+        raise ValueError("categories are no numbers")
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The categories; none for numbers."""
+        return self.tally.body.labels if isinstance(self.tally.body, LabelCounts) else ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every number is counted one by one."""
+        return isinstance(self.tally.body, ValueCounts)
+
+    @property
+    def size(self) -> int:
+        """How many values, cells or categories are counted."""
+        body = self.tally.body
+        if isinstance(body, LabelCounts):
+            return len(body.labels)
+        return self.numbers.values.size + (body.cells.size if isinstance(body, GridCounts) else 0)
+
+    def points(self, without: Numbers | None = None) -> WeightedPoints:
+        """Return the finite numbers as weighted points in coordinates, sorted, except those of
+        `without`.
+        """
+        if self.coordinate is None:
+            raise ValueError("categories have no coordinates")
+        single = self._counted(without)
+        positions = _coordinates(self.coordinate, single)
+        weights, spreads = single.counts.astype(np.float64), np.zeros(positions.size)
+        body = self.tally.body
+        if isinstance(body, GridCounts):
+            cells, evens = body.points()
+            order = np.argsort(np.concatenate([positions, cells]), kind="stable")
+            positions = np.concatenate([positions, cells])[order]
+            weights = np.concatenate([weights, body.counts.astype(np.float64)])[order]
+            spreads = np.concatenate([spreads, evens])[order]
+        return WeightedPoints(
+            positions, weights, spreads + _rounding_variances(positions, weights, self.coordinate)
+        )
+
+    def extents(self, without: Numbers | None = None) -> Extents:
+        """Return where the finite numbers lie, except those of `without`: single values and whole
+        cells.
+        """
+        if self.coordinate is None:
+            raise ValueError("categories have no coordinates")
+        single = self._counted(without)
+        values = _coordinates(self.coordinate, single)
+        body = self.tally.body
+        if not isinstance(body, GridCounts):
+            return Extents(values, values, single.counts.astype(np.float64))
+        lows, highs = body.extents()
+        counts = np.concatenate([single.counts, body.counts]).astype(np.float64)
+        return Extents(np.concatenate([values, lows]), np.concatenate([values, highs]), counts)
+
+    def _counted(self, without: Numbers | None) -> ValueCounts:
+        """Return the numbers that are counted one by one, except those of `without`."""
+        return (
+            self.numbers
+            if without is None
+            else self.numbers.select(~np.isin(self.numbers.values, without))
+        )
+
+
+def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.float64]:
+    """Return the coordinates of counted numbers; raise ColumnDataError with the rows of those that
+    have none.
+    """
+    try:
+        return coordinate.forward(numbers.values)
+    except ColumnDataError as error:
+        rows = numbers.select(refused(coordinate, numbers.values)).rows
+        raise ColumnDataError(error.problem, rows=rows, remedy=error.remedy) from error
+
+
+def _rounding_variances(
+    positions: NDArray[np.float64], weights: NDArray[np.float64], coordinate: Coordinate
+) -> NDArray[np.float64]:
+    """Return the variance that rounding to a grid hides, shape (n,).
+
+    Where values of the grid are in use side by side, each stands for the interval around it, which
+    keeps components from collapsing on single ones. A value without others nearby stands for
+    itself, and so does one that holds several times the rows of those around it, as round numbers
+    do; components may get far narrower than a step there.
+    """
+    steps = coordinate.spacing(positions)
+    gaps = np.diff(positions, prepend=-np.inf, append=np.inf)
+    dense = np.minimum(gaps[:-1], gaps[1:]) <= _NEARBY_STEPS * steps
+    heaped = weights > _HEAPED * usual_weights(weights)
+    return np.square(steps) * np.where(dense & ~heaped, 1 / 12, _SMALL_PART * _SMALL_PART)

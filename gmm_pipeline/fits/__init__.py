@@ -1,0 +1,3 @@
+"""What a fit is and what is left to do for it: settings, plans, stages, recipes, refitting. No
+Dagster.
+"""

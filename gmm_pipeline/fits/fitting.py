@@ -1,0 +1,169 @@
+"""From a column's settings to its sketch's form and its modes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow.numeric_types import from_numbers
+from gmm_pipeline.arrow.sketching import SketchRequest, declared_numbers
+from gmm_pipeline.arrow.types import Reading, plain_labels, reading_of, value_type
+from gmm_pipeline.core.coding.precision import with_narrowest_dtype
+from gmm_pipeline.core.mixture.adoption import adopted_fit
+from gmm_pipeline.core.mixture.dpgmm import fit_dpgmm
+from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
+from gmm_pipeline.core.modes.modelling import (
+    ContinuousPart,
+    Fitter,
+    Keep,
+    all_components,
+    gaussian_part,
+    heavy_components,
+    held_components,
+    likely_components,
+    model_column,
+    uniform_part,
+)
+from gmm_pipeline.core.modes.modes import ColumnModel, EncodingRules
+from gmm_pipeline.core.modes.point_masses import AtomChoice, choose_atoms
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.sketch import Label, Sketch
+from gmm_pipeline.engines.engine import FitRows, refuse_rows
+from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.fits.settings import ColumnSettings
+
+
+def sketch_request(settings: ColumnSettings) -> SketchRequest:
+    """Return how a column is to be sketched."""
+    return SketchRequest(
+        kind=settings.kind,
+        atoms=settings.atoms,
+        log=settings.transform == "log",
+        infinities=settings.infinities == "keep",
+    )
+
+
+def fit_modes(
+    sketched: Sketch, field: pa.Field, settings: ColumnSettings, fit_rows: FitRows = refuse_rows
+) -> ColumnModel:
+    """Fit a column's modes to its sketch as its settings say; by `fit_rows` where they ask for a
+    fit to all rows.
+    """
+    rules = EncodingRules(
+        seed=settings.seed,
+        mode_choice=settings.mode_choice,
+        extremes=settings.extremes,
+        value_dtype=settings.value_dtype or "float32",
+        probability_floor=settings.probability_floor if settings.extremes == "clip" else 0.0,
+        unseen=settings.unseen,
+        out_of_range=settings.out_of_range,
+    )
+    choice = atom_choice(sketched, field, settings)
+    model = model_column(
+        sketched,
+        field.name,
+        choice,
+        _continuous_part(sketched, field.name, choice, settings, fit_rows),
+        rules,
+        max_categories=settings.max_categories,
+        stand_in=_stand_in(sketched, field, settings),
+    )
+    return model if settings.value_dtype else with_narrowest_dtype(model, sketched)
+
+
+def atom_choice(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
+    """Return which of a column's numbers are atoms, and why, with those that a mixed column has."""
+    choice = choose_atoms(
+        sketched,
+        declared=declared_numbers(field, settings.atoms),
+        find=settings.find_atoms
+        and (settings.kind == "auto" or (settings.kind == "mixed" and not settings.atoms)),
+        max_modes=settings.max_modes,
+        few=settings.kind == "auto",
+    )
+    if choice.kind != "mixed":
+        return choice
+    values = from_numbers(choice.values, None, value_type(field.type)).to_pylist()
+    return replace(choice, reason=f"{choice.reason}: {', '.join(map(str, values))}")
+
+
+def _continuous_part(
+    sketched: Sketch, column: str, choice: AtomChoice, settings: ColumnSettings, fit_rows: FitRows
+) -> ContinuousPart:
+    if choice.kind == "categorical":
+        return ContinuousPart()
+    if settings.kind == "general":
+        return uniform_part(sketched, choice)
+    return gaussian_part(
+        sketched,
+        column,
+        choice,
+        _fitter(settings, sketched.coordinate, partial(fit_rows, without=choice.values)),
+        keep=_keep(settings),
+        tails=settings.extremes == "keep",
+    )
+
+
+def _fitter(settings: ColumnSettings, coordinate: Coordinate | None, fit_rows: FitRows) -> Fitter:
+    if settings.components is not None and coordinate is not None:
+        return partial(adopted_fit, components=settings.components, coordinate=coordinate)
+    if settings.method == "em":
+        return partial(
+            fit_mixture,
+            max_components=settings.max_modes,
+            n_components=settings.n_components,
+            min_weight=settings.min_weight,
+            seed=settings.seed,
+        )
+    n_components = settings.n_components or settings.max_modes
+    if settings.method == "dpgmm":
+        return partial(fit_dpgmm, n_components=n_components)
+    if settings.method == "spark_ml_full":
+        return partial(
+            fit_rows, coordinate=coordinate, n_components=n_components, seed=settings.seed
+        )
+    return partial(_fit_in_spark, n_components=n_components, seed=settings.seed)
+
+
+def _fit_in_spark(points: WeightedPoints, n_components: int, seed: int) -> MixtureFit:
+    from gmm_pipeline.engines.spark.mixture import fit_spark_ml
+    from gmm_pipeline.engines.spark.session import local_session
+
+    with local_session() as session:
+        return fit_spark_ml(points, n_components, seed=seed, session=session)
+
+
+def _keep(settings: ColumnSettings) -> Keep:
+    """Return which components of a fit take rows: those that em left, else those of enough
+    weight.
+    """
+    if settings.n_components is not None or settings.components is not None:
+        return all_components
+    if settings.method == "em":
+        return held_components
+    if settings.drop_never_likeliest:
+        return partial(likely_components, min_weight=settings.min_weight)
+    return partial(heavy_components, min_weight=settings.min_weight)
+
+
+def _stand_in(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> Label | None:
+    """Return what the mode of the rare categories decodes to, as a plain label of the column."""
+    if settings.rest_value is None or reading_of(field, settings.kind) is Reading.NUMBERS:
+        return None
+    refusal = SettingsError(
+        f"rest_value {settings.rest_value!r} is no value of type {field.type}",
+        column=field.name,
+        remedy="Give a value of the column's own type; of an enumeration, one that its rows hold",
+    )
+    try:
+        label: Label = plain_labels(
+            pa.array([settings.rest_value]).cast(value_type(field.type))
+        ).to_pylist()[0]
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise refusal from error
+    if pa.types.is_dictionary(field.type) and label not in sketched.labels:
+        raise refusal
+    return label

@@ -1,0 +1,178 @@
+"""Which results of a column are done, stale, failed or missing, and so what a run has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from gmm_pipeline.errors import SourceError
+from gmm_pipeline.fits.source_ledger import SourceLedger, present_ledger
+from gmm_pipeline.fits.stages import RAW, SOURCE, STAGES, TYPE, Stage
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.tables.files import is_settled
+
+if TYPE_CHECKING:
+    from gmm_pipeline.fits.settings import ColumnSettings
+    from gmm_pipeline.fits.spec import FitSpec
+    from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.store.manifest import Manifest, Origin
+    from gmm_pipeline.store.store import FitFolder
+
+
+class State(StrEnum):
+    """What is known of a stage's result."""
+
+    DONE = "done"
+    STALE = "stale"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """The state of one stage of a column, why it is so, and the manifest of its result if there is
+    one.
+    """
+
+    stage: Stage
+    state: State
+    reason: str
+    manifest: Manifest | None
+
+
+@dataclass(frozen=True)
+class ColumnStatus:
+    """The states of a column's stages, in order."""
+
+    column: str
+    stages: tuple[StageStatus, ...]
+
+    @property
+    def key(self) -> str:
+        """The partition key of the column."""
+        return encode_name(self.column)
+
+    @property
+    def to_do(self) -> tuple[Stage, ...]:
+        """The stages that a run has to do."""
+        return tuple(status.stage for status in self.stages if status.state is not State.DONE)
+
+    @property
+    def done(self) -> bool:
+        """Whether every result is up to date."""
+        return not self.to_do
+
+    def of(self, stage: Stage) -> StageStatus:
+        """Return the status of one stage."""
+        return next(status for status in self.stages if status.stage == stage)
+
+
+def column_status(
+    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digests: Sequence[str]
+) -> ColumnStatus:
+    """Compare a column's results with what they would be made from now.
+
+    Parameters
+    ----------
+    column : str
+    folder : ColumnFolder
+    settings : ColumnSettings
+    source_digests : sequence of str
+        Of the source as it was after each batch of files; none if it is no longer there: its copy
+        then counts as up to date.
+    """
+    failure = folder.failure()
+    contents: dict[str, str] = {SOURCE: source_digests[-1]} if source_digests else {}
+    statuses: list[StageStatus] = []
+    for stage in STAGES:
+        result = folder.result(stage.name)
+        manifest = None if result is None else result.manifest
+        state, reason = _judge(stage, manifest, contents, settings)
+        if (
+            state is State.STALE
+            and manifest
+            and manifest.origin.inputs.get(SOURCE) in source_digests
+        ):
+            reason = "files were added to the source"
+        if state is not State.DONE and failure is not None and failure.stage == stage.name:
+            state, reason = State.FAILED, failure.message
+        known = manifest if state is State.DONE else None
+        if result is None:
+            # Made again from the same, it will be the same; so what was made from it is still good.
+            last = folder.last_manifest(stage.name)
+            known = (
+                last
+                if last is not None and _would_be_same(stage, last, contents, settings)
+                else None
+            )
+        if known is not None:
+            contents[stage.name] = known.content
+            if stage is RAW:
+                contents[TYPE] = str(known.summary["type"])
+        statuses.append(StageStatus(stage, state, reason, manifest))
+    return ColumnStatus(column, tuple(statuses))
+
+
+def statuses_of(
+    spec: FitSpec, folder: FitFolder, ledger: SourceLedger | None
+) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, whose source has the files of a ledger; None if it
+    has none left.
+    """
+    digests = ledger.digests(spec.csv_nulls) if ledger else ()
+    return [
+        column_status(name, folder.column(name), spec.settings.of(name), digests)
+        for name in spec.columns
+    ]
+
+
+def present_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, by the files that its source has now and that are
+    whole.
+    """
+    try:
+        ledger = present_ledger(spec.source, folder, is_settled)
+    except SourceError:
+        ledger = None
+    return statuses_of(spec, folder, ledger)
+
+
+def _judge(
+    stage: Stage,
+    manifest: Manifest | None,
+    contents: Mapping[str, str],
+    settings: ColumnSettings,
+) -> tuple[State, str]:
+    if manifest is None:
+        return State.MISSING, "not made yet"
+    waiting = [name for name in stage.inputs if name not in {SOURCE, TYPE} and name not in contents]
+    if waiting:
+        return State.STALE, f"{' and '.join(waiting)} to be made first"
+    if SOURCE in stage.inputs and SOURCE not in contents:
+        return State.DONE, "the source is no longer there"
+    origin = stage.origin(contents, settings)
+    if origin == manifest.origin:
+        return State.DONE, "up to date"
+    return State.STALE, _difference(manifest.origin, origin)
+
+
+def _would_be_same(
+    stage: Stage, last: Manifest, contents: Mapping[str, str], settings: ColumnSettings
+) -> bool:
+    return (
+        all(name in contents for name in stage.inputs)
+        and stage.origin(contents, settings) == last.origin
+    )
+
+
+def _difference(then: Origin, now: Origin) -> str:
+    """Say in which inputs and settings two origins differ."""
+    inputs = [f"{name} changed" for name in now.inputs if then.inputs.get(name) != now.inputs[name]]
+    settings = [
+        f"{name}: {then.settings.get(name)} → {value}"
+        for name, value in now.settings.items()
+        if then.settings.get(name) != value
+    ]
+    return ", ".join(inputs + settings) or "made by another version"

@@ -1,0 +1,285 @@
+"""Settings of a column, and where they come from: defaults, a file, the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from gmm_pipeline.core.modes.modes import Extremes, ModeChoice, OutOfRange, Unseen, ValueDtype
+from gmm_pipeline.errors import SettingsError, did_you_mean
+from gmm_pipeline.fits.config_text.documents import read_document
+from gmm_pipeline.fits.config_text.mistakes import checked
+
+_ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
+
+EngineName = Literal["local", "spark"]
+SparkValue = bool | int | float | str
+"""What a setting of Spark may be set to."""
+
+
+class ColumnSettings(BaseModel):
+    """How a column is fitted and encoded; the defaults are right for most."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: Literal["none", "ctgan", "ctab-gan+"] = Field(
+        "none", description="defaults for the other settings: the conventions of that encoder"
+    )
+    kind: Literal["auto", "continuous", "mixed", "categorical", "general"] = Field(
+        "auto",
+        description="auto: found from the values; continuous: a mixture; mixed: a mixture beside atoms; "
+        "categorical: every value an atom; general: one range from −1 to 1, without a mixture",
+    )
+    atoms: tuple[float | int | str, ...] = Field(
+        (), description="numbers, or dates as text, that are modes of their own"
+    )
+    find_atoms: bool = Field(
+        True,
+        description="with kind = auto or mixed: find point masses; with auto: make atoms of few distinct numbers",
+    )
+    max_modes: int = Field(
+        10, ge=1, le=1000, description="most Gaussian modes of a column, and most point masses"
+    )
+    n_components: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="that many Gaussian modes instead of as many as the data call for",
+    )
+    min_weight: float = Field(
+        0.005,
+        ge=0,
+        lt=1,
+        description="Gaussian modes of a smaller weight are dropped; em keeps those that it needs",
+    )
+    method: Literal["em", "dpgmm", "spark_ml", "spark_ml_full"] = Field(
+        "em",
+        description="how the mixture is fitted: expectation-maximisation, variational Dirichlet process, Spark ML, or "
+        "for comparison Spark ML on all rows instead of their sketch, which needs the engine spark",
+    )
+    components: tuple[tuple[float, float, float], ...] | None = Field(
+        None,
+        min_length=1,
+        description="weight, mean and std of the Gaussian modes, in units of the column, instead of a fit; see `adopt`",
+    )
+    drop_never_likeliest: bool = Field(
+        False,
+        description="with other methods than em: drop Gaussian modes that are nowhere the likeliest",
+    )
+    transform: Literal["none", "log"] = Field(
+        "none", description="log: fit the logarithms, for long tails"
+    )
+    mode_choice: ModeChoice = Field(
+        "sample", description="draw a row's mode by its probabilities, or take the likeliest"
+    )
+    probability_floor: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="added to the probability of every mode; with extremes = clip only",
+    )
+    extremes: Extremes = Field(
+        "keep", description="values beyond ±0.99 of every mode: kept in tail modes, or clipped"
+    )
+    infinities: Literal["keep", "error"] = Field("keep", description="an atom each, or refused")
+    max_categories: int | None = Field(
+        None,
+        ge=2,
+        description="most modes of a categorical column; the rarest categories share one",
+    )
+    rest_value: bool | int | float | str | None = Field(
+        None,
+        description="what the shared mode decodes to; by default its categories, as often as they occur",
+    )
+    unseen: Unseen = Field(
+        "error",
+        description="categories, nulls and NaN that the fitted rows did not hold: refused, or written as the most "
+        "frequent mode or the shared one of the rare (rest)",
+    )
+    out_of_range: OutOfRange = Field(
+        "error",
+        description="numbers beyond those fitted, or between their steps: refused; clip: the nearest that was fitted; "
+        "keep: those beyond are written beyond ±0.99",
+    )
+    value_dtype: ValueDtype | None = Field(
+        None, description="float32 or float64; by default what the column's values need"
+    )
+    seed: int = Field(0, ge=0, description="of the random starts and the draws")
+    refit: Literal["drift", "schedule", "never"] = Field(
+        "drift",
+        description="when rows are added: fit again once they have drifted by drift_threshold, or only at the times of "
+        "the schedule, or only on demand",
+    )
+    drift_threshold: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="share of the rows by which a column may move before it is fitted again",
+    )
+
+    @field_validator("components")
+    @classmethod
+    def _are_a_mixture(
+        cls, components: tuple[tuple[float, float, float], ...] | None
+    ) -> tuple[tuple[float, float, float], ...] | None:
+        if not all(
+            weight > 0 and std > 0 and isfinite(mean) for weight, mean, std in components or ()
+        ):
+            raise ValueError("weights and stds have to be positive, means finite")
+        return components
+
+    @field_validator("atoms", mode="before")
+    @classmethod
+    def _listed(cls, atoms: Any) -> Any:
+        return atoms if isinstance(atoms, list | tuple) else [atoms]
+
+
+_CTGAN = {
+    "method": "dpgmm",
+    "find_atoms": False,
+    "extremes": "clip",
+    "probability_floor": 1e-6,
+    "out_of_range": "keep",
+    "value_dtype": "float64",
+}
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    "ctgan": _CTGAN,
+    "ctab-gan+": {**_CTGAN, "drop_never_likeliest": True},
+}
+"""The settings that a preset stands for; those that are given besides take precedence."""
+
+
+class TableSettings(BaseModel):
+    """Settings of all columns, and what differs for single ones.
+
+    Parameters
+    ----------
+    settings : dict
+        Settings that hold for all columns.
+    columns : dict of str to dict
+        Settings that hold for one column, by its name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: dict[str, Any] = {}
+    columns: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def given(
+        cls, settings: ColumnSettings, columns: Mapping[str, ColumnSettings]
+    ) -> TableSettings:
+        """Take what is given, without defaults, so that those of a preset hold for the rest."""
+        return cls(
+            settings=_given(settings),
+            columns={name: _given(each) for name, each in columns.items()},
+        )
+
+    def of(self, column: str) -> ColumnSettings:
+        """Return the resolved settings of a column; raise SettingsError if one is unknown or not
+        allowed.
+        """
+        return validated({**self.settings, **self.columns.get(column, {})}, column)
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Raise SettingsError for settings that are unknown, not allowed, or of columns that there
+        are not.
+        """
+        validated(self.settings, None)
+        for column in self.columns:
+            if column not in columns:
+                raise SettingsError(
+                    f"settings are given for a column {column!r} that is not there",
+                    remedy=did_you_mean(column, columns),
+                )
+            self.of(column)
+
+    def merged(self, other: TableSettings) -> TableSettings:
+        """Return both, the other's taking precedence."""
+        names = dict.fromkeys([*self.columns, *other.columns])
+        columns = {
+            name: {**self.columns.get(name, {}), **other.columns.get(name, {})} for name in names
+        }
+        return TableSettings(settings={**self.settings, **other.settings}, columns=columns)
+
+
+class SettingsFile(BaseModel):
+    """What `--config` reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: ColumnSettings = Field(
+        default_factory=ColumnSettings, description="settings of all columns"
+    )
+    columns: dict[str, ColumnSettings] = Field(
+        {}, description="what differs for single columns, by their names"
+    )
+
+
+def validated(settings: Mapping[str, Any], column: str | None) -> ColumnSettings:
+    """Return checked settings; raise SettingsError with a suggestion for the first that is
+    wrong.
+    """
+    for name in settings:
+        if name not in ColumnSettings.model_fields:
+            raise SettingsError(
+                f"unknown setting {name!r}",
+                column=column,
+                remedy=did_you_mean(name, ColumnSettings.model_fields),
+            )
+    try:
+        return ColumnSettings(
+            **{**PRESETS.get(str(settings.get("preset", "none")), {}), **settings}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            f"setting {name} = {first['input']!r} is not allowed: {first['msg']}",
+            column=column,
+            remedy=f"It says: {ColumnSettings.model_fields[name].description}",
+        ) from error
+
+
+def parse_assignments(assignments: Sequence[str]) -> TableSettings:
+    """Read `SETTING=VALUE` and `COLUMN.SETTING=VALUE`; values are JSON, or else text."""
+    parsed = TableSettings()
+    for assignment in assignments:
+        match = _ASSIGNMENT.fullmatch(assignment)
+        if match is None:
+            raise SettingsError(
+                f"{assignment!r} is no setting",
+                remedy="Write SETTING=VALUE, or COLUMN.SETTING=VALUE for one column",
+            )
+        value = {match["setting"]: _value(match["value"])}
+        column = match["column"]
+        parsed = parsed.merged(
+            TableSettings(columns={column: value}) if column else TableSettings(settings=value)
+        )
+    return parsed
+
+
+def read_settings(path: Path) -> TableSettings:
+    """Read a TOML or YAML file with `settings` of all columns and `columns` by name; mistakes are
+    told by line.
+    """
+    given = checked(read_document(path), SettingsFile)
+    return TableSettings.given(given.settings, given.columns)
+
+
+def _given(settings: ColumnSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude_unset=True)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

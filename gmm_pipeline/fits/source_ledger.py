@@ -1,0 +1,206 @@
+"""Which files a fit's table consists of, in the order of its rows: that in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gmm_pipeline.atomic_write import atomic_write
+from gmm_pipeline.errors import SourceError
+from gmm_pipeline.store.manifest import FileFacts, digest
+from gmm_pipeline.tables.files import SourceFiles, find_files, is_settled
+
+if TYPE_CHECKING:
+    from gmm_pipeline.store.store import FitFolder
+
+_HASHED_BYTES = 1 << 30
+"""Most bytes that a look at the files reads: about a second."""
+
+
+class SourceFile(BaseModel):
+    """A file of a table.
+
+    Parameters
+    ----------
+    path : str
+    size : int
+        In bytes.
+    modified : int
+        When its content was written, in nanoseconds since 1970.
+    touched : int
+        When it was last written, be it with the same content.
+    sha256 : str or None
+        Of the content, if that was looked at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    size: int
+    modified: int
+    touched: int
+    sha256: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> SourceFile:
+        """Read the facts off a file."""
+        facts = path.stat()
+        return cls(
+            path=str(path),
+            size=facts.st_size,
+            modified=facts.st_mtime_ns,
+            touched=facts.st_mtime_ns,
+        )
+
+    @property
+    def identity(self) -> str:
+        """What tells one content from another, without a look at it."""
+        return self.model_dump_json(include={"path", "size", "modified"})
+
+    def hashed(self) -> SourceFile:
+        """Return the same with the SHA-256 of the content."""
+        return self.model_copy(update={"sha256": FileFacts.of(Path(self.path)).sha256})
+
+    def known_as(self, known: SourceFile | None) -> SourceFile:
+        """Return what is known of a file, if it was not written since, or with the same content."""
+        if known is None or known.size != self.size:
+            return self
+        same = known.touched == self.touched or (
+            known.sha256 and known.sha256 == self.hashed().sha256
+        )
+        return known.model_copy(update={"touched": self.touched}) if same else self
+
+
+class SourceLedger(BaseModel):
+    """The files of a table, in batches that came one after the other; sorted by path within a
+    batch.
+
+    Files that are added come last, wherever their names would sort them, so that rows keep their
+    positions. When a file was changed or is gone, there is no telling what of the old rows is left,
+    and all files make up one batch again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    batches: tuple[tuple[SourceFile, ...], ...]
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """All files, in the order of their rows."""
+        return tuple(file for batch in self.batches for file in batch)
+
+    @property
+    def source_files(self) -> list[SourceFiles]:
+        """The files of each batch."""
+        return [SourceFiles(tuple(Path(file.path) for file in batch)) for batch in self.batches]
+
+    def digests(self, csv_nulls: tuple[str, ...]) -> tuple[str, ...]:
+        """Return digests of the table as it was after each batch, with what stands for null in
+        it.
+        """
+        totals = [self.batches[: n + 1] for n in range(len(self.batches))]
+        facts = [[file.identity for batch in batches for file in batch] for batches in totals]
+        return tuple(digest([[*files], [*csv_nulls]]) for files in facts)
+
+
+def present_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
+    """Return the ledger as the files are now: the one that is kept, if they only became more.
+
+    Parameters
+    ----------
+    source : str
+        A file, a folder or a glob.
+    folder : FitFolder
+        Where the ledger is kept.
+    accept : callable
+        Whether a file that is new is to be taken; files that were read before are.
+
+    Raises
+    ------
+    SourceError
+        If there are no files, or none that is to be taken.
+    """
+    kept = read_ledger(folder)
+    known = {} if kept is None else {file.path: file for file in kept.files}
+    files = map(SourceFile.of, find_files(source).files)
+    found = {file.path: file.known_as(known.get(file.path)) for file in files}
+    taken = {path: file for path, file in found.items() if path in known or accept(Path(path))}
+    if not taken:
+        raise still_written(next(iter(found)))
+    if kept is None or any(
+        path not in found or found[path].identity != file.identity for path, file in known.items()
+    ):
+        return SourceLedger(batches=(tuple(taken.values()),))
+    new = tuple(file for path, file in taken.items() if path not in known)
+    batches = [tuple(found[file.path] for file in batch) for batch in kept.batches]
+    return SourceLedger(batches=(*batches, new) if new else tuple(batches))
+
+
+def still_written(path: str) -> SourceError:
+    """Return the error that refuses a file for now."""
+    return SourceError(f"file {path} is still being written", remedy="It is taken once it is whole")
+
+
+def unsettled_files(ledger: SourceLedger, folder: FitFolder) -> list[str]:
+    """Return the files of a ledger that are new or changed since the one that is kept, and may
+    still be written to.
+    """
+    kept = read_ledger(folder)
+    known = set() if kept is None else {file.identity for file in kept.files}
+    return [
+        file.path
+        for file in ledger.files
+        if file.identity not in known and not is_settled(Path(file.path))
+    ]
+
+
+def with_hashes(ledger: SourceLedger) -> SourceLedger:
+    """Return the ledger with the SHA-256 of its smaller files, so that they are known if they come
+    again.
+    """
+    left = _HASHED_BYTES
+    batches: list[tuple[SourceFile, ...]] = []
+    for batch in ledger.batches:
+        files: list[SourceFile] = []
+        for file in batch:
+            fresh = file.sha256 is None and file.size <= left
+            left -= file.size if fresh else 0
+            files.append(file.hashed() if fresh else file)
+        batches.append(tuple(files))
+    return SourceLedger(batches=tuple(batches))
+
+
+def waiting_files(source: str, ledger: SourceLedger) -> list[str]:
+    """Return the files of a source that are not part of its ledger, because they may still be
+    written to.
+    """
+    taken = {file.path for file in ledger.files}
+    return [str(file) for file in find_files(source).files if str(file) not in taken]
+
+
+def take_stock(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
+    """Return the ledger as the files are now, as `present_ledger` does, and keep it with the
+    fit.
+    """
+    ledger = present_ledger(source, folder, accept)
+    keep_ledger(ledger, folder)
+    return ledger
+
+
+def keep_ledger(ledger: SourceLedger, folder: FitFolder) -> None:
+    """Keep a ledger with its fit."""
+    if ledger != read_ledger(folder):
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder.ledger_path) as partial:
+            partial.write_text(ledger.model_dump_json(indent=1))
+
+
+def read_ledger(folder: FitFolder) -> SourceLedger | None:
+    """Return the ledger that is kept with a fit, if there is one."""
+    try:
+        return SourceLedger.model_validate_json(folder.ledger_path.read_text())
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -1,0 +1,155 @@
+"""What a fit is made from: its source, its columns and their settings; kept in the store as
+`fit.json`.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from gmm_pipeline.atomic_write import atomic_write
+from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_mean
+from gmm_pipeline.fits.settings import EngineName, SparkValue, TableSettings
+from gmm_pipeline.fits.source_ledger import SourceLedger
+from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.tables.open_table import LocalTable, open_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gmm_pipeline.store.store import FitFolder
+
+_FIT_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+
+class FitSpec(BaseModel):
+    """A named fit.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores: the fit's folder, and the prefix of its assets.
+    source : str
+        A file, a folder or a glob.
+    columns : tuple of str
+        The columns to encode, in the order of the table.
+    patterns : tuple of str, optional
+        The names and globs that the columns were selected by; None if they were listed.
+    engine : str
+        Where rows are passed over. Results do not depend on it.
+    spark_config : dict
+        Spark's settings by name; `spark.master` selects the cluster.
+    csv_nulls : tuple of str
+        What stands for null in CSV files, besides the empty field.
+    settings : TableSettings
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    source: str
+    columns: tuple[str, ...]
+    patterns: tuple[str, ...] | None = None
+    engine: EngineName = "local"
+    spark_config: dict[str, SparkValue] = {}
+    csv_nulls: tuple[str, ...] = ()
+    settings: TableSettings = TableSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not _FIT_NAME.fullmatch(name):
+            raise SettingsError(
+                f"{name!r} is no name for a fit",
+                remedy="Use letters, digits and underscores (--fit NAME)",
+            )
+        return name
+
+    def column_of(self, partition_key: str) -> str:
+        """Return the column of a partition key; raise SourceError if there is none."""
+        for column in self.columns:
+            if encode_name(column) == partition_key:
+                return column
+        keys = [encode_name(column) for column in self.columns]
+        raise SourceError(
+            f"no column has the key {partition_key!r}", remedy=did_you_mean(partition_key, keys)
+        )
+
+    def open(self, ledger: SourceLedger, staging: Path) -> LocalTable:
+        """Open the table of a ledger; `staging` keeps the Parquet form of CSV files."""
+        return open_batches(self.source, ledger.source_files, staging, csv_nulls=self.csv_nulls)
+
+
+def save_spec(spec: FitSpec, folder: FitFolder) -> None:
+    """Write a spec into its fit's folder."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    text = spec.model_dump_json(indent=2)
+    if not folder.spec_path.exists() or folder.spec_path.read_text() != text:
+        # Runs of several columns may look at a changed source at once.
+        with atomic_write(folder.spec_path) as partial:
+            partial.write_text(text)
+
+
+def load_spec(folder: FitFolder) -> FitSpec:
+    """Read the spec of a fit in the store."""
+    try:
+        return FitSpec.model_validate_json(folder.spec_path.read_text())
+    except ValueError as error:
+        raise StoreError(
+            f"{folder.spec_path} cannot be read: {error}",
+            remedy="Write it again with `gmm-pipeline run SOURCE`",
+        ) from error
+
+
+def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that any of the patterns matches; all of them if there is no pattern.
+
+    Patterns are names or globs (`*_delay`). A pattern that starts with `!` leaves out what it
+    matches.
+
+    Raises
+    ------
+    SourceError
+        If a pattern matches nothing, or no column is left.
+    """
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    unmatched = [pattern for pattern in patterns if pattern not in matching(names, patterns)]
+    if unmatched:
+        pattern = unmatched[0].removeprefix("!")
+        raise SourceError(f"no column matches {pattern!r}", remedy=did_you_mean(pattern, names))
+    selected = tuple(
+        name
+        for name in names
+        if (not wanted or any(_matches(name, pattern) for pattern in wanted))
+        and not any(_matches(name, pattern) for pattern in unwanted)
+    )
+    if not selected:
+        raise SourceError("the patterns leave no column", remedy="Leave out fewer columns")
+    return selected
+
+
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the patterns that match any of the names."""
+    return [
+        pattern
+        for pattern in patterns
+        if any(_matches(name, pattern.removeprefix("!")) for name in names)
+    ]
+
+
+def default_fit_name(source: str) -> str:
+    """Derive the name of a fit from its source: the file's stem, or the last folder that is no
+    glob.
+    """
+    parts = [part for part in Path(source).absolute().parts if not set(part) & set("*?[")]
+    stem = Path(parts[-1]).stem
+    return re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "table"
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)

@@ -1,0 +1,130 @@
+"""What manifests say of results, for people and machines to read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import JsonValue
+
+    from gmm_pipeline.arrow.column_codec import ColumnCodec
+    from gmm_pipeline.core.coding.roundtrip import RoundTrip
+    from gmm_pipeline.core.modes.modes import ColumnModel
+    from gmm_pipeline.core.modes.ranks import Ranking
+    from gmm_pipeline.core.sketch.sketch import Sketch
+
+
+SHOWN_RANKS = 256
+"""Ranks whose rows are counted one by one in a summary."""
+
+
+def sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
+    """Return the form and size of a sketch, and its rows without a finite number or category."""
+    form = type(sketched.tally.body).__name__
+    return {"form": form, "points": sketched.size, **asdict(sketched.tally.specials)}
+
+
+def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
+    """Return what a column's modes are, and how they were fitted."""
+    summary: dict[str, JsonValue] = {
+        "kind": model.kind,
+        "reason": model.reason,
+        "modes": model.n_modes,
+        "gaussian_modes": len(model.gaussians),
+        "tails": len(model.tails),
+        "atoms": len(model.atoms),
+        "sum_of_weights": _sum_of_weights(model),
+        "value_dtype": model.rules.value_dtype,
+    }
+    if model.rest is not None:
+        rows = round(model.rest.weight * model.rows)
+        summary |= {"rare_categories": len(model.rest.labels), "rows_of_rare_categories": rows}
+    if model.fit is not None:
+        summary |= {
+            "mean_log_likelihood": model.fit.mean_log_likelihood,
+            "iterations": model.fit.n_iter,
+            "converged": model.fit.converged,
+            "points": model.fit.n_points,
+        }
+    return summary
+
+
+def _sum_of_weights(model: ColumnModel) -> float:
+    """Return the sum over the mixture's components, or over all other modes where there is no
+    mixture.
+    """
+    components = [*model.gaussians, *model.dropped] or model.modes
+    return math.fsum(component.weight for component in components)
+
+
+def ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
+    """Return the number of modes and the share of the most frequent one."""
+    return {"modes": int(ranking.frequencies.size), "most_frequent": float(ranking.frequencies[0])}
+
+
+def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, JsonValue]:
+    """Return what the round trip did to a column's rows: in all, and by each mode that is no
+    atom.
+    """
+    by_rank = {
+        "exact": outcome.exact,
+        "within_precision": outcome.within_precision,
+        "changed": outcome.changed,
+        "beyond_reach": outcome.beyond_reach,
+    }
+    totals: dict[str, JsonValue] = {"rows": int(outcome.rows.sum())}
+    totals |= {name: int(rows.sum()) for name, rows in by_rank.items()}
+    totals["largest_error"] = _finite(outcome.largest_error.max(initial=0.0))
+    totals["frequencies"] = outcome.rows[:SHOWN_RANKS].tolist()
+    modes: list[JsonValue] = [
+        {
+            "rank": int(rank),
+            "rows": int(outcome.rows[rank]),
+            **{name: int(rows[rank]) for name, rows in by_rank.items()},
+            "largest_error": _finite(outcome.largest_error[rank]),
+        }
+        for rank in np.flatnonzero(codec.rows.is_continuous)
+    ]
+    return {**totals, "by_mode": modes}
+
+
+def joined_round_trips(
+    first: Mapping[str, JsonValue], second: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """Return the summary of the rows of two, which were encoded by the same modes."""
+    joined: dict[str, JsonValue] = {}
+    for name, value in second.items():
+        joined[name] = _JOINED.get(name, _sum)(first[name], value)
+    return joined
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return one + other
+
+
+def _largest(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else max(one, other)
+
+
+def _by_rank(one: Any, other: Any) -> Any:
+    return [
+        {**joined_round_trips(a, b), "rank": a["rank"]} for a, b in zip(one, other, strict=True)
+    ]
+
+
+def _elementwise(one: Any, other: Any) -> Any:
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+_JOINED = {"largest_error": _largest, "by_mode": _by_rank, "frequencies": _elementwise}
+
+
+def _finite(error: float) -> float | None:
+    """Return an error as JSON can hold it; None where no number came back."""
+    return float(error) if math.isfinite(error) else None

@@ -1,0 +1,1 @@
+"""The encoder inside other people's models: CTGAN and PyTorch."""

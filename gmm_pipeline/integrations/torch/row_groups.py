@@ -1,0 +1,127 @@
+"""Row groups of encoded tables: of one table in narrow files, or of a fit's columns side by
+side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gmm_pipeline.arrow.encoded_tables import rank_name, value_name
+from gmm_pipeline.arrow.parquet import open_reader, side_by_side
+from gmm_pipeline.errors import SourceError, StoreError
+from gmm_pipeline.interfaces.matrix import NarrowRows
+from gmm_pipeline.store.store import FitFolder
+from gmm_pipeline.tables.files import find_files
+
+CHUNK_ROWS = 1 << 13
+"""Rows that are read of a row group at a time."""
+_READ_AHEAD = 1 << 16
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A row group of one file, and the columns that are read of it."""
+
+    file: Path
+    number: int
+    names: tuple[str, ...]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield its rows in order; pages are read as they are needed, not the whole group."""
+        with pq.ParquetFile(
+            self.file, buffer_size=_READ_AHEAD, page_checksum_verification=True
+        ) as file:
+            yield from file.iter_batches(
+                CHUNK_ROWS, row_groups=[self.number], columns=self.names, use_threads=False
+            )
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Some consecutive rows of all columns, in pieces side by side."""
+
+    pieces: tuple[Piece, ...]
+    rows: int
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[NarrowRows]:
+        """Yield its rows in order."""
+        for batch in side_by_side([piece.batches() for piece in self.pieces]):
+            yield NarrowRows.of(batch, columns)
+
+
+def row_groups(source: str | Path, columns: Sequence[str]) -> tuple[RowGroup, ...]:
+    """Find the row groups of an encoded table.
+
+    Parameters
+    ----------
+    source : str or Path
+        The folder of a fit, or narrow Parquet: a file, a folder or a glob.
+    columns : sequence of str
+        The columns to read.
+
+    Raises
+    ------
+    SourceError
+        If there are no such files, or they lack a column.
+    StoreError
+        If the fit has no encoded rows of a column, or they are of other rows than those of another
+        column.
+    """
+    fit = FitFolder(Path(source))
+    if fit.spec_path.exists():
+        stored = [
+            _pieces(fit.column(column).require("transformed").tables(), [column])
+            for column in columns
+        ]
+        return tuple(_aligned(fit, pieces) for pieces in _zipped(fit, stored))
+    files = find_files(str(source))
+    if files.is_csv:
+        raise SourceError(f"{source} is CSV", remedy="Write the encoded rows as Parquet")
+    return tuple(RowGroup((piece,), rows) for piece, rows in _pieces(files.files, columns))
+
+
+def _pieces(files: Sequence[Path], columns: Sequence[str]) -> list[tuple[Piece, int]]:
+    """Return the row groups of consecutive files, and their rows."""
+    names = tuple(name for column in columns for name in (value_name(column), rank_name(column)))
+    pieces = []
+    for path in files:
+        with open_reader(path) as file:
+            for name in names:
+                if name not in file.schema_arrow.names:
+                    raise SourceError(
+                        f"{path} has no column {name!r}",
+                        remedy="Give rows that this encoder encoded",
+                    )
+            metadata = file.metadata
+            pieces += [
+                (Piece(path, number, names), metadata.row_group(number).num_rows)
+                for number in range(metadata.num_row_groups)
+            ]
+    return [(piece, rows) for piece, rows in pieces if rows]
+
+
+def _zipped(
+    fit: FitFolder, columns: list[list[tuple[Piece, int]]]
+) -> Iterator[tuple[tuple[Piece, int], ...]]:
+    try:
+        yield from zip(*columns, strict=True)
+    except ValueError as error:
+        raise _differing(fit) from error
+
+
+def _aligned(fit: FitFolder, pieces: tuple[tuple[Piece, int], ...]) -> RowGroup:
+    if len({rows for _, rows in pieces}) != 1:
+        raise _differing(fit)
+    return RowGroup(tuple(piece for piece, _ in pieces), pieces[0][1])
+
+
+def _differing(fit: FitFolder) -> StoreError:
+    return StoreError(
+        f"the columns of {fit.path} are encoded from different rows",
+        remedy="Run `gmm-pipeline run` for all of them",
+    )

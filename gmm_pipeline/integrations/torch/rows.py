@@ -1,0 +1,169 @@
+"""Encoded rows in shuffled batches, read from Parquet as they are needed.
+
+An epoch takes the row groups in a random order. Some are open at a time, and the next chunk of rows
+comes from any of them; chunks gather in a buffer, of which a random half leaves as batches whenever
+it is full. So a batch mixes rows of several places of the table, every row comes just once, and
+memory holds the buffer, never the table or its row numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.integrations.torch.row_groups import RowGroup, row_groups
+from gmm_pipeline.integrations.torch.tensors import EncodedBatch
+from gmm_pipeline.interfaces.matrix import NarrowRows
+from gmm_pipeline.interfaces.spans import ColumnSpans
+
+_OPEN_GROUPS = 8
+
+
+class EncodedRows(IterableDataset[EncodedBatch]):
+    """The rows of an encoded table, in batches, in another random order each epoch.
+
+    The order is a function of seed, epoch and number of workers. Give it to a `DataLoader` with
+    `batch_size=None`; workers share out the row groups, so more workers than there are row groups
+    have nothing to do.
+
+    Parameters
+    ----------
+    source : str or Path
+        Narrow Parquet (a file, a folder or a glob), or the folder of a fit, whose columns are read
+        side by side.
+    spans : sequence of ColumnSpans
+        `TableEncoder.spans`: the columns to read.
+    batch_size : int
+    buffer_rows : int
+        Rows that each worker shuffles at a time, of 8 bytes a column.
+    seed : int
+    drop_last : bool
+        Leave out the rows at the end of an epoch, or of a worker's share of it, that do not fill a
+        batch.
+
+    Raises
+    ------
+    SourceError, StoreError
+        If the encoded rows are not there.
+
+    Examples
+    --------
+    >>> rows = EncodedRows("encoded.parquet", encoder.spans, batch_size=500, seed=0)
+    >>> matrix_of = MatrixMaker(encoder.spans, device="cuda")
+    >>> for epoch in range(300):
+    ...     rows.set_epoch(epoch)
+    ...     for batch in DataLoader(rows, batch_size=None, num_workers=4, pin_memory=True):
+    ...         step(matrix_of(batch))
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        spans: Sequence[ColumnSpans],
+        *,
+        batch_size: int = 500,
+        buffer_rows: int = 1 << 17,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or buffer_rows < 2 * batch_size:
+            raise SettingsError(
+                f"batch_size {batch_size} and buffer_rows {buffer_rows} do not go together",
+                remedy="Give a batch of 1 row or more, and a buffer of two batches or more",
+            )
+        self.spans = tuple(spans)
+        self.columns = tuple(span.column for span in self.spans)
+        self.groups = row_groups(source, self.columns)
+        self.batch_size = batch_size
+        self.buffer_rows = buffer_rows
+        self.seed = seed
+        self.drop_last = drop_last
+        # Shared, so that workers that outlive an epoch see the next one's number.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return sum(group.rows for group in self.groups)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose order the next iteration has."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next iteration."""
+        self._epoch.fill_(epoch)
+
+    def __iter__(self) -> Iterator[EncodedBatch]:
+        """Yield this worker's batches."""
+        worker = get_worker_info()
+        number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.groups))
+        rng = np.random.default_rng([self.seed, self.epoch, number + 1])
+        chunks = self._interleaved([self.groups[group] for group in order[number::workers]], rng)
+        for rows in self._batches(chunks, rng):
+            yield EncodedBatch.of(rows)
+
+    def in_order(self) -> Iterator[NarrowRows]:
+        """Yield all rows in the order of the table."""
+        for group in self.groups:
+            yield from group.chunks(self.columns)
+
+    def _interleaved(
+        self, groups: Sequence[RowGroup], rng: np.random.Generator
+    ) -> Iterator[NarrowRows]:
+        """Yield the chunks of row groups, some of which are open at a time."""
+        waiting = iter(groups)
+        streams: list[Iterator[NarrowRows]] = []
+        while True:
+            while len(streams) < _OPEN_GROUPS and (group := next(waiting, None)) is not None:
+                streams.append(group.chunks(self.columns))
+            if not streams:
+                return
+            chosen = int(rng.integers(len(streams)))
+            chunk = next(streams[chosen], None)
+            if chunk is None:
+                del streams[chosen]
+            else:
+                yield chunk
+
+    def _batches(
+        self, chunks: Iterator[NarrowRows], rng: np.random.Generator
+    ) -> Iterator[NarrowRows]:
+        """Shuffle chunks in the buffer and yield batches."""
+        held: list[NarrowRows] = []
+        for chunk in chunks:
+            held.append(chunk)
+            if sum(len(rows.ranks) for rows in held) >= self.buffer_rows:
+                shuffled = _shuffled(held, rng)
+                surplus = len(shuffled.ranks) - self.buffer_rows // 2
+                leaving = surplus // self.batch_size * self.batch_size
+                yield from _split(_part(shuffled, 0, leaving), self.batch_size)
+                held = [_part(shuffled, leaving, len(shuffled.ranks))]
+        for rows in _split(_shuffled(held, rng), self.batch_size) if held else ():
+            if len(rows.ranks) == self.batch_size or not self.drop_last:
+                yield rows
+
+
+def _shuffled(held: Sequence[NarrowRows], rng: np.random.Generator) -> NarrowRows:
+    order = rng.permutation(sum(len(rows.ranks) for rows in held))
+    return NarrowRows(
+        np.concatenate([rows.values for rows in held])[order],
+        np.concatenate([rows.ranks for rows in held])[order],
+    )
+
+
+def _part(rows: NarrowRows, start: int, stop: int) -> NarrowRows:
+    return NarrowRows(rows.values[start:stop], rows.ranks[start:stop])
+
+
+def _split(rows: NarrowRows, size: int) -> Iterator[NarrowRows]:
+    for start in range(0, len(rows.ranks), size):
+        yield _part(rows, start, start + size)

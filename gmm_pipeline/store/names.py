@@ -1,0 +1,66 @@
+"""Column names as folder names and partition keys: readable, reversible, and unable to leave their
+folder.
+
+Letters and digits of any script, `_`, `-`, `=` and single dots stay as they are; other characters
+become `~XX`, the hexadecimal digits of their UTF-8 bytes, and so do a dot or dash in front and a
+dot after a dot. Names that would be too long for a file system are cut and end in `~~` and a
+digest; they can be recognised but not read back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+_LONGEST = 200
+_TAKEN = {"fit.json", "source.json", "run.json"}
+_DIGEST_DIGITS = 16
+_ESCAPED_BYTE = re.compile("((?:~[0-9A-F]{2})+)")
+
+
+def encode_name(name: str) -> str:
+    """Return the folder name and partition key of a non-empty column name."""
+    encoded = "".join(_encode_character(name, position) for position in range(len(name)))
+    if encoded in _TAKEN:
+        encoded = f"~{ord(encoded[0]):02X}{encoded[1:]}"
+    if len(encoded.encode()) <= _LONGEST:
+        return encoded
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+    start = encoded.encode()[: _LONGEST - _DIGEST_DIGITS - 2].decode(errors="ignore")
+    return f"{start.rstrip('~0123456789ABCDEF')}~~{digest}"
+
+
+def decode_name(encoded: str) -> str:
+    """Return the column name of a folder name or partition key.
+
+    Raises
+    ------
+    ValueError
+        If the name was cut, so that only a comparison with known names tells what it was.
+    """
+    if "~~" in encoded:
+        raise ValueError(f"{encoded!r} stands for a name that was cut")
+    pieces = _ESCAPED_BYTE.split(encoded)
+    return "".join(
+        bytes.fromhex(piece.replace("~", "")).decode("utf-8", "surrogatepass")
+        if piece.startswith("~")
+        else piece
+        for piece in pieces
+    )
+
+
+def _encode_character(name: str, position: int) -> str:
+    character = name[position]
+    at_front = position == 0
+    if character == ".":
+        kept = not at_front and name[position - 1] != "." and position < len(name) - 1
+    elif character == "-":
+        kept = not at_front
+    else:
+        kept = character in "_=" or (
+            character.isalnum() and unicodedata.is_normalized("NFC", character)
+        )
+    if kept:
+        return character
+    return "".join(f"~{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,103 @@
+"""CSV files, turned into one Parquet file so that columns can be read one by one."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, cast
+
+from gmm_pipeline.atomic_write import atomic_write
+from gmm_pipeline.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import polars as pl
+    import pyarrow as pa
+
+
+def header(path: Path) -> list[str]:
+    """Return the column names of a CSV file as they are written there."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), [])
+
+
+def convert(
+    files: Sequence[Path], target: Path, null_values: Sequence[str], schema: pa.Schema | None
+) -> None:
+    """Write the rows of CSV files to a Parquet file, streaming; the target appears whole or not at
+    all.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    target : Path
+    null_values : sequence of str
+        What stands for null, besides the empty field.
+    schema : pyarrow.Schema, optional
+        The types of known columns; those of the others are inferred from all rows.
+    """
+    import polars as pl
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        known = _agreed_types(files, null_values) if schema is None else _polars_types(schema)
+        table = pl.scan_csv(
+            list(files),
+            null_values=["", *null_values],
+            infer_schema_length=None,
+            try_parse_dates=True,
+            schema_overrides={
+                name: dtype for name, dtype in known.items() if name in header(files[0])
+            },
+        )
+        with atomic_write(target) as partial:
+            table.sink_parquet(partial, compression="lz4", row_group_size=1 << 18)
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(
+            f"CSV cannot be read: {str(error).splitlines()[0]}",
+            remedy="Check the delimiter and the quoting of the file, or convert it to Parquet",
+        ) from error
+
+
+def _polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    types = cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema
+    # Dates and times are recognised by how they are written, in more ways than a given type allows.
+    return {
+        name: dtype for name, dtype in types.items() if dtype != pl.Null and not dtype.is_temporal()
+    }
+
+
+def _agreed_types(files: Sequence[Path], null_values: Sequence[str]) -> dict[str, pl.DataType]:
+    """Return the types of columns that differ between files but agree once files that hold only
+    nulls are set aside.
+    """
+    import polars as pl
+
+    if len(files) == 1:
+        return {}
+    frames = [
+        pl.scan_csv(
+            file, null_values=["", *null_values], infer_schema_length=None, try_parse_dates=True
+        )
+        for file in files
+    ]
+    schemas = [frame.collect_schema() for frame in frames]
+    agreed: dict[str, pl.DataType] = {}
+    for name in schemas[0]:
+        if len({schema.get(name) for schema in schemas}) == 1:
+            continue
+        held = {
+            schema[name]
+            for frame, schema in zip(frames, schemas, strict=True)
+            if name in schema and not frame.select(pl.col(name).is_null().all()).collect().item()
+        }
+        if held == {pl.Int64(), pl.Float64()}:
+            held = {pl.Float64()}
+        if pl.String() in held:
+            held = {pl.String()}
+        if len(held) == 1:
+            agreed[name] = held.pop()
+    return agreed

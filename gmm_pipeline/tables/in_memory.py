@@ -1,0 +1,89 @@
+"""Tables as users give them and get them: files, frames of Polars, tables of Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import polars as pl
+import pyarrow as pa
+from polars.io.plugins import register_io_source
+
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
+from gmm_pipeline.errors import UnsupportedTypeError
+from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.open_table import LocalTable, MemoryTable, open_table
+
+Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
+"""A Parquet or CSV file, a folder or a glob; or a table in memory."""
+
+
+def opened(
+    table: Table, staging: Path, csv_nulls: Sequence[str] = (), known: pa.Schema | None = None
+) -> LocalTable | MemoryTable:
+    """Open a table to read its columns; CSV becomes Parquet in a folder, in the types that are
+    known of it.
+    """
+    if isinstance(table, str | Path):
+        return open_table(str(table), staging, csv_nulls=csv_nulls, csv_schema=known)
+    if isinstance(table, pa.Table):
+        return MemoryTable.of(table)
+    frame = table.collect() if isinstance(table, pl.LazyFrame) else table
+    return MemoryTable.of(_to_arrow(frame))
+
+
+def _to_arrow(frame: pl.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table; raise UnsupportedTypeError for a column whose type Arrow
+    does not have.
+    """
+    for column in frame.iter_columns():
+        try:
+            column.head(0).to_arrow()
+        except pa.ArrowException as error:
+            raise UnsupportedTypeError(
+                f"type {column.dtype} cannot be encoded",
+                column=column.name,
+                remedy="Leave the column out, or cast it",
+            ) from error
+    return frame.to_arrow()
+
+
+def streamed(table: Table) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table, of which no more is held than a batch unless it is held
+    already.
+    """
+    if isinstance(table, str | Path):
+        found = find_files(str(table))
+        if not found.is_csv:
+            yield from batches(found.files)
+            return
+        table = pl.scan_csv(list(found.files))
+    if isinstance(table, pa.Table):
+        yield from table.to_batches(ROWS_PER_GROUP)
+        return
+    for frame in table.lazy().collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
+        yield from frame.to_arrow().to_batches()
+
+
+def lazy_frame(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) -> pl.LazyFrame:
+    """Return a frame whose rows are made when it is collected."""
+
+    def scan(
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        _batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        remaining = n_rows
+        for batch in make():
+            frame = pl.DataFrame(pa.Table.from_batches([batch], schema=schema))
+            if remaining is not None:
+                frame = frame.head(remaining)
+                remaining -= frame.height
+            frame = frame if predicate is None else frame.filter(predicate)
+            yield frame if columns is None else frame.select(columns)
+            if remaining == 0:
+                return
+
+    return register_io_source(scan, schema=pl.DataFrame(schema.empty_table()).schema)

@@ -1,0 +1,63 @@
+"""Rows of a table that are made from others, by ranges: encoded, decoded, or put together as they
+are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow import encoded_tables as tables
+from gmm_pipeline.arrow.rows import RowBatches, TableRows
+from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.row_batches import FileRows, SideBySide
+
+if TYPE_CHECKING:
+    from gmm_pipeline.arrow.encoded_tables import Codecs
+    from gmm_pipeline.arrow.rows import ColumnRows
+
+
+def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
+    """Return the rows of a table encoded, narrow; raise SourceError if it lacks a column."""
+    columns = tuple(table.column(name) for name in codecs)
+    return TableRows(
+        SideBySide(columns), tables.encoded_schema(codecs), partial(tables.encoded, codecs)
+    )
+
+
+def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
+    """Return encoded rows, narrow or wide, decoded; raise SourceError if the table lacks what a
+    column is made from.
+    """
+    names = tables.encoded_names(table.schema, codecs)
+    source: RowBatches
+    if isinstance(table, LocalTable):
+        source = FileRows(table.files, table.file_rows, frozenset(names))
+    else:
+        source = SideBySide(tuple(table.column(name) for name in names))
+    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decoded, codecs))
+
+
+def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
+    """Return the values and ranks of stored columns side by side."""
+    return TableRows(SideBySide(tuple(columns)), tables.encoded_schema(codecs), _as_they_are)
+
+
+def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
+    """Return the same with a column of 0 and 1 for each rank."""
+    return TableRows(
+        SideBySide(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs)
+    )
+
+
+def _as_they_are(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    del first_row
+    return batch
+
+
+def _widened(codecs: Codecs, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    del first_row
+    return tables.widened(batch, codecs)
