@@ -42,7 +42,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Parse a value and all that is in it."""
         if self._level > MOST_NESTED:
-            raise _refusal("values are nested too deeply", self.peek_event())
+            raise _refusal("values are nested too deeply", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         self._level += 1
         node = super().compose_node(parent, index)
         self._level -= 1
@@ -94,7 +94,7 @@ def _check(node: yaml.Node, sizes: dict[int, int], problems: list[tuple[int, str
     """
     if id(node) in sizes:
         if not sizes[id(node)]:
-            raise _refusal("an anchor holds itself", node)
+            raise _refusal("an anchor holds itself", node.start_mark)
         return sizes[id(node)]
     sizes[id(node)] = 0
     size = 1
@@ -102,7 +102,7 @@ def _check(node: yaml.Node, sizes: dict[int, int], problems: list[tuple[int, str
         first_lines: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise _refusal("a key is not text", key)
+                raise _refusal("a key is not text", key.start_mark)
             line = key.start_mark.line + 1
             if key.value in first_lines and key.tag != _MERGE:
                 first = first_lines[key.value]
@@ -112,14 +112,14 @@ def _check(node: yaml.Node, sizes: dict[int, int], problems: list[tuple[int, str
     elif isinstance(node, yaml.SequenceNode):
         size += sum(_check(item, sizes, problems) for item in node.value)
     if size > MOST_VALUES:
-        raise _refusal(f"aliases expand to more than {MOST_VALUES:,} values", node)
+        raise _refusal(f"aliases expand to more than {MOST_VALUES:,} values", node.start_mark)
     sizes[id(node)] = size
     return size
 
 
 def _content(loader: _Loader, node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> Any:
     if len(path) > MOST_NESTED:
-        raise _refusal("aliases are nested too deeply", node)
+        raise _refusal("aliases are nested too deeply", node.start_mark)
     if isinstance(node, yaml.MappingNode):
         loader.flatten_mapping(node)
         mapping = {}
@@ -137,8 +137,8 @@ def _content(loader: _Loader, node: yaml.Node, path: KeyPath, lines: dict[KeyPat
     try:
         return loader.construct_object(node)
     except ValueError as error:
-        raise _refusal(str(error), node) from error
+        raise _refusal(str(error), node.start_mark) from error
 
 
-def _refusal(problem: str, found: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(None, None, problem, found.start_mark)
+def _refusal(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(None, None, problem, mark)
