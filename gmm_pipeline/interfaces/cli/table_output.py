@@ -32,12 +32,22 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
 
 @contextmanager
 def given_engine(
-    engine: EngineName, spark_config: tuple[str, ...], threads: int
+    engine: EngineName, spark_config: tuple[str, ...], threads: int, memory: int | None = None
 ) -> Iterator[Engine]:
-    """Give the engine of a command's options; its Spark session ends with the context."""
+    """Give the engine of a command's options; its Spark session ends with the context.
+
+    Parameters
+    ----------
+    engine : str
+    spark_config : tuple of str
+    threads : int
+        Of the local engine; 0 means one per core.
+    memory : int, optional
+        Bytes that the local engine may hold.
+    """
     settings = spark_settings(engine, spark_config)
     if engine == "local":
-        yield LocalEngine(threads or None)
+        yield LocalEngine(threads or None, memory)
         return
     from gmm_pipeline.engines.spark.engine import SparkEngine
     from gmm_pipeline.engines.spark.session import spark_session
