@@ -30,6 +30,7 @@ from gmm_pipeline.engines.parts import (
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
 from gmm_pipeline.engines.spark.rows import NumberRows
+from gmm_pipeline.engines.spark.session import require_spark
 from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class SparkEngine(CountingEngine):
     """
 
     def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
+        require_spark()
         self._session = session
         self._tasks = tasks or int(
             session.conf.get("spark.default.parallelism", None) or MOST_TASKS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gmm_pipeline.engines.spark.java import REMEDY, JavaMissingError, java_variables
-from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.errors import PipelineError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,18 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 class SparkStartError(PipelineError):
     """Spark does not start, or its cluster does not answer."""
+
+
+def require_spark(*packages: str) -> None:
+    """Raise SettingsError unless Spark is installed, and further packages of the extra `spark`."""
+    needed = ("pyspark", "pandas", *packages)
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"engine = spark and the methods spark_ml and spark_ml_full need Spark, and {missing[0]} "
+            "is not installed",
+            remedy="pip install 'gmm-pipeline[spark]'",
+        )
 
 
 def built(settings: SparkSettings) -> SparkSession:
@@ -68,11 +81,14 @@ def spark_session(
 
     Raises
     ------
+    SettingsError
+        If Spark is not installed.
     JavaMissingError
-        If a session has to be made, and there is no Java that can.
+        If there is no Java for a new session.
     SparkStartError
         If it cannot be made otherwise.
     """
+    require_spark()
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
