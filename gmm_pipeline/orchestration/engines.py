@@ -53,7 +53,7 @@ class EngineResource(dg.ConfigurableResource[None]):
     def fit_rows(
         self, spec: FitSpec, raw: Result, points: WeightedPoints, **how: Any
     ) -> MixtureFit:
-        """Fit a mixture to all rows of a column's copy, by the engine of its fit; see `FitRows`."""
+        """Fit a mixture to all rows of a column's copy, by the engine of its fit; see `RowsFitter`."""
         return self.engine(spec).rows_fitter(stored_column(raw))(points, **how)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

@@ -30,7 +30,7 @@ def peak_memory() -> int | None:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
 
 
-def forget_peak_memory() -> None:
+def reset_peak_memory() -> None:
     """Let `peak_memory` tell of what comes from now on, where the system can."""
     if _CLEAR.exists():
         _CLEAR.write_text("5")

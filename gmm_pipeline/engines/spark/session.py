@@ -53,7 +53,7 @@ def require_spark(*packages: str) -> None:
         )
 
 
-def built(settings: SparkSettings) -> SparkSession:
+def build_session(settings: SparkSettings) -> SparkSession:
     """Return a new session of the given settings."""
     from pyspark.sql import SparkSession
 
@@ -62,7 +62,7 @@ def built(settings: SparkSettings) -> SparkSession:
 
 @contextmanager
 def spark_session(
-    settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = built
+    settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = build_session
 ) -> Iterator[SparkSession]:
     """Give the Spark session that runs in this process, or a new one that ends with the context,
     and its JVM with it.
@@ -104,9 +104,9 @@ def spark_session(
         python = str(
             settings.get("spark.pyspark.python") or os.environ.get(_PYTHON) or sys.executable
         )
-        own_address = {"SPARK_LOCAL_IP": "127.0.0.1"} if _stays_here(settings) else {}
+        own_address = {"SPARK_LOCAL_IP": "127.0.0.1"} if _is_on_this_machine(settings) else {}
         with _environment(**variables, **own_address, **{_PYTHON: python}):
-            session = _started(build, {**_defaults(settings, folder), **settings})
+            session = _start(build, {**_defaults(settings, folder), **settings})
         try:
             yield session
         finally:
@@ -124,7 +124,7 @@ def local_session(cores: int = 2) -> Iterator[SparkSession]:
         yield session
 
 
-def _stays_here(settings: SparkSettings) -> bool:
+def _is_on_this_machine(settings: SparkSettings) -> bool:
     """Whether a session has no need of other machines."""
     master = str(settings.get("spark.master", "" if "SPARK_CONF_DIR" in os.environ else "local"))
     return master.startswith("local") or urlsplit(master).hostname in _LOOPBACK
@@ -145,12 +145,10 @@ def _defaults(settings: SparkSettings, folder: Path) -> SparkSettings:
         "spark.local.dir": str(folder),
         "spark.ui.enabled": False,
     }
-    return {**general, **(here if _stays_here(settings) else {})}
+    return {**general, **(here if _is_on_this_machine(settings) else {})}
 
 
-def _started(
-    build: Callable[[SparkSettings], SparkSession], settings: SparkSettings
-) -> SparkSession:
+def _start(build: Callable[[SparkSettings], SparkSession], settings: SparkSettings) -> SparkSession:
     from py4j.protocol import Py4JJavaError
     from pyspark import SparkContext
     from pyspark.errors import PySparkException, PySparkRuntimeError

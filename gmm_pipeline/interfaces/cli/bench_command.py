@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.engines.local.machine import forget_peak_memory, peak_memory
+from gmm_pipeline.engines.local.machine import peak_memory, reset_peak_memory
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.concurrency import Concurrency
 from gmm_pipeline.fits.sample_run import SampleRun, run_sample, spread_columns
@@ -96,7 +96,7 @@ def bench(
         spec = on_engine(spec, engine, spark_config)
         concurrency = Concurrency.of(spec, threads, memory)
         columns = spread_columns(table, spec.columns, sample_columns)
-        forget_peak_memory()
+        reset_peak_memory()
         of_a_column = concurrency.memory_of_a_column
         with given_engine(engine, spark_config, threads, of_a_column) as passes:
             start = START_SECONDS + time.perf_counter() - started

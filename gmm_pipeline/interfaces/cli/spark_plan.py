@@ -58,6 +58,7 @@ def print_spark_passes(passes: dict[str, Any]) -> None:
     if not passes["columns"]:
         stdout().print("Spark engine: nothing to do.")
         return
+    columns, nanoseconds = passes["columns"], f"{CORE_SECONDS_PER_ROW * 1e9:.0f} ns"
     merging = "sketches of a column, merged by tasks" if passes["shuffled"] else "few sketches"
     rows = [
         [
@@ -68,8 +69,7 @@ def print_spark_passes(passes: dict[str, Any]) -> None:
         [
             "core time",
             duration(passes["core_seconds"]),
-            f"{passes['columns']} × {CORE_SECONDS_PER_ROW * 1e9:.0f} ns a row, divided among them; "
-            + "the driver takes 3 s a column besides",
+            f"{columns} × {nanoseconds} a row, divided among them; the driver adds 3 s a column",
         ],
         [
             "spark.executor.memoryOverhead",
