@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from gmm_pipeline.fits.settings import ColumnSettings
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.store.fit_view import ColumnView, FitView
     from gmm_pipeline.store.manifest import Manifest, Origin
-    from gmm_pipeline.store.store import FitFolder
 
 
 class State(StrEnum):
@@ -70,7 +71,10 @@ class ColumnStatus:
 
 
 def column_status(
-    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digests: Sequence[str]
+    column: str,
+    folder: ColumnFolder | ColumnView,
+    settings: ColumnSettings,
+    source_digests: Sequence[str],
 ) -> ColumnStatus:
     """Compare a column's results with what they would be made from now.
 
@@ -116,7 +120,7 @@ def column_status(
 
 
 def statuses_of(
-    spec: FitSpec, folder: FitFolder, ledger: SourceLedger | None
+    spec: FitSpec, folder: FitFolder | FitView, ledger: SourceLedger | None
 ) -> list[ColumnStatus]:
     """Return the state of each column of a fit, whose source has the files of a ledger; None if it
     has none left.
@@ -128,7 +132,9 @@ def statuses_of(
     ]
 
 
-def present_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
+def present_statuses(
+    spec: FitSpec, folder: FitFolder, view: FitView | None = None
+) -> list[ColumnStatus]:
     """Return the state of each column of a fit, by the files that its source has now and that are
     whole.
     """
@@ -136,7 +142,7 @@ def present_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
         ledger = present_ledger(spec.source, folder, is_settled)
     except SourceError:
         ledger = None
-    return statuses_of(spec, folder, ledger)
+    return statuses_of(spec, folder if view is None else view, ledger)
 
 
 def _judge(

@@ -14,7 +14,7 @@ from gmm_pipeline.store.manifest import FileFacts, digest
 from gmm_pipeline.tables.files import SourceFiles, find_files, is_settled
 
 if TYPE_CHECKING:
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
 
 _HASHED_BYTES = 1 << 30
 """Most bytes that a look at the files reads: about a second."""

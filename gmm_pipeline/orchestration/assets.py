@@ -21,8 +21,9 @@ from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.io_managers import STAGE_METADATA
 from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.result import Product, Result
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import is_settled
 
 IO_MANAGER = "gmm_results"
@@ -179,7 +180,7 @@ def _made(
     """Yield a product made beside the stage's last result, and verdicts on it once it is
     published.
     """
-    column = ColumnFolder(store.fit(dataset.name).path / context.partition_key)
+    column = store.fit(dataset.name).column_of_key(context.partition_key)
     anew = context.run.tags.get(REFIT_TAG) in {REFIT_ALL, stage.name}
     last = None if anew else column.result(stage.name)
     with _remembering(column, stage):

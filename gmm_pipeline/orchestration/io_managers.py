@@ -71,7 +71,7 @@ class ResultIOManager(dg.ConfigurableIOManager):
         return {name: dg.MetadataValue.md(text) for name, text in shown.items()}
 
     def _folder(self, asset_key: dg.AssetKey, partition_key: str) -> ColumnFolder:
-        return ColumnFolder(Store(Path(self.store)).fit(asset_key.path[0]).path / partition_key)
+        return Store(Path(self.store)).fit(asset_key.path[0]).column_of_key(partition_key)
 
 
 def _metadata(manifest: Manifest, folder: Path, key: dg.AssetKey) -> dict[str, dg.MetadataValue]:

@@ -14,9 +14,9 @@ from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.stages import MODEL, RAW
 from gmm_pipeline.orchestration.assets import REFIT_TAG, asset_key, job_name, partitions_of
 from gmm_pipeline.orchestration.watching import Sighting, look, nothing_new, reason_of
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.manifest import digest
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.store.store import FitFolder
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus

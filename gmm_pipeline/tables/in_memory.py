@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
+from gmm_pipeline.arrow.identity import Identities, identities_in
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches, read_footer
 from gmm_pipeline.errors import UnsupportedTypeError
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.open_table import LocalTable, MemoryTable, open_table
@@ -47,6 +48,21 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
                 remedy="Leave the column out, or cast it",
             ) from error
     return frame.to_arrow()
+
+
+def identities_of(table: Table) -> list[Identities]:
+    """Return what each file of an encoded table says of the fits that encoded it.
+
+    Frames of Polars say nothing and are taken as they are: they come from this process.
+    """
+    if isinstance(table, str | Path):
+        found = find_files(str(table))
+        if found.is_csv:
+            return [{}]
+        return [identities_in(read_footer(file).metadata) for file in found.files]
+    if isinstance(table, pa.Table) and (identities := identities_in(table.schema.metadata)):
+        return [identities]
+    return []
 
 
 def streamed(table: Table) -> Iterator[pa.RecordBatch]:

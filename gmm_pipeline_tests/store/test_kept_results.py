@@ -16,7 +16,8 @@ from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
 from gmm_pipeline.store.result import Made, Product, Result
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 
 ROWS = 50
 

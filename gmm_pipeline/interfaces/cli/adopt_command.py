@@ -20,8 +20,9 @@ from gmm_pipeline.interfaces.cli.options import (
 )
 from gmm_pipeline.interfaces.cli.run_commands import start
 from gmm_pipeline.interfaces.cli.specs import given_spec
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.spark_ml import read_gaussian_mixture
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.open_table import open_batches
 
 

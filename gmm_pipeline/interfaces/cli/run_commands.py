@@ -13,6 +13,7 @@ from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.fits.plan import present_statuses
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.settings import EngineName
+from gmm_pipeline.fits.snapshots import commit
 from gmm_pipeline.fits.source_ledger import keep_ledger, present_ledger
 from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
@@ -27,7 +28,8 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.progress import run_progress
 from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine, with_adopted
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.open_table import open_batches
 
 
@@ -157,6 +159,7 @@ def _run(
     errors, seconds = (
         _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
     )
+    commit(spec, folder, spec.columns)
     entries = [summary_row(status, seconds, errors) for status in present_statuses(spec, folder)]
     elapsed = time.perf_counter() - started
     if as_json:

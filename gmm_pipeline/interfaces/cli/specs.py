@@ -9,7 +9,7 @@ from gmm_pipeline.errors import SettingsError, SourceError
 from gmm_pipeline.fits.settings import EngineName, TableSettings
 from gmm_pipeline.fits.spec import FitSpec, load_spec, select_columns
 from gmm_pipeline.interfaces.cli.options import given_patterns, given_settings
-from gmm_pipeline.store.store import FitFolder
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.open_table import LocalTable
 
