@@ -31,6 +31,7 @@ from gmm_pipeline.store.result import Product, Result, content_id_of, link_files
 STAGES = ("raw", "sketch", "model", "feature_rank", "transformed")
 """The folders of a column's results, in the order in which they are made."""
 MANIFESTS = "manifests"
+_NEWEST = "results.json"
 _ATTEMPTS = 5
 """A look-up starts again when a collector removes what was named a moment ago; more than once is rare."""
 
@@ -108,13 +109,14 @@ class ColumnFolder:
     def manifests(self) -> dict[str, Manifest]:
         """Return the newest manifest of each stage that has one; damaged ones are left out."""
         path = self.path
-        newest = _newest(path)
-        if newest is None:
-            return legacy.manifests(path)
-        found: dict[str, Manifest] = {}
-        for stage, name in newest.manifests.items():
-            with suppress(FileNotFoundError, ValueError):
-                found[stage] = read_manifest(path / MANIFESTS / name)
+        newest, found = _newest(path), dict[str, Manifest]()
+        for _ in range(_ATTEMPTS):
+            if newest is None:
+                return legacy.manifests(path)
+            found = _read_manifests(path, newest)
+            before, newest = newest, _newest(path)
+            if len(found) == len(before.manifests) or newest == before:
+                break
         return found
 
     def manifest(self, name: str) -> Manifest:
@@ -164,8 +166,11 @@ class ColumnFolder:
             draft.mkdir(parents=True)
             try:
                 manifest = self._write(product, draft, present)
+                # A disk that fills up does so before anything is in its place.
+                described, named = self._describe(manifest, draft)
                 folder = self._place(manifest, draft, product.keeps)
-                self._write_manifest(manifest)
+                described.replace(self.path / MANIFESTS / manifest.file_name)
+                named.replace(self.path / _NEWEST)
             finally:
                 self._remove_drafts()
             return Result(manifest, folder)
@@ -179,7 +184,7 @@ class ColumnFolder:
             for manifest in legacy.all_manifests(self.path):
                 _write_flushed(self.path / MANIFESTS / manifest.file_name, manifest.text)
             named = Newest(manifests={each.stage: each.file_name for each in newest.values()})
-            _write_flushed(self.path / "results.json", named.model_dump_json(indent=2))
+            _write_flushed(self.path / _NEWEST, named.model_dump_json(indent=2))
 
     def link(self, contents: Mapping[str, str]) -> None:
         """Let the stages' plain folders show these contents, and no other."""
@@ -323,20 +328,32 @@ class ColumnFolder:
         replace_folder(draft, target)
         return target
 
-    def _write_manifest(self, manifest: Manifest) -> None:
-        """Write a manifest, and then name it as the newest of its stage: that publishes the result."""
-        folder = self.path / MANIFESTS
-        folder.mkdir(exist_ok=True)
-        _write_flushed(folder / manifest.file_name, manifest.text)
+    def _describe(self, manifest: Manifest, draft: Path) -> tuple[Path, Path]:
+        """Write a manifest, and the names of the newest with it among them; return both drafts."""
+        (self.path / MANIFESTS).mkdir(exist_ok=True)
         newest = _newest(self.path) or Newest()
         named = Newest(manifests={**newest.manifests, manifest.stage: manifest.file_name})
-        _write_flushed(self.path / "results.json", named.model_dump_json(indent=2))
+        drafts = draft.with_suffix(".manifest"), draft.with_suffix(".newest")
+        for path, text in zip(
+            drafts, (manifest.text, named.model_dump_json(indent=2)), strict=True
+        ):
+            path.write_text(text, encoding="utf-8")
+            flush(path)
+        return drafts
+
+
+def _read_manifests(path: Path, newest: Newest) -> dict[str, Manifest]:
+    found: dict[str, Manifest] = {}
+    for stage, name in newest.manifests.items():
+        with suppress(FileNotFoundError, ValueError):
+            found[stage] = read_manifest(path / MANIFESTS / name)
+    return found
 
 
 def _newest(path: Path) -> Newest | None:
     """Return which manifests are a column's newest; None if it is of the layout of version 0.1.0."""
     try:
-        return Newest.model_validate_json((path / "results.json").read_text(encoding="utf-8"))
+        return Newest.model_validate_json((path / _NEWEST).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValidationError, UnicodeDecodeError):
