@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.store.store import Store
 
@@ -53,7 +53,7 @@ def demo_spec(store: Path) -> FitSpec:
     spec = FitSpec(name=DEMO_FIT, source=str(target), columns=DEMO_COLUMNS, csv_nulls=("NA",))
     folder = Store(store).fit(DEMO_FIT)
     # It was put there whole; to wait until that is certain is for files of unknown origin.
-    take_stock(spec.source, folder, accept=lambda _: True)
+    update_ledger(spec.source, folder, accept=lambda _: True)
     save_spec(spec, folder)
     return spec
 

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.source_ledger import SourceLedger, present_ledger
+from gmm_pipeline.fits.source_ledger import SourceLedger, current_ledger
 from gmm_pipeline.fits.stages import RAW, SOURCE, STAGES, TYPE, Stage
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.tables.files import is_settled
+from gmm_pipeline.tables.files import looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.settings import ColumnSettings
@@ -115,7 +115,7 @@ def column_status(
     return ColumnStatus(column, tuple(statuses))
 
 
-def statuses_of(
+def column_statuses(
     spec: FitSpec, folder: FitFolder, ledger: SourceLedger | None
 ) -> list[ColumnStatus]:
     """Return the state of each column of a fit, whose source has the files of a ledger; None if it
@@ -128,15 +128,15 @@ def statuses_of(
     ]
 
 
-def present_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
+def current_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
     """Return the state of each column of a fit, by the files that its source has now and that are
     whole.
     """
     try:
-        ledger = present_ledger(spec.source, folder, is_settled)
+        ledger = current_ledger(spec.source, folder, looks_complete)
     except SourceError:
         ledger = None
-    return statuses_of(spec, folder, ledger)
+    return column_statuses(spec, folder, ledger)
 
 
 def _judge(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.store.manifest import FileFacts, digest
-from gmm_pipeline.tables.files import SourceFiles, find_files, is_settled
+from gmm_pipeline.tables.files import SourceFiles, find_files, looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.store.store import FitFolder
@@ -106,7 +106,7 @@ class SourceLedger(BaseModel):
         return tuple(digest([[*files], [*csv_nulls]]) for files in facts)
 
 
-def present_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
+def current_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
     """Return the ledger as the files are now: the one that is kept, if they only became more.
 
     Parameters
@@ -129,7 +129,7 @@ def present_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool
     found = {file.path: file.known_as(known.get(file.path)) for file in files}
     taken = {path: file for path, file in found.items() if path in known or accept(Path(path))}
     if not taken:
-        raise still_written(next(iter(found)))
+        raise incomplete_file_error(next(iter(found)))
     if kept is None or any(
         path not in found or found[path].identity != file.identity for path, file in known.items()
     ):
@@ -139,12 +139,12 @@ def present_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool
     return SourceLedger(batches=(*batches, new) if new else tuple(batches))
 
 
-def still_written(path: str) -> SourceError:
+def incomplete_file_error(path: str) -> SourceError:
     """Return the error that refuses a file for now."""
     return SourceError(f"file {path} is still being written", remedy="It is taken once it is whole")
 
 
-def unsettled_files(ledger: SourceLedger, folder: FitFolder) -> list[str]:
+def incomplete_files(ledger: SourceLedger, folder: FitFolder) -> list[str]:
     """Return the files of a ledger that are new or changed since the one that is kept, and may
     still be written to.
     """
@@ -153,11 +153,11 @@ def unsettled_files(ledger: SourceLedger, folder: FitFolder) -> list[str]:
     return [
         file.path
         for file in ledger.files
-        if file.identity not in known and not is_settled(Path(file.path))
+        if file.identity not in known and not looks_complete(Path(file.path))
     ]
 
 
-def with_hashes(ledger: SourceLedger) -> SourceLedger:
+def add_hashes(ledger: SourceLedger) -> SourceLedger:
     """Return the ledger with the SHA-256 of its smaller files, so that they are known if they come
     again.
     """
@@ -173,7 +173,7 @@ def with_hashes(ledger: SourceLedger) -> SourceLedger:
     return SourceLedger(batches=tuple(batches))
 
 
-def waiting_files(source: str, ledger: SourceLedger) -> list[str]:
+def skipped_files(source: str, ledger: SourceLedger) -> list[str]:
     """Return the files of a source that are not part of its ledger, because they may still be
     written to.
     """
@@ -181,16 +181,16 @@ def waiting_files(source: str, ledger: SourceLedger) -> list[str]:
     return [str(file) for file in find_files(source).files if str(file) not in taken]
 
 
-def take_stock(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
-    """Return the ledger as the files are now, as `present_ledger` does, and keep it with the
+def update_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
+    """Return the ledger as the files are now, as `current_ledger` does, and keep it with the
     fit.
     """
-    ledger = present_ledger(source, folder, accept)
-    keep_ledger(ledger, folder)
+    ledger = current_ledger(source, folder, accept)
+    save_ledger(ledger, folder)
     return ledger
 
 
-def keep_ledger(ledger: SourceLedger, folder: FitFolder) -> None:
+def save_ledger(ledger: SourceLedger, folder: FitFolder) -> None:
     """Keep a ledger with its fit."""
     if ledger != read_ledger(folder):
         folder.path.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ def _absolute(file: Path) -> Path:
     return file.parent.resolve() / file.name if ".." in file.parts else file.absolute()
 
 
-def is_settled(file: Path) -> bool:
+def looks_complete(file: Path) -> bool:
     """Whether a file seems to be whole: Parquet by how it ends, others by having been left alone
     for a while.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class JoinedColumns:
     """Columns of equal length, at least one, each read from where it is."""
 
     columns: tuple[ColumnRows, ...]

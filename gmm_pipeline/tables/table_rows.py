@@ -13,7 +13,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.rows import RowBatches, TableRows
 from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
-from gmm_pipeline.tables.row_batches import FileRows, SideBySide
+from gmm_pipeline.tables.row_batches import FileRows, JoinedColumns
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.encoded_tables import Codecs
@@ -24,7 +24,7 @@ def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     """Return the rows of a table encoded, narrow; raise SourceError if it lacks a column."""
     columns = tuple(table.column(name) for name in codecs)
     return TableRows(
-        SideBySide(columns), tables.encoded_schema(codecs), partial(tables.encoded, codecs)
+        JoinedColumns(columns), tables.encoded_schema(codecs), partial(tables.encoded, codecs)
     )
 
 
@@ -37,19 +37,19 @@ def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     if isinstance(table, LocalTable):
         source = FileRows(table.files, table.file_rows, frozenset(names))
     else:
-        source = SideBySide(tuple(table.column(name) for name in names))
+        source = JoinedColumns(tuple(table.column(name) for name in names))
     return TableRows(source, tables.decoded_schema(codecs), partial(tables.decoded, codecs))
 
 
 def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return the values and ranks of stored columns side by side."""
-    return TableRows(SideBySide(tuple(columns)), tables.encoded_schema(codecs), _as_they_are)
+    return TableRows(JoinedColumns(tuple(columns)), tables.encoded_schema(codecs), _as_they_are)
 
 
 def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return the same with a column of 0 and 1 for each rank."""
     return TableRows(
-        SideBySide(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs)
+        JoinedColumns(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs)
     )
 
 

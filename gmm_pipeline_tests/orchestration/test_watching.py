@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from workplace import states
 
-from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
@@ -174,14 +174,14 @@ def test_columns_of_any_name_are_encoded(watched: Watched) -> None:
 
     watched.bring_up_to_date()
 
-    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
 
 
 def test_runs_that_were_asked_for_leave_nothing_to_do(watched: Watched) -> None:
     watched.add("a.parquet")
     watched.bring_up_to_date()
 
-    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
     assert watched.skipped() == "nothing is new"
     watched.cursor = None
     assert watched.skipped() == "0 of 2 columns registered, no run to start"
@@ -464,7 +464,7 @@ def test_a_column_that_failed_is_asked_for_again_when_the_source_changes(watched
     )
     watched.bring_up_to_date()
 
-    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
 
 
 def test_a_column_that_is_being_run_is_asked_for_once_that_run_has_ended(watched: Watched) -> None:

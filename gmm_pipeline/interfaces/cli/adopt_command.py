@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from gmm_pipeline.errors import SettingsError, StoreError, did_you_mean
 from gmm_pipeline.fits.settings import TableSettings
-from gmm_pipeline.fits.source_ledger import keep_ledger, present_ledger
+from gmm_pipeline.fits.source_ledger import current_ledger, save_ledger
 from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.interfaces.cli.options import (
     json_option,
@@ -101,8 +101,8 @@ def _new_spec(fit: str, source: str | None, column: str, folder: FitFolder) -> F
         raise StoreError(
             f"there is no fit {fit!r}", remedy="Give the SOURCE that it is to be made from as well"
         )
-    ledger = present_ledger(source, folder, accept=lambda _: True)
+    ledger = current_ledger(source, folder, accept=lambda _: True)
     table = open_batches(source, ledger.source_files, folder.staging)
     spec = given_spec(fit, source, table, column, (), None, ())
-    keep_ledger(ledger, folder)
+    save_ledger(ledger, folder)
     return spec

@@ -12,7 +12,7 @@ import click
 
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import present_ledger
+from gmm_pipeline.fits.source_ledger import current_ledger
 from gmm_pipeline.fits.spec import default_fit_name
 from gmm_pipeline.interfaces.cli.display import (
     amount,
@@ -78,7 +78,7 @@ def bench(
     name = fit or default_fit_name(source)
     with TemporaryDirectory(prefix=".gmm_bench_", dir=_disk_of(store)) as temporary:
         folder = Path(temporary)
-        ledger = present_ledger(source, Store(store).fit(name), accept=lambda _: True)
+        ledger = current_ledger(source, Store(store).fit(name), accept=lambda _: True)
         converting = time.perf_counter()
         table = open_batches(source, ledger.source_files, folder / "source", csv_nulls=csv_nulls)
         converted = time.perf_counter() - converting

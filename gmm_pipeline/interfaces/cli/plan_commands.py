@@ -15,10 +15,10 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.partitioning import footprints, partition
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.concurrency import Concurrency
-from gmm_pipeline.fits.plan import ColumnStatus, State, present_statuses, statuses_of
+from gmm_pipeline.fits.plan import ColumnStatus, State, column_statuses, current_statuses
 from gmm_pipeline.fits.preview import preview
 from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import present_ledger
+from gmm_pipeline.fits.source_ledger import current_ledger
 from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec
 from gmm_pipeline.fits.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
@@ -71,14 +71,14 @@ def plan(
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
     with TemporaryDirectory() as temporary:
-        ledger = present_ledger(source, folder, accept=lambda _: True)
+        ledger = current_ledger(source, folder, accept=lambda _: True)
         table = open_batches(source, ledger.source_files, Path(temporary), csv_nulls=csv_nulls)
         spec = on_engine(
             given_spec(name, source, table, patterns, csv_nulls, config, assignments),
             engine,
             spark_config,
         )
-        statuses = statuses_of(spec, folder, ledger)
+        statuses = column_statuses(spec, folder, ledger)
         entries = [
             _plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")
         ]
@@ -109,7 +109,7 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
     """
     folder = Store(store).require_present_fit(fit)
     spec = load_spec(folder)
-    statuses = present_statuses(spec, folder)
+    statuses = current_statuses(spec, folder)
     if as_json:
         print_json(
             {

@@ -10,7 +10,7 @@ import click
 
 from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.atomic_write import atomic_write
-from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import fit_option, store_option
@@ -42,7 +42,7 @@ def report(fit: str, out: Path, store: Path) -> None:
     folder = Store(store).require_present_fit(fit)
     check_target(out, source_files(folder), (".html", ".htm"))
     spec = load_spec(folder)
-    statuses = present_statuses(spec, folder)
+    statuses = current_statuses(spec, folder)
     columns = [
         column_report(status, folder, spec.settings.of(status.column))
         for status in counted(statuses, "drawing columns")

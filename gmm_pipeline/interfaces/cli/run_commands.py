@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import keep_ledger, present_ledger
+from gmm_pipeline.fits.source_ledger import current_ledger, save_ledger
 from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
@@ -96,12 +96,12 @@ def run(
     """
     name = fit or default_fit_name(source)
     folder = Store(store).fit(name)
-    ledger = present_ledger(source, folder, accept=lambda _: True)
+    ledger = current_ledger(source, folder, accept=lambda _: True)
     table = open_batches(source, ledger.source_files, folder.staging, csv_nulls=csv_nulls)
     spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
     spec = on_engine(spec if refit else with_adopted(spec, folder), engine, spark_config)
     _tell_what_is_gone(spec, folder)
-    keep_ledger(ledger, folder)
+    save_ledger(ledger, folder)
     start(spec, store, threads, memory, refit=refit, as_json=as_json)
 
 
@@ -134,7 +134,7 @@ def start(
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
     columns = [
-        status.column for status in present_statuses(spec, folder) if refit or not status.done
+        status.column for status in current_statuses(spec, folder) if refit or not status.done
     ]
     record = RunRecord.now(columns, refit=refit)
     if columns:
@@ -150,14 +150,14 @@ def _run(
     """
     started = time.perf_counter()
     folder = Store(store).fit(spec.name)
-    left = {status.column: record.left(status) for status in present_statuses(spec, folder)}
+    left = {status.column: record.left(status) for status in current_statuses(spec, folder)}
     work = {column: stages for column, stages in left.items() if stages}
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
     errors, seconds = (
         _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
     )
-    entries = [summary_row(status, seconds, errors) for status in present_statuses(spec, folder)]
+    entries = [summary_row(status, seconds, errors) for status in current_statuses(spec, folder)]
     elapsed = time.perf_counter() - started
     if as_json:
         print_json(
