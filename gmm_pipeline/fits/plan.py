@@ -115,13 +115,9 @@ def column_status(
     return ColumnStatus(column, tuple(statuses))
 
 
-def column_statuses(
-    spec: FitSpec, folder: FitFolder, ledger: SourceLedger | None
-) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, whose source has the files of a ledger; None if it
-    has none left.
-    """
-    digests = ledger.digests(spec.csv_nulls) if ledger else ()
+def column_statuses(spec: FitSpec, folder: FitFolder, ledger: SourceLedger) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, by the files of a ledger; empty if they are gone."""
+    digests = ledger.digests(spec.csv_nulls)
     return [
         column_status(name, folder.column(name), spec.settings.of(name), digests)
         for name in spec.columns
@@ -129,13 +125,15 @@ def column_statuses(
 
 
 def current_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, by the files that its source has now and that are
-    whole.
+    """Return the state of each column of a fit, by the complete files that its source has now.
+
+    For commands that look at the source for this alone; those that opened it know its ledger, and
+    call `column_statuses`.
     """
     try:
         ledger = current_ledger(spec.source, folder, looks_complete)
     except SourceError:
-        ledger = None
+        ledger = SourceLedger(batches=())
     return column_statuses(spec, folder, ledger)
 
 

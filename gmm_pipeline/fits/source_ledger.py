@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.store.manifest import FileFacts, digest
-from gmm_pipeline.tables.files import SourceFiles, find_files, looks_complete
+from gmm_pipeline.tables.files import FileStamp, SourceFiles, find_files, looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.store.store import FitFolder
@@ -32,8 +32,10 @@ class SourceFile(BaseModel):
         When its content was written, in nanoseconds since 1970.
     touched : int
         When it was last written, be it with the same content.
+    inode : int
+        Differs when another file took its place, be it with the same content; 0 if unknown.
     sha256 : str or None
-        Of the content, if that was looked at.
+        Of the content; None if nobody computed it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,36 +44,43 @@ class SourceFile(BaseModel):
     size: int
     modified: int
     touched: int
+    inode: int = 0
     sha256: str | None = None
 
     @classmethod
-    def of(cls, path: Path) -> SourceFile:
-        """Read the facts off a file."""
-        facts = path.stat()
+    def of(cls, stamp: FileStamp) -> SourceFile:
+        """Return the file of a stamp, as far as the stamp tells."""
         return cls(
-            path=str(path),
-            size=facts.st_size,
-            modified=facts.st_mtime_ns,
-            touched=facts.st_mtime_ns,
+            path=str(stamp.path),
+            size=stamp.size,
+            modified=stamp.modified,
+            touched=stamp.modified,
+            inode=stamp.inode,
         )
 
     @property
+    def stamp(self) -> FileStamp:
+        """What the file looks like as long as nobody writes to it."""
+        return FileStamp(Path(self.path), self.size, self.touched, self.inode)
+
+    @property
     def identity(self) -> str:
-        """What tells one content from another, without a look at it."""
+        """What tells one content from another, without reading it."""
         return self.model_dump_json(include={"path", "size", "modified"})
 
-    def hashed(self) -> SourceFile:
+    def with_hash(self) -> SourceFile:
         """Return the same with the SHA-256 of the content."""
         return self.model_copy(update={"sha256": FileFacts.of(Path(self.path)).sha256})
 
-    def known_as(self, known: SourceFile | None) -> SourceFile:
-        """Return what is known of a file, if it was not written since, or with the same content."""
+    def identified(self, known: SourceFile | None) -> SourceFile:
+        """Return the known file as it is now if the content is the same, otherwise this one."""
         if known is None or known.size != self.size:
             return self
         same = known.touched == self.touched or (
-            known.sha256 and known.sha256 == self.hashed().sha256
+            known.sha256 and known.sha256 == self.with_hash().sha256
         )
-        return known.model_copy(update={"touched": self.touched}) if same else self
+        now = {"touched": self.touched, "inode": self.inode}
+        return known.model_copy(update=now) if same else self
 
 
 class SourceLedger(BaseModel):
@@ -95,7 +104,7 @@ class SourceLedger(BaseModel):
     @property
     def source_files(self) -> list[SourceFiles]:
         """The files of each batch."""
-        return [SourceFiles(tuple(Path(file.path) for file in batch)) for batch in self.batches]
+        return [SourceFiles(tuple(file.stamp for file in batch)) for batch in self.batches]
 
     def digests(self, csv_nulls: tuple[str, ...]) -> tuple[str, ...]:
         """Return digests of the table as it was after each batch, with what stands for null in
@@ -125,8 +134,8 @@ def current_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool
     """
     kept = read_ledger(folder)
     known = {} if kept is None else {file.path: file for file in kept.files}
-    files = map(SourceFile.of, find_files(source).files)
-    found = {file.path: file.known_as(known.get(file.path)) for file in files}
+    files = map(SourceFile.of, find_files(source).stamps)
+    found = {file.path: file.identified(known.get(file.path)) for file in files}
     taken = {path: file for path, file in found.items() if path in known or accept(Path(path))}
     if not taken:
         raise incomplete_file_error(next(iter(found)))
@@ -168,7 +177,7 @@ def add_hashes(ledger: SourceLedger) -> SourceLedger:
         for file in batch:
             fresh = file.sha256 is None and file.size <= left
             left -= file.size if fresh else 0
-            files.append(file.hashed() if fresh else file)
+            files.append(file.with_hash() if fresh else file)
         batches.append(tuple(files))
     return SourceLedger(batches=tuple(batches))
 
@@ -179,6 +188,24 @@ def skipped_files(source: str, ledger: SourceLedger) -> list[str]:
     """
     taken = {file.path for file in ledger.files}
     return [str(file) for file in find_files(source).files if str(file) not in taken]
+
+
+def changes_since(source: str, ledger: SourceLedger) -> list[str]:
+    """Say which files of a source changed, came or went since its ledger was drawn up."""
+    try:
+        found = {stamp.path: stamp for stamp in find_files(source).stamps}
+    except SourceError:
+        found = {}
+    known = {file.stamp.path: file.stamp for file in ledger.files}
+    return [
+        *(f"file {path} is gone" for path in known if path not in found),
+        *(
+            f"file {path} changed"
+            for path, stamp in known.items()
+            if path in found and found[path] != stamp
+        ),
+        *(f"file {path} is new" for path in found if path not in known),
+    ]
 
 
 def update_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:

@@ -16,7 +16,9 @@ from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_
 from gmm_pipeline.fits.settings import EngineName, SparkValue, TableSettings
 from gmm_pipeline.fits.source_ledger import SourceLedger
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.tables.open_table import LocalTable, open_batches
+from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.open_table import open_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,6 +105,14 @@ def load_spec(folder: FitFolder) -> FitSpec:
             f"{folder.spec_path} cannot be read: {error}",
             remedy="Write it again with `gmm-pipeline run SOURCE`",
         ) from error
+
+
+def source_files(folder: FitFolder) -> tuple[Path, ...]:
+    """Return the files that a fit's source has now; none if it is gone."""
+    try:
+        return find_files(load_spec(folder).source).files
+    except SourceError:
+        return ()
 
 
 def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ from gmm_pipeline.store.model_files import StoredModel
 from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import ColumnFit, FitFolder, moment_of
 from gmm_pipeline.tables.in_memory import Table, lazy_frame, opened, streamed
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 
 

@@ -6,6 +6,8 @@ import glob
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,25 +16,96 @@ from gmm_pipeline.errors import SourceError
 _PARQUET = {".parquet", ".pq"}
 _CSV = {".csv"}
 _PARQUET_END = b"PAR1"
-SETTLING_SECONDS = 10.0
-"""For how long a file has to be left alone to count as written."""
+QUIET_SECONDS = 10.0
+"""A file without an end mark counts as complete once nobody wrote to it for this long: less than the
+30 s from one look of a sensor to the next, so that a new file waits for one look at most."""
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What tells one version of a file from another, without reading it.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        In bytes.
+    modified : int
+        When the file was last written, in nanoseconds since 1970.
+    inode : int
+        Differs when another file took the place of this one; 0 where the system has none.
+    """
+
+    path: Path
+    size: int
+    modified: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileStamp:
+        """Take the stamp of a file as it is now."""
+        facts = path.stat()
+        return cls(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+    def is_current(self) -> bool:
+        """Whether the file is still as it was."""
+        try:
+            return FileStamp.of(self.path) == self
+        except FileNotFoundError:
+            return False
 
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The files of a table, all of one format, in the order of their rows."""
+    """Files of a table, all of one format, in the order of their rows, as they were when found."""
 
-    files: tuple[Path, ...]
+    stamps: tuple[FileStamp, ...]
+
+    @classmethod
+    def of(cls, files: Iterable[Path]) -> SourceFiles:
+        """Take the stamps of files as they are now."""
+        return cls(tuple(map(FileStamp.of, files)))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their paths."""
+        return tuple(stamp.path for stamp in self.stamps)
 
     @property
     def is_csv(self) -> bool:
         """Whether they are CSV; Parquet otherwise."""
-        return self.files[0].suffix.lower() in _CSV
+        return self.stamps[0].path.suffix.lower() in _CSV
 
     def fingerprint(self) -> str:
         """Return a digest of the files' names, sizes and times of change."""
-        facts = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in self.files]
+        facts = [[str(stamp.path), stamp.size, stamp.modified] for stamp in self.stamps]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @contextmanager
+    def require_unchanged(self) -> Iterator[None]:
+        """Give a context for reading the files, so that all that is read is of one version.
+
+        Raises
+        ------
+        SourceError
+            On entry if a file is no longer as it was found; at the end if it was changed, replaced
+            or removed meanwhile, also where reading failed because of that.
+        """
+        self._check("since it was opened")
+        try:
+            yield
+        except Exception:
+            self._check("while it was read")
+            raise
+        self._check("while it was read")
+
+    def _check(self, when: str) -> None:
+        for stamp in self.stamps:
+            if not stamp.is_current():
+                raise SourceError(
+                    f"file {stamp.path} was changed, replaced or removed {when}",
+                    remedy="Run again to use the files as they are now",
+                )
 
 
 def find_files(source: str) -> SourceFiles:
@@ -64,7 +137,7 @@ def find_files(source: str) -> SourceFiles:
             f"source {source!r} holds files of several or unknown formats: {', '.join(sorted(formats))}",
             remedy="Give files that are all .parquet or all .csv, with a glob such as 'folder/*.parquet'",
         )
-    return SourceFiles(tuple(map(_absolute, found)))
+    return SourceFiles.of(map(_absolute, found))
 
 
 def _absolute(file: Path) -> Path:
@@ -76,13 +149,15 @@ def _absolute(file: Path) -> Path:
 
 
 def looks_complete(file: Path) -> bool:
-    """Whether a file seems to be whole: Parquet by how it ends, others by having been left alone
-    for a while.
+    """Whether a file seems to be written to its end.
+
+    Parquet files end in a footer; other formats have no such mark, so those files are complete once
+    nobody has written to them for `QUIET_SECONDS`.
     """
     if file.suffix.lower() in _PARQUET:
         return _ends_as_parquet(file)
     facts = file.stat()
-    return time.time() - max(facts.st_mtime, facts.st_ctime) >= SETTLING_SECONDS
+    return time.time() - max(facts.st_mtime, facts.st_ctime) >= QUIET_SECONDS
 
 
 def _ends_as_parquet(file: Path) -> bool:

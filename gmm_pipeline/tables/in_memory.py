@@ -13,7 +13,9 @@ from polars.io.plugins import register_io_source
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.errors import UnsupportedTypeError
 from gmm_pipeline.tables.files import find_files
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable, open_table
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
+from gmm_pipeline.tables.open_table import open_table
 
 Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
 """A Parquet or CSV file, a folder or a glob; or a table in memory."""

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_reader
 
 if TYPE_CHECKING:
-    from gmm_pipeline.tables.open_table import LocalTable
+    from gmm_pipeline.tables.local_table import LocalTable
 
 _MOST_ROWS_AT_ONCE = 1 << 20
 

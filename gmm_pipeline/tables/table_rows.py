@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.rows import RowBatches, TableRows
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.row_batches import FileRows, JoinedColumns
 
 if TYPE_CHECKING:

@@ -218,4 +218,4 @@ def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> 
     assert "Local engine: 2 columns at once, with 1 thread each, that hold 262,144 rows" in told
     assert "of 2.0 GB that a run may hold" in told
     assert wrong.status == 2
-    assert "'much' is no size such as 2GB" in wrong.err
+    assert "Invalid size 'much': use for example 2GB" in wrong.err

@@ -288,7 +288,7 @@ def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(
     os.utime(file, (0, 0))
     assert "a.csv is still being written" in watched.skipped()
 
-    monkeypatch.setattr(files, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(files, "QUIET_SECONDS", 0.0)
 
     assert columns_of(watched.requests()) == ["few", "city"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,20 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.errors import SettingsError, StoreError, did_you_mean
+from gmm_pipeline.fits.limits import Limits
+from gmm_pipeline.fits.prepare import FitRequest, Prepared, prepare, prepare_stored
 from gmm_pipeline.fits.settings import TableSettings
-from gmm_pipeline.fits.source_ledger import current_ledger, save_ledger
-from gmm_pipeline.fits.spec import FitSpec, load_spec
-from gmm_pipeline.interfaces.cli.options import (
-    json_option,
-    memory_option,
-    store_option,
-    threads_option,
-)
+from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.interfaces.cli.options import json_option, limit_options, store_option
 from gmm_pipeline.interfaces.cli.run_commands import start
-from gmm_pipeline.interfaces.cli.specs import given_spec
 from gmm_pipeline.store.spark_ml import read_gaussian_mixture
-from gmm_pipeline.store.store import FitFolder, Store
-from gmm_pipeline.tables.open_table import open_batches
+from gmm_pipeline.store.store import Store
 
 
 @click.command()
@@ -30,18 +25,16 @@ from gmm_pipeline.tables.open_table import open_batches
 @click.argument("source", required=False)
 @click.option("--column", required=True, help="The column whose model it becomes.")
 @click.option("--fit", required=True, help="The fit that the column is of, or that is made of it.")
+@limit_options
 @store_option
-@threads_option
-@memory_option
 @json_option
 def adopt(
     model_dir: Path,
     source: str | None,
     column: str,
     fit: str,
+    limits: Limits,
     store: Path,
-    threads: int,
-    memory: int,
     *,
     as_json: bool,
 ) -> None:
@@ -60,28 +53,21 @@ def adopt(
     """
     components = _components(model_dir)
     folder = Store(store).fit(fit)
-    spec = (
-        load_spec(folder) if folder.spec_path.exists() else _new_spec(fit, source, column, folder)
+    prepared = (
+        prepare_stored(load_spec(folder), folder)
+        if folder.spec_path.exists()
+        else _prepare_new(fit, source, column, store)
     )
+    spec = prepared.spec
     if column not in spec.columns:
         raise SettingsError(
             f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, spec.columns)
         )
-    own = TableSettings(
-        columns={column: {"kind": "continuous", **spec.settings.columns.get(column, {})}}
-    )
-    settings = spec.settings.merged(own).merged(
-        TableSettings(columns={column: {"components": components}})
-    )
+    own = {"kind": "continuous", **spec.settings.columns.get(column, {}), "components": components}
+    settings = spec.settings.merged(TableSettings(columns={column: own}))
     settings.check(spec.columns)
-    start(
-        spec.model_copy(update={"settings": settings}),
-        store,
-        threads,
-        memory,
-        refit=False,
-        as_json=as_json,
-    )
+    adopted = replace(prepared, spec=spec.model_copy(update={"settings": settings}))
+    start(adopted, limits, refit=False, as_json=as_json)
 
 
 def _components(model_dir: Path) -> list[list[float]]:
@@ -96,13 +82,9 @@ def _components(model_dir: Path) -> list[list[float]]:
     return np.column_stack([weights, means, np.sqrt(variances)]).tolist()  # type: ignore[no-any-return]
 
 
-def _new_spec(fit: str, source: str | None, column: str, folder: FitFolder) -> FitSpec:
+def _prepare_new(fit: str, source: str | None, column: str, store: Path) -> Prepared:
     if source is None:
         raise StoreError(
-            f"there is no fit {fit!r}", remedy="Give the SOURCE that it is to be made from as well"
+            f"there is no fit {fit!r}", remedy="Give the SOURCE to make it from as well"
         )
-    ledger = current_ledger(source, folder, accept=lambda _: True)
-    table = open_batches(source, ledger.source_files, folder.staging)
-    spec = given_spec(fit, source, table, column, (), None, ())
-    save_ledger(ledger, folder)
-    return spec
+    return prepare(FitRequest(source, fit, patterns=(column,)), store)

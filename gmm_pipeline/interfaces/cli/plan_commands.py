@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,51 +14,36 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.partitioning import footprints, partition
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.concurrency import Concurrency
-from gmm_pipeline.fits.plan import ColumnStatus, State, column_statuses, current_statuses
+from gmm_pipeline.fits.limits import Limits
+from gmm_pipeline.fits.plan import ColumnStatus, State, current_statuses
+from gmm_pipeline.fits.prepare import FitRequest, prepare
 from gmm_pipeline.fits.preview import preview
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import current_ledger
-from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec
+from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.fits.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
 from gmm_pipeline.interfaces.cli.options import (
     fit_option,
     json_option,
-    memory_option,
-    source_options,
+    limit_options,
+    request_options,
     store_option,
-    threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
-from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
 from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables.open_table import LocalTable, open_batches
+from gmm_pipeline.tables.local_table import LocalTable
 
 _ENCODED_BYTES = 5
 """Of a row of a column with Gaussian modes: a float32 value and the rank."""
 
 
 @click.command()
-@source_options
-@threads_option
-@memory_option
-def plan(
-    source: str,
-    fit: str | None,
-    patterns: str,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
-    assignments: tuple[str, ...],
-    config: Path | None,
-    csv_nulls: tuple[str, ...],
-    store: Path,
-    threads: int,
-    memory: int,
-    *,
-    as_json: bool,
-) -> None:
+@request_options
+@limit_options
+@store_option
+@json_option
+def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> None:
     """Say what `run` would do with the same arguments, and why. Nothing is written.
 
     \b
@@ -68,25 +52,18 @@ def plan(
       gmm-pipeline plan sales.parquet --set amount.max_modes=5
       gmm-pipeline plan sales.parquet --engine spark --spark-config spark.master=spark://HOST:7077
     """
-    name = fit or default_fit_name(source)
-    folder = Store(store).fit(name)
-    with TemporaryDirectory() as temporary:
-        ledger = current_ledger(source, folder, accept=lambda _: True)
-        table = open_batches(source, ledger.source_files, Path(temporary), csv_nulls=csv_nulls)
-        spec = on_engine(
-            given_spec(name, source, table, patterns, csv_nulls, config, assignments),
-            engine,
-            spark_config,
-        )
-        statuses = column_statuses(spec, folder, ledger)
+    with TemporaryDirectory() as staging:
+        prepared = prepare(request, store, Path(staging)).with_adopted()
+        spec, table = prepared.spec, prepared.table
         entries = [
-            _plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")
+            _plan_entry(status, spec, table)
+            for status in counted(prepared.statuses(), "looking at columns")
         ]
-        passes = _passes(spec, table, entries, threads, memory)
+        passes = _passes(spec, table, entries, limits)
     if as_json:
-        print_json({"fit": name, "rows": table.rows, "columns": entries, "engine": passes})
+        print_json({"fit": spec.name, "rows": table.rows, "columns": entries, "engine": passes})
         return
-    title = f"{name}: {table.rows:,} rows, {len(entries)} columns of {source}"
+    title = f"{spec.name}: {table.rows:,} rows, {len(entries)} columns of {request.source}"
     print_table(
         ["column", "type", "kind", "because", "to do", "why"],
         [_plan_row(entry) for entry in entries],
@@ -206,7 +183,7 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
 
 
 def _passes(
-    spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int
+    spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], limits: Limits
 ) -> dict[str, Any]:
     """Return how the engine passes over the columns that there is something to do for, by their
     footers.
@@ -215,10 +192,8 @@ def _passes(
     kinds = {column: kind for column, kind in to_do.items() if kind}
     if spec.engine == "spark":
         return spark_passes(spec, table, list(kinds))
-    concurrency = Concurrency.of(spec, threads, memory)
-    return _here(
-        table, kinds, threads or os.cpu_count() or 1, concurrency, concurrency.over(len(to_do))
-    )
+    concurrency = Concurrency.of(spec, limits.threads, limits.memory)
+    return _here(table, kinds, limits.cores, concurrency, concurrency.over(len(to_do)))
 
 
 def _here(

@@ -11,11 +11,10 @@ import click
 from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.fits.plan import current_statuses
-from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.spec import load_spec, source_files
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import fit_option, store_option
 from gmm_pipeline.interfaces.cli.progress import counted
-from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.store.store import Store
 
 

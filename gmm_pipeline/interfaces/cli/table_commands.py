@@ -13,9 +13,9 @@ from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
+from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.recipes import stored_columns
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.spec import load_spec, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
@@ -27,7 +27,6 @@ from gmm_pipeline.interfaces.cli.options import (
     store_option,
     threads_option,
 )
-from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
@@ -49,8 +48,7 @@ def transform(
     fit: str,
     out: Path,
     csv_nulls: tuple[str, ...],
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
 ) -> None:
@@ -63,7 +61,7 @@ def transform(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(source).files, *source_files(folder)], engine)
-    with given_engine(engine, spark_config, threads) as passes:
+    with given_engine(engine, threads) as passes:
         encoder = _encoder(folder, threads, csv_nulls, passes)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
@@ -85,8 +83,7 @@ def inverse(
     encoded: str,
     fit: str,
     out: Path,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
 ) -> None:
@@ -100,7 +97,7 @@ def inverse(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with given_engine(engine, spark_config, threads) as passes:
+    with given_engine(engine, threads) as passes:
         encoder = _encoder(folder, threads, (), passes)
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out)
@@ -121,8 +118,7 @@ def inverse(
 def export(
     fit: str,
     out: Path,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
     *,
@@ -143,7 +139,7 @@ def export(
     _check_rows({name: result.manifest.rows for name, result in encoded.items()})
     columns = [column for result in encoded.values() for column in stored_columns(result)]
     table = wide_rows(columns, codecs) if wide else narrow_rows(columns, codecs)
-    with given_engine(engine, spark_config, threads) as passes:
+    with given_engine(engine, threads) as passes:
         if is_folder(out):
             rows = write_parts(out, lambda _: table, passes)
         else:
