@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.parquet_column import BATCH_ROWS, ParquetColumn
 from gmm_pipeline.arrow.parquet_rows import Footers
@@ -48,6 +49,10 @@ class LocalTable:
     def rows(self) -> int:
         """Rows of all files."""
         return sum(self.file_rows)
+
+    def file_metadata(self) -> Iterator[pq.FileMetaData]:
+        """Yield what the footer of each file says."""
+        return (self.footers.of(file).metadata for file in self.files)
 
     def column(self, name: str, batch_rows: int = BATCH_ROWS) -> ParquetColumn:
         """Return one column.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
-from gmm_pipeline.arrow.parquet_rows import ParquetRows
+from gmm_pipeline.arrow.parquet_rows import Footers
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows
@@ -49,11 +49,14 @@ class FileRows:
         The rows of each file.
     names : frozenset of str
         The columns that are read, as far as a file has them, in its order.
+    footers : Footers
+        Of the files.
     """
 
     files: tuple[Path, ...]
     file_rows: tuple[int, ...]
     names: frozenset[str]
+    footers: Footers = field(default_factory=Footers, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
@@ -66,10 +69,6 @@ class FileRows:
         for path, (first, end) in zip(self.files, bounds, strict=True):
             start, stop = max(rows.start, first), min(rows.stop, end)
             if start < stop:
-                file = ParquetRows.of(path)
-                columns = [
-                    name
-                    for name in file.metadata.schema.to_arrow_schema().names
-                    if name in self.names
-                ]
+                file = self.footers.of(path)
+                columns = [name for name in file.schema.names if name in self.names]
                 yield from file.batches(range(start - first, stop - first), columns, ROWS_PER_GROUP)

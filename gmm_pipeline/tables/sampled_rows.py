@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, open_reader
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 
 if TYPE_CHECKING:
     from gmm_pipeline.tables.local_table import LocalTable
@@ -47,11 +47,10 @@ def sampled_ranges(groups: Sequence[range], rows: int) -> list[range]:
 def row_groups(table: LocalTable) -> list[range]:
     """Return the rows of each row group of a table's files."""
     groups: list[range] = []
-    for file in table.files:
-        with open_reader(file) as reader:
-            for number in range(reader.metadata.num_row_groups):
-                start = groups[-1].stop if groups else 0
-                groups.append(range(start, start + reader.metadata.row_group(number).num_rows))
+    for footer in table.file_metadata():
+        for number in range(footer.num_row_groups):
+            start = groups[-1].stop if groups else 0
+            groups.append(range(start, start + footer.row_group(number).num_rows))
     return [group for group in groups if group]
 
 
@@ -83,9 +82,8 @@ def _of(groups: Sequence[range], chosen: Counter[int]) -> list[tuple[range, int]
 
 
 def _compression(table: LocalTable) -> str:
-    for file in table.files:
-        with open_reader(file) as reader:
-            if reader.metadata.num_row_groups and reader.metadata.num_columns:
-                found = str(reader.metadata.row_group(0).column(0).compression).lower()
-                return "none" if found == "uncompressed" else found
+    for footer in table.file_metadata():
+        if footer.num_row_groups and footer.num_columns:
+            found = str(footer.row_group(0).column(0).compression).lower()
+            return "none" if found == "uncompressed" else found
     return "none"

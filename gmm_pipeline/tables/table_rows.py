@@ -36,7 +36,7 @@ def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     names = tables.encoded_names(table.schema, codecs)
     source: RowBatches
     if isinstance(table, LocalTable):
-        source = FileRows(table.files, table.file_rows, frozenset(names))
+        source = FileRows(table.files, table.file_rows, frozenset(names), table.footers)
     else:
         source = JoinedColumns(tuple(table.column(name) for name in names))
     return TableRows(source, tables.decoded_schema(codecs), partial(tables.decoded, codecs))

@@ -204,7 +204,7 @@ def _here(
     Memory is shared as if all columns of the fit had something to do, whoever works on those that
     have.
     """
-    found = footprints(table.files, table.schema, table.rows, list(kinds))
+    found = footprints(table.file_metadata(), table.schema, table.rows, list(kinds))
     passes = [
         partition(
             column.row_bytes,

@@ -30,7 +30,7 @@ def spark_passes(spec: FitSpec, table: LocalTable, columns: Sequence[str]) -> di
     )
     planned = plan_spark(
         table.rows,
-        footprints(table.files, table.schema, table.rows, columns),
+        footprints(table.file_metadata(), table.schema, table.rows, columns),
         machines,
         spec.spark_config,
     )
