@@ -66,7 +66,7 @@ class FitSpec(BaseModel):
     def _plain(cls, name: str) -> str:
         if not _FIT_NAME.fullmatch(name):
             raise SettingsError(
-                f"{name!r} is no name for a fit",
+                f"{name!r} is not a name for a fit",
                 remedy="Use letters, digits and underscores (--fit NAME)",
             )
         return name
