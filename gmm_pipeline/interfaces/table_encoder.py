@@ -30,10 +30,15 @@ from gmm_pipeline.interfaces.written_tables import write_parts
 from gmm_pipeline.store.model_files import StoredModel
 from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import ColumnFit, FitFolder, moment_of
-from gmm_pipeline.tables.in_memory import Table, lazy_frame, opened, streamed
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
+from gmm_pipeline.tables.user_tables import (
+    Table,
+    lazy_frame,
+    open_user_table,
+    stream_user_table,
+)
 
 
 class TableEncoder:
@@ -93,7 +98,7 @@ class TableEncoder:
             If a column cannot be encoded; `include` can leave it out.
         """
         with tempfile.TemporaryDirectory() as staging:
-            source = opened(table, Path(staging), self._csv_nulls)
+            source = open_user_table(table, Path(staging), self._csv_nulls)
             names = select_columns(source.schema.names, self._include)
             self.settings.check(names)
             for name in names:
@@ -132,7 +137,8 @@ class TableEncoder:
 
         def rows(staging: Path) -> TableRows:
             return encoded_rows(
-                opened(table, staging, self._csv_nulls, tables.decoded_schema(codecs)), codecs
+                open_user_table(table, staging, self._csv_nulls, tables.decoded_schema(codecs)),
+                codecs,
             )
 
         return write_parts(Path(folder), rows, self._engine)
@@ -144,7 +150,7 @@ class TableEncoder:
         codecs = self.codecs()
         return write_parts(
             Path(folder),
-            lambda staging: decoded_rows(opened(encoded, staging), codecs),
+            lambda staging: decoded_rows(open_user_table(encoded, staging), codecs),
             self._engine,
         )
 
@@ -155,13 +161,15 @@ class TableEncoder:
             tempfile.TemporaryDirectory() as staging,
             ThreadPoolExecutor(self._here.threads) as pool,
         ):
-            source = opened(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
+            source = open_user_table(
+                table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs)
+            )
             arrays = {name: _cast(source, name, codec) for name, codec in codecs.items()}
             yield from tables.encode_arrays(arrays, codecs, pool)
 
     def decode_batches(self, encoded: Table) -> Iterator[pa.RecordBatch]:
         """Yield encoded rows, narrow or wide, decoded, in batches of Arrow."""
-        yield from tables.decode_batches(streamed(encoded), self.codecs())
+        yield from tables.decode_batches(stream_user_table(encoded), self.codecs())
 
     @property
     def columns(self) -> tuple[str, ...]:

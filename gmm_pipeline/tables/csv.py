@@ -1,4 +1,4 @@
-"""CSV files, turned into one Parquet file so that columns can be read one by one."""
+"""Converts CSV to Parquet, so that columns can be read one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def header(path: Path) -> list[str]:
-    """Return the column names of a CSV file as they are written there."""
+    """Return the column names in the first line of a CSV file."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         return next(csv.reader(file), [])
 
@@ -72,7 +72,7 @@ def _polars_types(schema: pa.Schema) -> dict[str, pl.DataType]:
     import polars as pl
 
     types = cast("pl.DataFrame", pl.from_arrow(schema.empty_table())).schema
-    # Dates and times are recognised by how they are written, in more ways than a given type allows.
+    # Left to inference, Polars reads dates and times in several formats; given a type, in one.
     return {
         name: dtype for name, dtype in types.items() if dtype != pl.Null and not dtype.is_temporal()
     }

@@ -1,4 +1,4 @@
-"""The files that a path, a folder or a glob stands for."""
+"""Finds the files of a source, and tells whether they changed or are still being written."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PARQUET = {".parquet", ".pq"}
 _CSV = {".csv"}
 _PARQUET_END = b"PAR1"
 QUIET_SECONDS = 10.0
-"""A file without an end mark counts as complete once nobody wrote to it for this long: less than the
-30 s from one look of a sensor to the next, so that a new file waits for one look at most."""
+"""A file without an end mark counts as complete once nobody wrote to it for this long: less than
+the 30 s from one look of a sensor to the next, so that a new file waits for one look at most."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class SourceFiles:
 
 
 def find_files(source: str) -> SourceFiles:
-    """Return the files that a path, a folder or a glob stands for, sorted by path.
+    """Return the files of a path, a folder or a glob, sorted by path.
 
     Raises
     ------
@@ -122,9 +122,8 @@ def find_files(source: str) -> SourceFiles:
     elif path.is_dir():
         found = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]
     else:
-        found = [
-            Path(file) for file in sorted(glob.glob(source, recursive=True)) if Path(file).is_file()
-        ]
+        names = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - may be absolute
+        found = [Path(name) for name in names if Path(name).is_file()]
     if not found:
         problem = "holds no Parquet or CSV file" if path.is_dir() else "does not exist"
         raise SourceError(
@@ -134,16 +133,19 @@ def find_files(source: str) -> SourceFiles:
     formats = {file.suffix.lower() for file in found}
     if not (formats <= _PARQUET or formats <= _CSV):
         raise SourceError(
-            f"source {source!r} holds files of several or unknown formats: {', '.join(sorted(formats))}",
-            remedy="Give files that are all .parquet or all .csv, with a glob such as 'folder/*.parquet'",
+            f"source {source!r} has files of several or unknown formats: "
+            f"{', '.join(sorted(formats))}",
+            remedy="Give files that are all .parquet or all .csv, with a glob such as "
+            "'folder/*.parquet'",
         )
     return SourceFiles.of(map(_absolute, found))
 
 
 def _absolute(file: Path) -> Path:
-    """Return the absolute path of a file, the same from wherever it is named.
+    """Return the absolute path of a file: the same for every way to name it.
 
-    Where `..` leads after a link to a folder, only the file system tells.
+    `..` after a link to a folder is resolved by the file system: it may lead out of the folder that
+    the name suggests.
     """
     return file.parent.resolve() / file.name if ".." in file.parts else file.absolute()
 
@@ -161,7 +163,7 @@ def looks_complete(file: Path) -> bool:
 
 
 def _ends_as_parquet(file: Path) -> bool:
-    """Whether a file ends in a Parquet footer that fits into it: its length, then four letters."""
+    """Whether a file ends as Parquet files do: footer, length of the footer (4 bytes), `PAR1`."""
     size = file.stat().st_size
     trailer = 4 + len(_PARQUET_END)
     with file.open("rb") as opened:
@@ -174,6 +176,6 @@ def _ends_as_parquet(file: Path) -> bool:
 
 
 def _is_data(file: Path, folder: Path) -> bool:
-    """Tell data files from the hidden files and folders that other tools leave behind."""
+    """Whether a file is data, not one of the hidden ones that other tools leave in folders."""
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
     return not hidden and file.suffix.lower() in _PARQUET | _CSV and file.is_file()

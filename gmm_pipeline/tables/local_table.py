@@ -27,10 +27,12 @@ class LocalTable:
         The columns of all files.
     files : tuple of Path
     file_rows : tuple of int
+        Rows of each file.
     first_files : dict of str to int
-        The first file of columns that the files before it do not have; their rows are null there.
+        The number of the first file that has a column, where earlier files lack it. The column is
+        null in the rows of those.
     conflicts : dict of str to SourceError
-        What is wrong with columns that the files do not agree on.
+        Why columns cannot be read whose type differs between files.
     versions : SourceFiles
         The files as they were when the table was opened.
     footers : Footers

@@ -25,23 +25,23 @@ def open_table(
     csv_nulls: Sequence[str] = (),
     csv_schema: pa.Schema | None = None,
 ) -> LocalTable:
-    """Open a table; CSV is turned into Parquet first, once.
+    """Open a table; CSV is converted to Parquet first, once.
 
     Parameters
     ----------
     source : str
         A file, a folder or a glob.
     staging : Path
-        A folder for the Parquet form of CSV files, named by what they are; it is made when needed.
+        A folder for the Parquet form of CSV files; it is made when needed.
     csv_nulls : sequence of str
-        What stands for null in CSV files, besides the empty field.
+        Texts that mean null in CSV files, besides the empty field.
     csv_schema : pyarrow.Schema, optional
         Known types of columns of CSV files.
 
     Raises
     ------
     SourceError
-        If the table is missing, has no rows, or has duplicate or empty column names.
+        If the table is missing, unreadable or without rows, or has duplicate or empty column names.
     """
     return open_batches(
         source, [find_files(source)], staging, csv_nulls=csv_nulls, csv_schema=csv_schema
@@ -56,11 +56,14 @@ def open_batches(
     csv_nulls: Sequence[str] = (),
     csv_schema: pa.Schema | None = None,
 ) -> LocalTable:
-    """Open a table whose files came in batches; its rows are in their order.
+    """Open a table whose files came in batches; rows are in the order of batches and files.
 
-    Each batch of CSV files is converted on its own, later ones to the types of the first, unless
-    they do not have them; then all are converted together, to types that hold for all. CSV files of
-    other columns stay apart. The other parameters are those of `open_table`.
+    Each batch of CSV files is converted on its own, so that files that were added do not cause the
+    earlier ones to be converted again. Later batches are read in the types of the first. Where
+    that fails, all files are converted together, to types that suit all of them; files with other
+    columns than the rest are always converted on their own.
+
+    See `open_table` for the other parameters.
     """
     together = SourceFiles(tuple(stamp for batch in batches for stamp in batch.stamps))
     files = together.files
@@ -87,7 +90,7 @@ def open_batches(
 def _open_groups(
     source: str, groups: Sequence[SourceFiles], staged: CsvStaging, schema: pa.Schema | None
 ) -> LocalTable:
-    """Open groups of CSV files as one table, the later ones in the types of the first."""
+    """Open groups of CSV files as one table; later groups are read in the types of the first."""
     first = staged.parquet_of(groups[0], schema)
     known = _footer(Footers(), first).schema.remove_metadata()
     parquet = SourceFiles.of([first, *(staged.parquet_of(group, known) for group in groups[1:])])
@@ -130,15 +133,17 @@ def _open_parquet(source: str, versions: SourceFiles, names: Sequence[str]) -> L
 
 
 def _conflict(name: str, schemas: Sequence[pa.Schema], names: Sequence[str]) -> SourceError | None:
-    """Return in what the files disagree on a column that the first of them has, if they do."""
+    """Return how files differ in the type of a column that the first of them has; None if not."""
     kind = schemas[0].field(name).type
     for schema, file in zip(schemas[1:], names[1:], strict=True):
         other = schema.field(name).type if name in schema.names else None
         if other != kind:
             return SourceError(
-                f"files of one table differ: type {kind} in {names[0]}, {other or 'missing'} in {file}",
+                f"files of one table differ: type {kind} in {names[0]}, "
+                f"{other or 'missing'} in {file}",
                 column=name,
-                remedy="Bring the files to one schema, give them as separate tables, or leave the column out",
+                remedy="Write the files with one schema, run them as separate tables, or leave the "
+                "column out",
             )
     return None
 

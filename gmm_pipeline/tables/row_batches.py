@@ -1,4 +1,4 @@
-"""Rows of several columns together, read by ranges."""
+"""Reads rows of several columns together, by ranges."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JoinedColumns:
-    """Columns of equal length, at least one, each read from where it is."""
+    """Columns of equal length, at least one, each with a reader of its own."""
 
     columns: tuple[ColumnRows, ...]
 
@@ -40,7 +40,9 @@ class JoinedColumns:
 
 @dataclass(frozen=True)
 class FileRows:
-    """Some columns of consecutive Parquet files, read at once: there may be thousands of them.
+    """Some columns of consecutive Parquet files, which one reader reads together.
+
+    For encoded tables, whose columns may be thousands: a reader for each would be slow.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ class FileRows:
     file_rows : tuple of int
         The rows of each file.
     names : frozenset of str
-        The columns that are read, as far as a file has them, in its order.
+        The columns to read, in the order of each file; a file may lack some.
     footers : Footers
         Of the files.
     """

@@ -1,6 +1,4 @@
-"""Rows of a table that are made from others, by ranges: encoded, decoded, or put together as they
-are stored.
-"""
+"""Rows that are computed from other rows, by ranges: encoded, decoded, narrow or wide."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
 
 
 def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
-    """Return encoded rows, narrow or wide, decoded; raise SourceError if the table lacks what a
-    column is made from.
-    """
+    """Return encoded rows, narrow or wide, decoded; raise SourceError if a column is missing."""
     names = tables.encoded_names(table.schema, codecs)
     source: RowBatches
     if isinstance(table, LocalTable):
@@ -44,17 +40,17 @@ def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
 
 def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return the values and ranks of stored columns side by side."""
-    return TableRows(JoinedColumns(tuple(columns)), tables.encoded_schema(codecs), _as_they_are)
+    return TableRows(JoinedColumns(tuple(columns)), tables.encoded_schema(codecs), _unchanged)
 
 
 def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
-    """Return the same with a column of 0 and 1 for each rank."""
+    """Return stored columns with a column of 0 and 1 for each rank in place of the rank."""
     return TableRows(
         JoinedColumns(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs)
     )
 
 
-def _as_they_are(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+def _unchanged(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
     del first_row
     return batch
 

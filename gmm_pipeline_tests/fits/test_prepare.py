@@ -189,7 +189,7 @@ def test_a_stored_fit_whose_source_is_gone_is_prepared_and_its_ledger_stays(
     gone = prepare_stored(prepared.spec, prepared.folder)
     gone.save()
 
-    assert gone.statuses()[0].stages[0].reason == "the source is no longer there"
+    assert gone.statuses()[0].stages[0].reason == "the source is gone"
     assert prepared.folder.ledger_path.read_bytes() == kept
     with pytest.raises(SourceError, match="does not exist"):
         gone.raw("b", ENGINE)

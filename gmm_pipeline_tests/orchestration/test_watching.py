@@ -163,7 +163,7 @@ def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched
     assert columns_of(requests) == [encode_name(name) for name in ODD_NAMES]
     assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
     assert [request.tags["gmm_pipeline/because"] for request in requests] == [
-        "raw missing: not made yet"
+        "raw missing: not computed yet"
     ] * len(ODD_NAMES)
     assert [stages_of(request) for request in requests] == [STAGES] * len(ODD_NAMES)
     assert watched.skipped() == "nothing is new"
@@ -276,7 +276,9 @@ def test_a_file_that_is_all_there_is_waits_until_it_is_written(
 
     file.write_bytes(whole[:-1])
 
-    assert watched.skipped() == f"file {file} is still being written. It is taken once it is whole"
+    assert (
+        watched.skipped() == f"file {file} is still being written. It is read once it is complete"
+    )
 
 
 def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(

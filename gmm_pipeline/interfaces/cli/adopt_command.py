@@ -23,8 +23,8 @@ from gmm_pipeline.store.store import Store
 @click.command()
 @click.argument("model_dir", type=click.Path(path_type=Path))
 @click.argument("source", required=False)
-@click.option("--column", required=True, help="The column whose model it becomes.")
-@click.option("--fit", required=True, help="The fit that the column is of, or that is made of it.")
+@click.option("--column", required=True, help="The column to give the model to.")
+@click.option("--fit", required=True, help="Name of the fit; SOURCE is needed for a new one.")
 @limit_options
 @store_option
 @json_option
@@ -38,13 +38,13 @@ def adopt(
     *,
     as_json: bool,
 ) -> None:
-    """Make a mixture that Spark ML fitted elsewhere the model of a column, rank its modes, and
-    encode the rows by it.
+    """Use a mixture that Spark ML fitted elsewhere as the model of a column, and encode the column.
 
-    MODEL_DIR is what Spark's GaussianMixtureModel.save wrote, of one feature: the column, in its
-    own units (dates in days, times in seconds since 1970; logarithms with transform = log). SOURCE
-    is needed for a fit that there is not yet. The mixture becomes the setting `components` of the
-    column, with kind = continuous unless another is set; it stays until `run --refit`.
+    MODEL_DIR is a folder that Spark's GaussianMixtureModel.save wrote. The model has one feature,
+    the column in its own units: dates in days, times in seconds since 1970, logarithms with
+    transform = log. SOURCE is needed only if the fit does not exist yet. The mixture becomes the
+    setting `components` of the column, with kind = continuous unless another kind is set. `run`
+    keeps it; `run --refit` drops it.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def _components(model_dir: Path) -> list[list[float]]:
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise StoreError(
             f"{model_dir} cannot be adopted: {error}",
-            remedy="Give a folder that Spark's GaussianMixtureModel.save wrote, of one feature",
+            remedy="Give a folder that Spark's GaussianMixtureModel.save wrote, with one feature",
         ) from error
     return np.column_stack([weights, means, np.sqrt(variances)]).tolist()  # type: ignore[no-any-return]
 

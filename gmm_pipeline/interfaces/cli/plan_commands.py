@@ -1,4 +1,4 @@
-"""`plan` and `status`."""
+"""`plan`, `status` and `fits`: what a run would do, and what the store has. Nothing is written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.local_table import LocalTable
 
 _ENCODED_BYTES = 5
-"""Of a row of a column with Gaussian modes: a float32 value and the rank."""
+"""Bytes of an encoded row of a column with Gaussian modes: a float32 value and a uint8 rank."""
 
 
 @click.command()
@@ -57,7 +57,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         spec, table = prepared.spec, prepared.table
         entries = [
             _plan_entry(status, spec, table)
-            for status in counted(prepared.statuses(), "looking at columns")
+            for status in counted(prepared.statuses(), "reading columns")
         ]
         passes = _passes(spec, table, entries, limits)
     if as_json:
@@ -65,7 +65,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         return
     title = f"{spec.name}: {table.rows:,} rows, {len(entries)} columns of {request.source}"
     print_table(
-        ["column", "type", "kind", "because", "to do", "why"],
+        ["column", "type", "kind", "reason", "to do", "why"],
         [_plan_row(entry) for entry in entries],
         title=title,
     )
@@ -77,7 +77,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
 @store_option
 @json_option
 def status(fit: str, store: Path, *, as_json: bool) -> None:
-    """Show each column and stage of a fit: done, stale, failed, or missing.
+    """Show the state of each column and stage of a fit: done, stale, failed or missing.
 
     \b
     Examples:
@@ -113,9 +113,9 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
 @store_option
 @json_option
 def fits(store: Path, *, as_json: bool) -> None:
-    """List the fits in the store, with the earlier ones that later ones have taken the place of.
+    """List the fits in the store, and the earlier fits that later ones replaced.
 
-    An earlier fit is named by its time; `show`, `transform` and `inverse` take it as --fit.
+    An earlier fit has a name with a time, which `show`, `transform` and `inverse` take as --fit.
 
     \b
     Examples:
@@ -146,9 +146,7 @@ def fits(store: Path, *, as_json: bool) -> None:
 
 
 def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:
-    """Return what is planned for a column; the kind of one that is fitted already is not looked for
-    again.
-    """
+    """Return what a run would do for a column. Rows are read only if the kind is not known yet."""
     entry: dict[str, Any] = {
         "column": status.column,
         "type": str(table.schema.field(status.column).type),
@@ -158,17 +156,12 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
         if model.state is State.DONE and model.manifest is not None:
             kind, reason = model.manifest.summary["kind"], model.manifest.summary["reason"]
         else:
-            seen = preview(
-                table.column(status.column), spec.settings.of(status.column), LocalEngine()
-            )
-            kind, reason = seen.kind, seen.reason
+            column, settings = table.column(status.column), spec.settings.of(status.column)
+            previewed = preview(column, settings, LocalEngine())
+            kind, reason = previewed.kind, previewed.reason
     except PipelineError as error:
-        why = (
-            error.problem
-            + (f" ({error.rows:,} rows)" if error.rows else "")
-            + ". "
-            + (error.remedy or "")
-        )
+        rows = f" ({error.rows:,} rows)" if error.rows else ""
+        why = f"{error.problem}{rows}. {error.remedy or ''}"
         return {**entry, "kind": None, "reason": None, "to_do": [], "why": why}
     first = next((stage for stage in status.stages if stage.state is not State.DONE), None)
     return {
@@ -185,9 +178,7 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
 def _passes(
     spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], limits: Limits
 ) -> dict[str, Any]:
-    """Return how the engine passes over the columns that there is something to do for, by their
-    footers.
-    """
+    """Return how the engine would process the columns that have something to do."""
     to_do = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"]}
     kinds = {column: kind for column, kind in to_do.items() if kind}
     if spec.engine == "spark":
@@ -199,10 +190,9 @@ def _passes(
 def _here(
     table: LocalTable, kinds: dict[str, str], cores: int, most: Concurrency, together: Concurrency
 ) -> dict[str, Any]:
-    """Return how the local engine passes over columns, by their footers and kinds.
+    """Return how the local engine would process columns, by the footers of the files.
 
-    Memory is shared as if all columns of the fit had something to do, whoever works on those that
-    have.
+    Each column gets the memory that it would get in a run over all columns of the fit.
     """
     found = footprints(table.file_metadata(), table.schema, table.rows, list(kinds))
     passes = [
@@ -238,11 +228,12 @@ def _print_passes(passes: dict[str, Any]) -> None:
     columns = f"{together} columns at once" if together > 1 else "one column at a time"
     columns += f" in {processes} processes" if processes > 1 else ""
     stdout().print(
-        f"Local engine: {columns}, with {threads} each, that hold {passes['rows_per_batch']:,} rows at a time. "
-        f"Results are stored in row groups of {passes['rows_per_group']:,} rows and parts of "
-        f"{passes['rows_per_part']:,}.\n"
-        f"Memory: about {amount(passes['peak_memory'])} of {amount(passes['memory_limit'])} that a run may hold "
-        f"(--memory). Disk: about {amount(passes['disk'])} of results. "
+        f"Local engine: {columns}, with {threads} each, in batches of "
+        f"{passes['rows_per_batch']:,} rows. Results are stored in row groups of "
+        f"{passes['rows_per_group']:,} rows and files of {passes['rows_per_part']:,} rows.\n"
+        f"Memory: about {amount(passes['peak_memory'])}, within the limit of "
+        f"{amount(passes['memory_limit'])} (--memory). "
+        f"Disk: about {amount(passes['disk'])} of results. "
         "`gmm-pipeline bench` measures both, and the time.",
         markup=False,
     )
@@ -281,9 +272,7 @@ def _round_trip(status: ColumnStatus) -> str:
 
 
 def _notes(status: ColumnStatus) -> str:
-    """Return why the first stage that is not done is not; if all are, whether the model was kept or
-    fitted, and why.
-    """
+    """Return why the first stage is not done; if all are, why the model was kept or fitted."""
     for stage in status.stages:
         if stage.state in {State.FAILED, State.STALE}:
             return f"{stage.stage.name}: {stage.reason}"

@@ -108,7 +108,7 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
     """
     started = time.perf_counter()
     spec, folder = prepared.spec, prepared.folder
-    left = {status.column: record.left(status) for status in prepared.statuses()}
+    left = {status.column: record.remaining(status) for status in prepared.statuses()}
     work = {column: stages for column, stages in left.items() if stages}
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
