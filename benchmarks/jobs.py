@@ -9,7 +9,7 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.progress import Unwatched
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
 from gmm_pipeline.orchestration.execution import DagsterRunner
@@ -45,7 +45,7 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
     runner = DagsterRunner(spec, store)
 
     def make(columns: Sequence[str]) -> None:
-        take_stock(spec.source, folder, accept=lambda _: True)
+        update_ledger(spec.source, folder, accept=lambda _: True)
         for outcome in runner.run(dict.fromkeys(columns, STAGES), progress or Unwatched(), {}):
             if outcome.error:
                 raise RuntimeError(outcome.error)
@@ -59,7 +59,7 @@ def make_column(
     """Make all results of a column; the last ones are continued if files were added, unless it is
     to be made anew.
     """
-    ledger = take_stock(spec.source, folder, accept=lambda _: True)
+    ledger = update_ledger(spec.source, folder, accept=lambda _: True)
     source = spec.open(ledger, folder.staging).column(name)
     column, settings = folder.column(name), spec.settings.of(name)
 

@@ -8,6 +8,8 @@ and only what the new rows call for is written beside them.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.arrow.codecs import column_codec
@@ -16,6 +18,7 @@ from gmm_pipeline.arrow.fields import original_field, stored_schema
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
+from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.modes.ranks import rank_modes
 from gmm_pipeline.engines.engine import NOTHING, Engine, FitRows, Written, refuse_rows
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.store.column_folder import ColumnFolder
     from gmm_pipeline.store.fit_view import ColumnFit
 
+Guard = Callable[[], AbstractContextManager[None]]
 _REMEMBERED = 32
 """Contents that a result tells to have grown from: more than ever come between two looks at it."""
 
@@ -72,6 +76,7 @@ def raw(
     settings: ColumnSettings,
     engine: Engine,
     last: Result | None = None,
+    guard: Guard = nullcontext,
 ) -> Product:
     """Return the recipe of a column's copy; raise UnsupportedTypeError if its type cannot be
     encoded.
@@ -85,12 +90,17 @@ def raw(
     engine : Engine
     last : Result or None
         The copy that there is, to be continued if the source only became longer.
+    guard : callable
+        Returns a context for reading the source: it raises SourceError if files changed meanwhile,
+        so that a copy of two versions is not published. See `LocalTable.require_unchanged`.
     """
     reading_of(column.field, settings.kind)
     kept = last if last is not None and _continued(last, column, source_digests, settings) else None
 
     def write(folder: Path) -> Made:
-        return Made({"type": str(column.field.type)}, engine.copy(column, folder, _written(kept)))
+        with guard():
+            files = engine.copy(column, folder, _written(kept))
+        return Made({"type": str(column.field.type)}, files)
 
     return Product(
         column=column.field.name,
@@ -304,16 +314,12 @@ def stored_column(raw: Result) -> ParquetColumn:
 
 def stored_columns(result: Result) -> list[ParquetColumn]:
     """Return the columns of a result's table."""
-    files = tuple(result.tables())
-    file_rows = tuple(_rows(file) for file in files)
-    with open_reader(files[0]) as reader:
-        return [ParquetColumn(field, files, file_rows) for field in reader.schema_arrow]
-
-
-def _rows(file: Path) -> int:
-    with open_reader(file) as reader:
-        rows: int = reader.metadata.num_rows
-    return rows
+    files, footers = tuple(result.tables()), Footers()
+    file_rows = tuple(footers.of(file).rows for file in files)
+    return [
+        ParquetColumn(field, files, file_rows, footers=footers)
+        for field in footers.of(files[0]).schema
+    ]
 
 
 def _original_field(raw: Result) -> pa.Field:

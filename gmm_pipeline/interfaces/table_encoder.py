@@ -33,9 +33,16 @@ from gmm_pipeline.interfaces.written_tables import write_parts
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
-from gmm_pipeline.tables.in_memory import Table, identities_of, lazy_frame, opened, streamed
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
+from gmm_pipeline.tables.user_tables import (
+    Table,
+    identities_of,
+    lazy_frame,
+    open_user_table,
+    stream_user_table,
+)
 
 
 class TableEncoder:
@@ -95,7 +102,7 @@ class TableEncoder:
             If a column cannot be encoded; `include` can leave it out.
         """
         with tempfile.TemporaryDirectory() as staging:
-            source = opened(table, Path(staging), self._csv_nulls)
+            source = open_user_table(table, Path(staging), self._csv_nulls)
             names = select_columns(source.schema.names, self._include)
             self.settings.check(names)
             for name in names:
@@ -131,7 +138,7 @@ class TableEncoder:
         self._check_identities(encoded, generated=generated)
         return lazy_frame(
             tables.decoded_schema(self.codecs()),
-            lambda: tables.decode_batches(streamed(encoded), self.codecs()),
+            lambda: tables.decode_batches(stream_user_table(encoded), self.codecs()),
         )
 
     def transform_to(self, table: Table, folder: str | Path) -> int:
@@ -144,7 +151,8 @@ class TableEncoder:
 
         def rows(staging: Path) -> TableRows:
             return encoded_rows(
-                opened(table, staging, self._csv_nulls, tables.decoded_schema(codecs)), codecs
+                open_user_table(table, staging, self._csv_nulls, tables.decoded_schema(codecs)),
+                codecs,
             )
 
         return write_parts(Path(folder), rows, self._engine)
@@ -157,7 +165,7 @@ class TableEncoder:
         codecs = self.codecs()
         return write_parts(
             Path(folder),
-            lambda staging: decoded_rows(opened(encoded, staging), codecs),
+            lambda staging: decoded_rows(open_user_table(encoded, staging), codecs),
             self._engine,
         )
 
@@ -168,7 +176,9 @@ class TableEncoder:
             tempfile.TemporaryDirectory() as staging,
             ThreadPoolExecutor(self._here.threads) as pool,
         ):
-            source = opened(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
+            source = open_user_table(
+                table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs)
+            )
             arrays = {name: _cast(source, name, codec) for name, codec in codecs.items()}
             yield from tables.encode_arrays(arrays, codecs, pool)
 
@@ -177,7 +187,7 @@ class TableEncoder:
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of `inverse_transform` in batches of Arrow."""
         self._check_identities(encoded, generated=generated)
-        yield from tables.decode_batches(streamed(encoded), self.codecs())
+        yield from tables.decode_batches(stream_user_table(encoded), self.codecs())
 
     @property
     def columns(self) -> tuple[str, ...]:

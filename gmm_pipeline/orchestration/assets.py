@@ -14,7 +14,7 @@ import dagster as dg
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.settings import ColumnSettings
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
 from gmm_pipeline.orchestration.checks import check_specs, judged
 from gmm_pipeline.orchestration.datasets import Dataset
@@ -24,7 +24,7 @@ from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.result import Product, Result
 from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables.files import is_settled
+from gmm_pipeline.tables.files import looks_complete
 
 IO_MANAGER = "gmm_results"
 REFIT_TAG = "gmm_pipeline/refit"
@@ -198,7 +198,7 @@ def _raw(
 ) -> Product:
     spec = dataset.spec()
     name = spec.column_of(partition_key)
-    ledger = take_stock(spec.source, folder, is_settled)
+    ledger = update_ledger(spec.source, folder, looks_complete)
     column = spec.open(ledger, folder.staging).column(name)
     return recipes.raw(column, ledger.digests(spec.csv_nulls), spec.settings.of(name), engine, last)
 

@@ -13,10 +13,10 @@ from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
+from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.recipes import stored_columns
-from gmm_pipeline.fits.settings import EngineName
 from gmm_pipeline.fits.snapshots import view_remarks
-from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.spec import FitSpec, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
@@ -28,7 +28,6 @@ from gmm_pipeline.interfaces.cli.options import (
     store_option,
     threads_option,
 )
-from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
@@ -36,8 +35,8 @@ from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import find_files
-from gmm_pipeline.tables.in_memory import identities_of
 from gmm_pipeline.tables.table_rows import narrow_rows, wide_rows
+from gmm_pipeline.tables.user_tables import identities_of
 
 
 @click.command()
@@ -53,8 +52,7 @@ def transform(
     fit: str,
     out: Path,
     csv_nulls: tuple[str, ...],
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
 ) -> None:
@@ -67,7 +65,7 @@ def transform(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(source).files, *source_files(folder)], engine)
-    with given_engine(engine, spark_config, threads) as passes, folder.reading() as view:
+    with given_engine(engine, threads) as passes, folder.reading() as view:
         encoder = _encoder(view, threads, csv_nulls, passes)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
@@ -94,8 +92,7 @@ def inverse(
     encoded: str,
     fit: str,
     out: Path,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
     *,
@@ -114,7 +111,7 @@ def inverse(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with given_engine(engine, spark_config, threads) as passes, folder.reading() as view:
+    with given_engine(engine, threads) as passes, folder.reading() as view:
         encoder = _decoder(view, encoded, threads, passes)
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out, generated=generated)
@@ -134,8 +131,7 @@ def inverse(
 def export(
     fit: str,
     out: Path,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
     *,
@@ -151,7 +147,7 @@ def export(
     """
     folder = Store(store.absolute()).require_present_fit(fit)
     check_output(out, source_files(folder), engine)
-    with given_engine(engine, spark_config, threads) as passes, folder.reading() as view:
+    with given_engine(engine, threads) as passes, folder.reading() as view:
         codecs = _encoder(view, threads, ()).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
         _check_rows({name: result.manifest.rows for name, result in encoded.items()})
