@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.errors import SettingsError, StoreError, did_you_mean
+from gmm_pipeline.fits.prepare import prepare_stored
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.source_ledger import current_ledger, save_ledger
-from gmm_pipeline.fits.spec import FitSpec, load_spec
+from gmm_pipeline.fits.spec import FitSpec, load_spec, save_spec
 from gmm_pipeline.interfaces.cli.options import (
     json_option,
     memory_option,
@@ -74,8 +75,10 @@ def adopt(
         TableSettings(columns={column: {"components": components}})
     )
     settings.check(spec.columns)
+    spec = spec.model_copy(update={"settings": settings})
+    save_spec(spec, folder)
     start(
-        spec.model_copy(update={"settings": settings}),
+        prepare_stored(spec, folder),
         store,
         threads,
         memory,

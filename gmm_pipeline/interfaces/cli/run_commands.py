@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.fits.plan import current_statuses
+from gmm_pipeline.fits.prepare import Prepared, prepare_stored
+from gmm_pipeline.fits.progress import Outcome
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.settings import EngineName
 from gmm_pipeline.fits.source_ledger import current_ledger, save_ledger
 from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec
+from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     engine_options,
@@ -58,7 +61,8 @@ def demo(
     folder = Store(store).fit(DEMO_FIT)
     spec = load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
     spec = on_engine(spec, engine, spark_config)
-    start(spec, store, threads, memory, refit=False, as_json=as_json)
+    save_spec(spec, folder)
+    start(prepare_stored(spec, folder), store, threads, memory, refit=False, as_json=as_json)
 
 
 @click.command()
@@ -102,7 +106,9 @@ def run(
     spec = on_engine(spec if refit else with_adopted(spec, folder), engine, spark_config)
     _tell_what_is_gone(spec, folder)
     save_ledger(ledger, folder)
-    start(spec, store, threads, memory, refit=refit, as_json=as_json)
+    save_spec(spec, folder)
+    prepared = Prepared(spec, folder, ledger, table)
+    start(prepared, store, threads, memory, refit=refit, as_json=as_json)
 
 
 @click.command()
@@ -123,41 +129,37 @@ def retry(fit: str | None, store: Path, threads: int, memory: int, *, as_json: b
       gmm-pipeline retry --fit sales
     """
     folder = Store(store).require_present_fit(fit or last_run(Store(store)))
-    spec = load_spec(folder)
-    _run(spec, store, threads, memory, RunRecord.read(folder), as_json=as_json)
+    record, prepared = RunRecord.read(folder), prepare_stored(load_spec(folder), folder)
+    save_ledger(prepared.ledger, folder)
+    _run(prepared, store, threads, memory, record, as_json=as_json)
 
 
 def start(
-    spec: FitSpec, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool
+    prepared: Prepared, store: Path, threads: int, memory: int, *, refit: bool, as_json: bool
 ) -> None:
     """Run what is missing or stale, or everything."""
-    folder = Store(store).fit(spec.name)
-    save_spec(spec, folder)
-    columns = [
-        status.column for status in current_statuses(spec, folder) if refit or not status.done
-    ]
+    columns = [status.column for status in prepared.statuses() if refit or not status.done]
     record = RunRecord.now(columns, refit=refit)
     if columns:
-        record.write(folder)
-    _run(spec, store, threads, memory, record, as_json=as_json)
+        record.write(prepared.folder)
+    _run(prepared, store, threads, memory, record, as_json=as_json)
 
 
 def _run(
-    spec: FitSpec, store: Path, threads: int, memory: int, record: RunRecord, *, as_json: bool
+    prepared: Prepared, store: Path, threads: int, memory: int, record: RunRecord, *, as_json: bool
 ) -> None:
-    """Do what a run has left to do, print a summary of all columns, and exit with 1 if any
-    failed.
-    """
+    """Do what a run has left to do, print a summary, and exit with 1 if a column failed."""
     started = time.perf_counter()
-    folder = Store(store).fit(spec.name)
-    left = {status.column: record.left(status) for status in current_statuses(spec, folder)}
+    spec, folder = prepared.spec, prepared.folder
+    left = {status.column: record.left(status) for status in prepared.statuses()}
     work = {column: stages for column, stages in left.items() if stages}
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
-    errors, seconds = (
-        _execute(spec, store, threads, memory, work, refit=record.refit) if work else ({}, {})
-    )
-    entries = [summary_row(status, seconds, errors) for status in current_statuses(spec, folder)]
+    refit = Refit.ALL if record.refit else Refit.NONE
+    outcomes = _execute(prepared, store, threads, memory, work, refit) if work else []
+    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
+    seconds = {outcome.column: outcome.seconds for outcome in outcomes}
+    entries = [summary_row(status, seconds, errors) for status in prepared.statuses()]
     elapsed = time.perf_counter() - started
     if as_json:
         print_json(
@@ -176,7 +178,7 @@ def _run(
 
 
 def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
-    """Name the columns that the fit had before and the source has no longer."""
+    """Name the columns that the fit had before and the source no longer has."""
     if not folder.spec_path.exists():
         return
     last = load_spec(folder)
@@ -188,27 +190,26 @@ def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
 
 
 def _execute(
-    spec: FitSpec, store: Path, threads: int, memory: int, work: dict[str, Any], *, refit: bool
-) -> tuple[dict[str, str], dict[str, float]]:
-    """Run the columns; return the errors and the seconds, by column."""
-    console = stderr()
+    prepared: Prepared,
+    store: Path,
+    threads: int,
+    memory: int,
+    work: Mapping[str, Sequence[Stage]],
+    refit: Refit,
+) -> list[Outcome]:
+    """Run columns and return how they ended."""
+    console, spec = stderr(), prepared.spec
     console.print(
         f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …",
         markup=False,
     )
-    from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
-    from gmm_pipeline.orchestration.engines import session_for_all_runs
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
-    runner = DagsterRunner(spec, store, threads, memory)
-    tags = {REFIT_TAG: REFIT_ALL} if refit else {}
-    with (
-        session_for_all_runs(spec),
-        run_progress(len(work), sum(map(len, work.values()))) as progress,
-    ):
-        outcomes = runner.run(work, progress, tags)
-    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
-    return errors, {outcome.column: outcome.seconds for outcome in outcomes}
+    runner = DagsterRunner(store, threads, memory)
+    for message in runner.report_lost_runs():
+        console.print(message, markup=False)
+    with run_progress(len(work), sum(map(len, work.values()))) as progress:
+        return runner.run(prepared, work, progress, refit)
 
 
 def _print_ending(spec: FitSpec, store: Path, worked: int, failed: int, elapsed: float) -> None:
