@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.fits.limits import Limits
 from gmm_pipeline.fits.prepare import EngineChoice, FitRequest, Prepared, prepare, prepare_stored
+from gmm_pipeline.fits.progress import Outcome
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.snapshots import commit
 from gmm_pipeline.fits.spec import FitSpec, load_spec
+from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     engine_options,
@@ -114,8 +117,15 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
     work = {column: stages for column, stages in left.items() if stages}
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
-    errors, seconds = _execute(prepared, limits, work, refit=record.refit) if work else ({}, {})
-    commit(spec, folder, spec.columns)
+    refit = Refit.ALL if record.refit else Refit.NONE
+    if work:
+        outcomes = _execute(prepared, limits, work, refit)
+    else:
+        # A run that was killed may have left results that no reader sees yet.
+        commit(spec, folder, spec.columns)
+        outcomes = []
+    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
+    seconds = {outcome.column: outcome.seconds for outcome in outcomes}
     entries = [summary_row(status, seconds, errors) for status in prepared.statuses()]
     elapsed = time.perf_counter() - started
     if as_json:
@@ -159,28 +169,21 @@ def _tell_what_changed(prepared: Prepared) -> None:
 
 
 def _execute(
-    prepared: Prepared, limits: Limits, work: dict[str, Any], *, refit: bool
-) -> tuple[dict[str, str], dict[str, float]]:
-    """Run the columns; return the errors and the seconds, by column."""
-    spec, store = prepared.spec, prepared.folder.path.parent
-    console = stderr()
+    prepared: Prepared, limits: Limits, work: Mapping[str, Sequence[Stage]], refit: Refit
+) -> list[Outcome]:
+    """Run columns and return how they ended."""
+    console, spec = stderr(), prepared.spec
     console.print(
         f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …",
         markup=False,
     )
-    from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
-    from gmm_pipeline.orchestration.engines import session_for_all_runs
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
-    runner = DagsterRunner(spec, store, limits.threads, limits.memory)
-    tags = {REFIT_TAG: REFIT_ALL} if refit else {}
-    with (
-        session_for_all_runs(spec),
-        run_progress(len(work), sum(map(len, work.values()))) as progress,
-    ):
-        outcomes = runner.run(work, progress, tags)
-    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
-    return errors, {outcome.column: outcome.seconds for outcome in outcomes}
+    runner = DagsterRunner(prepared.folder.path.parent, limits.threads, limits.memory)
+    for message in runner.report_lost_runs():
+        console.print(message, markup=False)
+    with run_progress(len(work), sum(map(len, work.values()))) as progress:
+        return runner.run(prepared, work, progress, refit)
 
 
 def _print_ending(spec: FitSpec, folder: Path, worked: int, failed: int, elapsed: float) -> None:
