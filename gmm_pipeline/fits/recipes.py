@@ -21,7 +21,7 @@ from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.arrow.types import reading_of
 from gmm_pipeline.core.modes.ranks import rank_modes
-from gmm_pipeline.engines.engine import NOTHING, Engine, FitRows, Written, refuse_rows
+from gmm_pipeline.engines.engine import NO_PARTS, Engine, ExistingParts, RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import StoreError, in_column
 from gmm_pipeline.fits import illustrations
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
@@ -152,7 +152,7 @@ def model(
     sketch: Result,
     settings: ColumnSettings,
     last: Result | None = None,
-    fit_rows: FitRows = refuse_rows,
+    fit_rows: RowsFitter = no_rows_fitter,
 ) -> Product:
     """Return the recipe of a column's model: the last one where rows were added that it suits,
     otherwise a new fit.
@@ -351,8 +351,8 @@ def _extends(
     return same and before != contents[RAW.name] and raw.manifest.leading_files(before) is not None
 
 
-def _written(kept: Result | None) -> Written:
-    return NOTHING if kept is None else Written(kept.manifest.rows, len(kept.tables()))
+def _written(kept: Result | None) -> ExistingParts:
+    return NO_PARTS if kept is None else ExistingParts(kept.manifest.rows, len(kept.tables()))
 
 
 def _continues(kept: Result | None) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ from drawn_column import DrawnColumn, numbers_of_attributes, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.calendar import moment_ticks
 from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
 from gmm_pipeline.pictures.numbers import number_ticks, share_text, value_text
-from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.store.ranking_files import ranking_table
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -22,7 +22,7 @@ from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
 from gmm_pipeline.core.sketch.sketch import Body, LabelCounts, Sketch, Specials, Tally
 from gmm_pipeline.core.sketch.values import ValueCounter
 from gmm_pipeline.fits.fitting import fit_modes
-from gmm_pipeline.fits.settings import ColumnSettings, validated
+from gmm_pipeline.fits.settings import ColumnSettings, validate_settings
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model, write_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, read_ranking, write_ranking
 from gmm_pipeline.store.sketch_files import SKETCH_FILE, read_sketch, write_sketch
@@ -194,7 +194,7 @@ def test_a_model_is_read_as_it_was_written_whatever_the_settings(
 ) -> None:
     sketch, kind = sketches()[name]
     field = pa.field("x", kind)
-    model = fit_modes(sketch, field, validated(settings, "x"))
+    model = fit_modes(sketch, field, validate_settings(settings, "x"))
 
     write_model(tmp_path, StoredModel(model, field))
 
