@@ -27,7 +27,8 @@ FRAME = pl.DataFrame(
         "city | <b>": ["Oslo", "a|b\n<script>"] * 500,
     }
 )
-LONGEST = 100_000
+LONGEST = 20_000
+"""Bytes of one picture: a run is to keep less than 30 kB for each column."""
 
 
 class Operated:
@@ -92,25 +93,23 @@ def picture_in(markdown: Any) -> str:
     return base64.b64decode(found[1]).decode()
 
 
-def test_a_model_is_shown_with_its_picture_its_modes_and_its_likelihood(
+def test_a_model_is_shown_with_its_picture_and_its_modes(
     pages: Callable[[str, str], dict[str, Any]], operated: Operated
 ) -> None:
     shown = pages("net/amount", "gmm_model")
 
     assert "net/amount" in picture_in(shown["picture"])
-    assert picture_in(shown["likelihood"]).startswith("<svg")
     table = shown["modes_by_rank"].value.strip().splitlines()
     modes = operated.column("net/amount").require("model").manifest.summary["modes"]
     assert len(table) == 2 + int(str(modes))
     assert len({line.count("|") for line in table}) == 1
 
 
-def test_a_model_without_a_mixture_has_no_likelihood_to_show(
+def test_categories_with_hostile_names_are_shown_as_text(
     pages: Callable[[str, str], dict[str, Any]],
 ) -> None:
     shown = pages("city | <b>", "gmm_model")
 
-    assert "likelihood" not in shown
     assert "<script>" not in picture_in(shown["picture"])
     table = shown["modes_by_rank"].value.strip().splitlines()
     assert len(table) == 4
