@@ -42,17 +42,6 @@ def density_picture(model: ColumnModel, sketch: Sketch, ranking: Ranking, field:
     expect in a bar around each place, so that they compare with the bars on any grid. Shaded
     ranges are tails, upright lines are atoms. Panels show where most rows lie; how many lie
     outside, and how far, stands below.
-
-    Parameters
-    ----------
-    model : ColumnModel
-        With a coordinate.
-    sketch : Sketch
-        The rows.
-    ranking : Ranking
-        Names the modes.
-    field : pa.Field
-        Name and type of the column.
     """
     if model.coordinate is None:
         raise ValueError("categories have no coordinates")

@@ -12,9 +12,6 @@ from gmm_pipeline.core.sketch.points import WeightedPoints
 
 _EVEN_REACH = math.sqrt(3.0) * (1.0 - 1e-9)
 """An even spread reaches √3 standard deviations; a bit less, so that values stay in their bar."""
-_NARROW = 1e-3
-"""Over a bar of so few standard deviations a density varies by less than 1 in 1000."""
-_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 def bar_edges(low: float, high: float, most: int, step: float) -> NDArray[np.float64]:
@@ -59,16 +56,13 @@ def rows_in_bars(points: WeightedPoints, edges: NDArray[np.float64]) -> NDArray[
 
 def expected_shares(mixture: Mixture, x: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """Return the share of each component within half a width of each x, (n, n_components)."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         z = np.abs(x[:, np.newaxis] - mixture.means) / mixture.stds
-        halves = np.broadcast_to(width / 2 / mixture.stds, z.shape)
-        shares = 2 * halves * np.exp(-0.5 * np.square(z) - _LOG_SQRT_2PI)
-    wide = halves > _NARROW
-    near, far = ((z + sign * halves)[wide] / math.sqrt(2) for sign in (-1.0, 1.0))
-    shares[wide] = 0.5 * (_upper(near) - _upper(far))
-    return np.nan_to_num(shares)
+        half = width / 2 / mixture.stds
+        near, far = ((z + sign * half) / math.sqrt(2) for sign in (-1.0, 1.0))
+    return np.nan_to_num(0.5 * (_erfc(near) - _erfc(far)))
 
 
-def _upper(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return erfc, which keeps its digits in the tails, where 1 - erf has none."""
-    return np.fromiter(map(math.erfc, z.tolist()), np.float64, z.size)
+def _erfc(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the complementary error function: it keeps its digits in tails, where 1 - erf is 0."""
+    return np.fromiter(map(math.erfc, z.ravel().tolist()), np.float64, z.size).reshape(z.shape)

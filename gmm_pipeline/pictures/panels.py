@@ -17,9 +17,9 @@ from gmm_pipeline.pictures.ranges import MATTERS, Range, shown_ranges
 _SINGLE = 0.25
 """A range of one value gets this part of the width of another range."""
 _BAR_BOUNDS = (16, 120)
-"""Fewer bars show no form; more of them, in 620 pixels, could not be told apart."""
+"""Fewer bars show no form; more of them, on 620 pixels, could not be told apart."""
 _FEWEST_BARS = 8
-"""In one range of several."""
+"""In the narrowest of several ranges."""
 _NARROWEST = 4.0
 """Every value of a grid has its own bar if that is at least so many pixels wide."""
 _PADDING = 0.02
@@ -29,7 +29,10 @@ _LARGEST = 1.7e308
 _PIXELS_A_POINT = 3.0
 """The mixture is computed at points this far apart, and around each of its modes."""
 _AROUND = np.linspace(-4.0, 4.0, 21)
-"""Standard deviations, or halves of a bar, from the mean of each mode."""
+"""How far from the mean of a mode: in standard deviations, and in halves of a bar.
+
+A mode that is narrower than a bar looks as wide as a bar, since curves are shares per bar.
+"""
 _LOGARITHMIC_FROM = 25.0
 """Linear bars lower than 1/25 of the highest, here 9 pixels, would hardly be seen."""
 _DECADES = 6
@@ -91,7 +94,8 @@ def panels_of(line: NumberLine, left: float, right: float, gap: float) -> list[P
     parts = np.array([1.0 if shown.high > shown.low else _SINGLE for shown in ranges])
     widths = (right - left - gap * (len(ranges) - 1)) * parts / parts.sum()
     starts = left + np.cumsum(widths + gap) - widths - gap
-    # The noise of bars does not grow if their number grows with the cube root of the rows (Scott).
+    # Scott (1979): a histogram is closest to its density if bars narrow with the cube root of the
+    # rows. His factor for a normal column is 1.5; modes are narrower than their column.
     most = min(np.clip(3 * line.points.total_weight ** (1 / 3), *_BAR_BOUNDS), widths.sum() / 2)
     return [
         _panel(line, shown, start, start + width, max(int(most * part), _FEWEST_BARS))
@@ -152,8 +156,11 @@ class ShareAxis:
         atoms = float(line.atoms.weights.max(initial=0.0)) / line.rows
         highest = max(*bars, float(expected.sum(axis=1).max()), atoms, 1e-12)
         lowest = min([height for height in [*bars, *peaks.tolist()] if height], default=highest)
+        # Above the highest bar there is room for a label: an eighth or, of 4 decades, a tenth.
         if highest <= _LOGARITHMIC_FROM * lowest:
             return cls(0.0, 1.12 * highest, top, bottom)
+        # The lowest peak stands well above the bottom, and three decades are shown at least; but
+        # there is nothing to see below half a row.
         floor = max(min(lowest / 5, highest / 1000), 0.5 / line.rows, highest * 10.0**-_DECADES)
         return cls(floor, 2.5 * highest, top, bottom)
 

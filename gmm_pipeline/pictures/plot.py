@@ -23,7 +23,7 @@ GAP = 22.0
 """Between panels: room for the mark of what is left out."""
 _TRIES = 4
 """A label goes up by at most three lines: further up it would not be seen what it belongs to."""
-_LINE = 12.0
+_LINE = 13.0
 """From one line of text to the next: font size and rim."""
 _BLANK = 4.0
 """Between two labels on a line."""
