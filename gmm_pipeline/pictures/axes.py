@@ -101,21 +101,19 @@ def _entries(plot: Plot) -> Iterator[tuple[str, str]]:
 
 def outside(plot: Plot) -> Iterator[str]:
     """Say how many rows lie outside of the panels, and how far they go if there is room for it."""
-    line, (lowest, highest) = plot.line, plot.model.range
-    below = line.rows_between(-math.inf, plot.panels[0].low)
-    above = line.rows_between(plot.panels[-1].high, math.inf)
+    line, units = plot.line, plot.units
+    (lowest, highest), first, last = plot.model.range, plot.panels[0].low, plot.panels[-1].high
+    below, above = line.rows_between(-math.inf, first), line.rows_between(last, math.inf)
     between = sum(line.rows_between(one.high, next_.low) for one, next_ in pairwise(plot.panels))
-    left = f"◂ {counted(below, 'row')} ({share_text(below / line.rows)}) below"
-    right = f"{counted(above, 'row')} ({share_text(above / line.rows)}) above"
-    middle = f"{counted(between, 'row')} between"
-    ends = (f", down to {plot.units.text(lowest)}", f", up to {plot.units.text(highest)}")
-    notes = [text for text, rows in ((left, below), (middle, between), (right, above)) if rows]
-    if svg.width_of("".join([*notes, *ends])) <= WIDTH - 6 * MARGIN:
-        left, right = left + ends[0], right + ends[1]
+    left = f"◂ {counted(below, 'row')} ({share_text(below / line.rows)}) below" if below else ""
+    right = f"{counted(above, 'row')} ({share_text(above / line.rows)}) above" if above else ""
+    middle = f"{counted(between, 'row')} between" if between else ""
+    # A model that is kept when rows are added has the range of the rows that it was fitted to.
+    down = f", down to {units.text(lowest)}" if below and lowest < first else ""
+    up = f", up to {units.text(highest)}" if above and highest > last else ""
+    if svg.width_of(left + down + middle + right + up) > WIDTH - 6 * MARGIN:
+        down = up = ""
     y = HEIGHT - 7
-    if below:
-        yield svg.text(MARGIN, y, left, svg.MUTED)
-    if between:
-        yield svg.text(WIDTH / 2, y, middle, svg.MUTED, "middle")
-    if above:
-        yield svg.text(WIDTH - MARGIN, y, f"{right} ▸", svg.MUTED, "end")
+    yield svg.text(MARGIN, y, left + down, svg.MUTED) if below else ""
+    yield svg.text(WIDTH / 2, y, middle, svg.MUTED, "middle") if between else ""
+    yield svg.text(WIDTH - MARGIN, y, f"{right}{up} ▸", svg.MUTED, "end") if above else ""

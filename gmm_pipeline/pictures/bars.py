@@ -18,7 +18,7 @@ _MOST_ATOMS, _MOST_RANKS = 20, 30
 """As many as fit on a screen; the other modes are counted, and are in the ranking's table."""
 _WIDTH = 700.0
 _NAMES, _SHARES = 200.0, 150.0
-"""Pixels for names of 30 characters, and for "99.99 % / 99.99 %" behind the longest bar."""
+"""Pixels for names of 28 characters, and for "99.99 % / 99.99 %" behind the longest bar."""
 _ROW = 18.0
 """Pixels from one bar to the next."""
 _SMALLEST = 1e-12

@@ -22,7 +22,7 @@ _MONTH, _YEAR = 31, 366
 _MONDAY = 4
 """Weeks are counted from 1970-01-05."""
 _FURTHEST_DAYS = 10**14
-"""NumPy has dates up to about 9e15 years, and Parquet's furthest, int64 seconds, is 1e14 days."""
+"""About as far as seconds in int64 reach; NumPy's dates reach further."""
 
 
 def clock_ticks(low: Fraction, high: Fraction, most: int) -> list[Tick]:
