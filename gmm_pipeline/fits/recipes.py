@@ -261,7 +261,7 @@ def transformed(
         columns=_types(encoded_schema({column.field.name: codec})),
         keeps=kept,
         continues=_continues(kept),
-        illustrate=illustrations.of_transformed(model, feature_rank),
+        illustrate=illustrations.of_transformed(feature_rank),
     )
 
 
