@@ -8,13 +8,14 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.numbers import NumberBatch
-from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers, numbers_of, refused
+from gmm_pipeline.arrow.number_batch import NumberBatch
+from gmm_pipeline.core.sketch.coordinate import Coordinate, without_coordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter
-from gmm_pipeline.core.sketch.heavy import HeavyCounter
+from gmm_pipeline.core.sketch.heavy_hitters import HeavyCounter
+from gmm_pipeline.core.sketch.numbers import Numbers, numbers_of
 from gmm_pipeline.core.sketch.sketch import NumberSample, Specials, Tally
-from gmm_pipeline.core.sketch.values import ONE_EACH, ValueCounter, ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ONE_EACH, ValueCounter, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
 B = TypeVar("B")
@@ -146,7 +147,7 @@ class RefusedCounter(_NumberCounter):
             self._rows += error.rows or 0
 
     def _add_counts(self, counts: ValueCounts) -> None:
-        self._rows += counts.select(refused(self._coordinate, counts.values)).rows
+        self._rows += counts.select(without_coordinate(self._coordinate, counts.values)).rows
 
     def tally(self) -> Tally:
         """Return their number as that of one value."""

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.column_codec import Encoded
-from gmm_pipeline.arrow.types import labels_of, plain_labels
-from gmm_pipeline.core.coding.codec import RowCodec
-from gmm_pipeline.core.coding.roundtrip import RoundTrip, count_labels
-from gmm_pipeline.core.draw import DrawKey, uniforms
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.errors import ColumnDataError
+from gmm_pipeline.arrow.column_types import labels_of, plain_labels
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.unseen import refuse_unseen_labels
+from gmm_pipeline.core.coding.round_trip import RoundTrip, count_labels
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.uniform_draw import DrawKey, uniforms
 
 
 class LabelCodec:
@@ -53,20 +53,20 @@ class LabelCodec:
         shares = np.zeros(0) if model.rest is None else np.array(model.rest.shares)
         self._cumulative = np.cumsum(shares)
 
-    def encode(self, array: pa.Array, first_row: int) -> Encoded:
+    def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
         found = self._number(array)
         unseen = found.is_null().to_numpy(zero_copy_only=False) if found.null_count else None
         if unseen is not None:
-            self._refuse_unseen(found.null_count)
+            refuse_unseen_labels(self._model, found.null_count)
             found = found.fill_null(self._n_atoms if self._model.rules.unseen == "rest" else 0)
         atoms = np.minimum(found.to_numpy(), np.int32(self._n_atoms))
-        encoded = Encoded(*self.rows.encode(np.zeros(len(array)), atoms, first_row))
+        encoded = EncodedRows(*self.rows.encode(np.zeros(len(array)), atoms, first_row))
         if unseen is not None and self._model.rules.unseen == "most_frequent":
             encoded.rank[unseen] = 0
         return encoded
 
-    def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
+    def decode(self, encoded: EncodedRows, first_row: int) -> pa.Array:
         """Decode rows to the column's own type; the rare labels' mode to its stand-in, or to each
         by its share.
         """
@@ -81,7 +81,7 @@ class LabelCodec:
             self.field.type
         )
 
-    def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
+    def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
         """Decode rows and compare them with what they were; NaN equals NaN, and null equals
         null.
         """
@@ -102,17 +102,6 @@ class LabelCodec:
         draws = uniforms(self._key, first_row, rows) * self._cumulative[-1]
         drawn: NDArray[np.int64] = np.searchsorted(self._cumulative, draws, side="right")
         return np.minimum(drawn, self._cumulative.size - 1)
-
-    def _refuse_unseen(self, rows: int) -> None:
-        policy = self._model.rules.unseen
-        if policy == "error" or (policy == "rest" and self._model.rest is None):
-            raise ColumnDataError(
-                "holds categories or nulls that the fitted rows did not",
-                column=self._model.column,
-                rows=rows,
-                remedy="Fit again on rows that include them, remove them, or set unseen to most_frequent, "
-                "or to rest together with max_categories",
-            )
 
 
 def _same(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:

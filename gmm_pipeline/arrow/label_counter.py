@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
+from gmm_pipeline.arrow.column_types import plain_labels
 from gmm_pipeline.arrow.counters import body_of
-from gmm_pipeline.arrow.types import plain_labels
 from gmm_pipeline.core.sketch.sketch import Label, LabelCounts, Specials, Tally
 
 _MOST_HELD = 1 << 16

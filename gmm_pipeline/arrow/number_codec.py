@@ -10,16 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.column_codec import Encoded
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
-from gmm_pipeline.core.coding.codec import RowCodec
-from gmm_pipeline.core.coding.roundtrip import Precision, RoundTrip, count_numbers
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.atoms import NO_ATOM, AtomIndex, place_atoms, without_atoms
-from gmm_pipeline.core.sketch.coordinate import numbers_of
-from gmm_pipeline.errors import ColumnDataError, in_column
+from gmm_pipeline.arrow.out_of_range import clip_out_of_range, refuse_out_of_range
+from gmm_pipeline.arrow.unseen import refuse_unseen_numbers
+from gmm_pipeline.core.coding.round_trip import RoundTrip, Tolerance, count_numbers
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.atom_index import NO_ATOM, AtomIndex, place_atoms, replace_atoms
+from gmm_pipeline.core.sketch.numbers import numbers_of
+from gmm_pipeline.errors import in_column
 
 _UNSEEN = -2
 
@@ -58,34 +60,34 @@ class NumberCodec:
             AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
         )
 
-    def encode(self, array: pa.Array, first_row: int) -> Encoded:
+    def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
         batch = NumberBatch.of(array)
         if self._model.n_continuous and self._model.rules.out_of_range == "clip":
-            batch = self._clipped(batch)
+            batch = clip_out_of_range(batch, self._model, self._coordinate)
         atoms = self._atoms(batch)
         unseen = atoms == _UNSEEN
         replaced = bool(unseen.any())
         if replaced:
-            self._refuse_unseen(int(np.count_nonzero(unseen)))
+            refuse_unseen_numbers(self._model, int(np.count_nonzero(unseen)))
         with in_column(self._model.column):
             x = self._coordinates(batch, atoms)
         if replaced:
             # Any mode that there is, until it is replaced.
             atoms[unseen] = 0 if self._model.atoms else NO_ATOM
-        encoded = Encoded(*self.rows.encode(x, atoms, first_row))
+        encoded = EncodedRows(*self.rows.encode(x, atoms, first_row))
         if replaced:
             encoded.value[unseen], encoded.rank[unseen] = 0.0, 0
         return encoded
 
-    def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
+    def decode(self, encoded: EncodedRows, first_row: int) -> pa.Array:
         """Decode rows to the column's own type."""
         del first_row
         if not self._model.n_continuous:
             return pc.take(self._atoms_by_rank, pa.array(encoded.rank), boundscheck=False)
         return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
-    def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
+    def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
         """Decode rows and compare them with what they were; NaN equals NaN, and null equals
         null.
         """
@@ -95,7 +97,7 @@ class NumberCodec:
         differently_null = np.zeros(0, dtype=np.bool_)
         if before.nulls is not None or after.nulls is not None:
             differently_null = before.is_null() ^ after.is_null()
-        precision = Precision(
+        precision = Tolerance(
             self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision
         )
         stretch = self._coordinate.stretch(x)
@@ -117,15 +119,6 @@ class NumberCodec:
             *self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks)
         )
 
-    def _clipped(self, batch: NumberBatch) -> NumberBatch:
-        """Return rows with each finite number as the nearest one that the fit knows of."""
-        low, high = self._coordinate.backward(np.array(self._model.range))
-        usable = batch.finite()
-        numbers = batch.numbers.copy()
-        chosen = slice(None) if usable is None else usable
-        numbers[chosen] = np.clip(self._coordinate.nearest(numbers[chosen]), low, high)
-        return NumberBatch(numbers, batch.nulls)
-
     def _coordinates(self, batch: NumberBatch, atoms: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the coordinate of each row that no atom holds; whatever elsewhere."""
         if not self._model.n_continuous:
@@ -134,26 +127,10 @@ class NumberCodec:
         if atoms.size:
             low, high = self._model.range
             ordinary = self._coordinate.backward(np.array([low / 2 + high / 2]))
-            numbers = without_atoms(numbers, atoms, ordinary)
-        return self._within_range(self._coordinate.forward(numbers))
-
-    def _within_range(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return coordinates; raise ColumnDataError for those beyond the fitted ones if the rules
-        say so.
-        """
-        low, high = self._model.range
-        if (
-            not x.size
-            or self._model.rules.out_of_range != "error"
-            or (x.min() >= low and x.max() <= high)
-        ):
-            return x
-        raise ColumnDataError(
-            "holds numbers outside of the range of the fitted rows",
-            column=self._model.column,
-            rows=int(np.count_nonzero((x < low) | (x > high))),
-            remedy="Fit again on rows that include them, or set out_of_range to clip or keep",
-        )
+            numbers = replace_atoms(numbers, atoms, ordinary)
+        x = self._coordinate.forward(numbers)
+        refuse_out_of_range(x, self._model)
+        return x
 
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
         """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for
@@ -183,18 +160,6 @@ class NumberCodec:
                 same = np.isnan(numbers) if math.isnan(atom.value) else numbers == atom.value
                 atoms[same & ~nulls] = number
         return atoms
-
-    def _refuse_unseen(self, rows: int) -> None:
-        if self._model.rules.unseen != "most_frequent":
-            what = (
-                "nulls, NaN or infinities" if self._model.n_continuous else "values, nulls or NaN"
-            )
-            raise ColumnDataError(
-                f"holds {what} that the fitted rows did not",
-                column=self._model.column,
-                rows=rows,
-                remedy="Fit again on rows that include them, remove them, or set unseen = most_frequent",
-            )
 
     def _decoded(self, x: NDArray[np.float64], atoms: NDArray[np.int32]) -> pa.Array:
         """Return rows in the column's own type, by their coordinates and atoms."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.numeric_type import FloatType, IntegerType, NumericType
 from gmm_pipeline.errors import ColumnDataError, SettingsError
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pat
 
+from gmm_pipeline.arrow.column_types import dictionary_of, is_text, value_type, with_dictionary
 from gmm_pipeline.arrow.parquet_rows import ParquetRows
-from gmm_pipeline.arrow.types import dictionary_of, is_text, value_type, with_dictionary
 
 BATCH_ROWS = 1 << 18
 
@@ -90,7 +90,7 @@ class ParquetColumn:
 
     def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:
         file, name = self._file(path), self.field.name
-        numbered = self._is_text_by_dictionary and file.numbers_text(name, rows)
+        numbered = self._is_text_by_dictionary and file.is_dictionary_encoded(name, rows)
         for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):
             yield self._in_type(batch.column(batch.schema.get_field_index(name)))
 

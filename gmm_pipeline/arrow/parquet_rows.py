@@ -71,7 +71,7 @@ class ParquetRows:
                 if not remaining:
                     return
 
-    def numbers_text(self, column: str, rows: range) -> bool:
+    def is_dictionary_encoded(self, column: str, rows: range) -> bool:
         """Whether the row groups of a range hold text as numbers in dictionaries, as far as their
         sizes tell.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.core.modes.ranking import Ranking, rank_modes
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.column import column_picture
 from gmm_pipeline.pictures.likelihood import likelihood_picture

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.arrow.sketching import sample_windows
+from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED
 

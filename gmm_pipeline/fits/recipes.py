@@ -10,13 +10,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.column_codec import column_codec
+from gmm_pipeline.arrow.column_types import reading_of
 from gmm_pipeline.arrow.encoded_tables import encoded_schema
-from gmm_pipeline.arrow.fields import original_field, stored_schema
+from gmm_pipeline.arrow.field_text import original_field, stored_schema
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.core.modes.ranking import Ranking, rank_modes
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.engines.engine import NOTHING, Engine, FitRows, Written, refuse_rows
 from gmm_pipeline.errors import StoreError, in_column

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.modes.modes import AtomMode, ColumnModel, GaussianMode, RestMode
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, RestMode
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.labels import atom_text
 from gmm_pipeline.pictures.numbers import share_text

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.coordinate import LogCoordinate
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.axes import legend, outside, share_axis, value_axes

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from gmm_pipeline.arrow.column_types import labels_of, value_type
 from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, texts_of
-from gmm_pipeline.arrow.types import labels_of, value_type
 from gmm_pipeline.core.sketch.sketch import Label
 from gmm_pipeline.pictures import svg
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.panels import Panel, ShareAxis
 from gmm_pipeline.pictures.rows import NumberRows

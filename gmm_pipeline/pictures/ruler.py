@@ -11,15 +11,12 @@ from fractions import Fraction
 import pyarrow as pa
 import pyarrow.types as pat
 
-from gmm_pipeline.arrow.types import value_type
-from gmm_pipeline.core.sketch.coordinate import (
-    Coordinate,
-    DecimalCoordinate,
-    IntegerCoordinate,
-    LogCoordinate,
-    PlainCoordinate,
-    RealCoordinate,
-)
+from gmm_pipeline.arrow.column_types import value_type
+from gmm_pipeline.core.sketch.coordinate import Coordinate, PlainCoordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.pictures.calendar import (
     DAY,
     clock_text,

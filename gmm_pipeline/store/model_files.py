@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.fields import field_from_text, field_to_text
-from gmm_pipeline.core.modes.modes import (
-    AtomMode,
-    ColumnModel,
-    EncodingRules,
-    FitSummary,
-    GaussianMode,
-    RestMode,
-    TailMode,
-)
+from gmm_pipeline.arrow.field_text import field_from_text, field_to_text
+from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules, FitSummary
+from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, RestMode, TailMode
 from gmm_pipeline.store.json_forms import (
     coordinate_from_json,
     coordinate_to_json,

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.column_codec import column_codec
 from gmm_pipeline.errors import StoreError, did_you_mean
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.model_files import MODEL_FILE, StoredModel, read_model
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gmm_pipeline.arrow.column_codec import ColumnCodec
-    from gmm_pipeline.core.modes.ranks import Ranking
+    from gmm_pipeline.core.modes.ranking import Ranking
     from gmm_pipeline.core.sketch.sketch import Sketch
 
 SPEC_FILE = "fit.json"

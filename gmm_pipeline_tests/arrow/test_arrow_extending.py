@@ -12,14 +12,14 @@ from exactness import bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmm_pipeline.arrow import sketching
+from gmm_pipeline.arrow import sketch_column as sketching
 from gmm_pipeline.arrow.counters import GridNumberCounter, RowCounter
-from gmm_pipeline.arrow.extending import extend_sketch
-from gmm_pipeline.arrow.sketching import SketchRequest, declared_numbers, sketch_column
+from gmm_pipeline.arrow.extend_sketch import extend_sketch
+from gmm_pipeline.arrow.sketch_column import SketchRequest, declared_numbers, sketch_column
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE
 from gmm_pipeline.core.sketch.sketch import Sketch, Tally
-from gmm_pipeline.core.sketch.values import LIMIT, ValueCounts
+from gmm_pipeline.core.sketch.value_counts import MAX_DISTINCT, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -172,10 +172,10 @@ def test_too_many_values_to_count_exactly_become_the_sketch_of_all_rows_bit_for_
     column: str, seed: int
 ) -> None:
     make, request = MANY_VALUES[column]
-    array = make(np.random.default_rng(seed), 5 * LIMIT)
+    array = make(np.random.default_rng(seed), 5 * MAX_DISTINCT)
     whole = sketch_of(array, request)
     assert isinstance(whole.tally.body, GridCounts)
-    for first in (0, 1, LIMIT // 2, LIMIT - 1):
+    for first in (0, 1, MAX_DISTINCT // 2, MAX_DISTINCT - 1):
         known = sketch_of(array.slice(0, first), request)
         assert isinstance(known.tally.body, ValueCounts)
         assert bits(extended(known, array, request)) == bits(whole)
@@ -190,7 +190,8 @@ def counted_on_its_grid(sketch: Sketch, array: pa.Array, apart: Any, wanted: Any
     tally = counter.tally()
     assert isinstance(tally.body, GridCounts)
     return Sketch(
-        Tally(tally.specials, tally.body.settled(sketch.coordinate, wanted)), sketch.coordinate
+        Tally(tally.specials, tally.body.only_heavy_apart(sketch.coordinate, wanted)),
+        sketch.coordinate,
     )
 
 
@@ -202,13 +203,13 @@ def counted_on_its_grid(sketch: Sketch, array: pa.Array, apart: Any, wanted: Any
 def test_rows_added_on_a_grid_count_as_all_rows_counted_there(column: str, seed: int) -> None:
     make, request = MANY_VALUES[column]
     rng = np.random.default_rng(seed)
-    array = make(rng, 4 * LIMIT)
+    array = make(rng, 4 * MAX_DISTINCT)
     if request.log:
         array = pa.array(np.abs(array.to_numpy(zero_copy_only=False)))
-    first = int(rng.integers(2 * LIMIT, 3 * LIMIT))
+    first = int(rng.integers(2 * MAX_DISTINCT, 3 * MAX_DISTINCT))
     known = sketch_of(array.slice(0, first), request)
     result = grown(
-        array, [first, *rng.integers(first, 4 * LIMIT, rng.integers(0, 4)).tolist()], request
+        array, [first, *rng.integers(first, 4 * MAX_DISTINCT, rng.integers(0, 4)).tolist()], request
     )
     wanted = declared_numbers(field_of(array), request.atoms)
     assert bits(result) == bits(counted_on_its_grid(known, array, known.numbers.values, wanted))
@@ -220,9 +221,13 @@ def test_rows_that_are_counted_on_their_own_and_merged_in_any_order_give_the_sam
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    array = pa.array(rng.normal(0, 1, 4 * LIMIT) * rng.integers(0, 2, 4 * LIMIT))
-    known = sketch_of(array.slice(0, 3 * LIMIT))
-    cuts = [3 * LIMIT, *np.sort(rng.integers(3 * LIMIT, 4 * LIMIT, 3)).tolist(), 4 * LIMIT]
+    array = pa.array(rng.normal(0, 1, 4 * MAX_DISTINCT) * rng.integers(0, 2, 4 * MAX_DISTINCT))
+    known = sketch_of(array.slice(0, 3 * MAX_DISTINCT))
+    cuts = [
+        3 * MAX_DISTINCT,
+        *np.sort(rng.integers(3 * MAX_DISTINCT, 4 * MAX_DISTINCT, 3)).tolist(),
+        4 * MAX_DISTINCT,
+    ]
     parts = [array.slice(start, stop - start) for start, stop in pairwise(cuts)]
     apart = known.numbers.values
     increments = [counted_on_its_grid(known, part, apart, apart) for part in parts]
@@ -236,7 +241,7 @@ def test_without_new_rows_the_sketch_stays_the_same() -> None:
     for array in (
         pa.array(["a", None]),
         pa.array([1, 2]),
-        pa.array(np.random.default_rng(0).normal(0, 1, 2 * LIMIT)),
+        pa.array(np.random.default_rng(0).normal(0, 1, 2 * MAX_DISTINCT)),
     ):
         sketch = sketch_of(array)
         assert extended(sketch, array) is sketch
@@ -250,9 +255,9 @@ def test_a_sketch_of_other_rows_is_refused() -> None:
         extend_sketch(sketch_of(array), field_of(array), range(2, 3), AUTO, Rows(array))
 
 
-NORMAL = np.random.default_rng(0).normal(100, 10, 2 * LIMIT)
-EVEN = 2 * np.random.default_rng(0).integers(0, 10**6, 2 * LIMIT)
-SHARE = round(2 * LIMIT * SMALLEST_SHARE)
+NORMAL = np.random.default_rng(0).normal(100, 10, 2 * MAX_DISTINCT)
+EVEN = 2 * np.random.default_rng(0).integers(0, 10**6, 2 * MAX_DISTINCT)
+SHARE = round(2 * MAX_DISTINCT * SMALLEST_SHARE)
 NOT_TO_EXTEND: dict[str, tuple[Any, Any, SketchRequest, SketchRequest]] = {
     "a number between the steps": (EVEN, [2 * 10**5 + 1], AUTO, AUTO),
     "more places": (NORMAL.round(4), [100.00001], AUTO, AUTO),
@@ -304,7 +309,7 @@ def test_a_number_that_does_not_become_frequent_stays_in_its_cell() -> None:
 
 def test_a_number_that_is_no_longer_frequent_goes_to_its_cell() -> None:
     array = pa.array(np.concatenate([NORMAL, np.full(SHARE + 10, 100.5), NORMAL[::-1] + 0.001]))
-    known = sketch_of(array.slice(0, 2 * LIMIT + SHARE + 10))
+    known = sketch_of(array.slice(0, 2 * MAX_DISTINCT + SHARE + 10))
     result = extended(known, array)
     assert known.numbers.values.tolist() == [100.5]
     assert result is not None
@@ -319,9 +324,11 @@ def test_no_number_that_becomes_frequent_stays_in_a_cell(new: int, seed: int) ->
     # Two hundred numbers of about the share from which a number is frequent, many of them in a
     # cell.
     rng = np.random.default_rng(seed)
-    numbers = np.concatenate([np.arange(200), rng.integers(10**6, 10**9, 2 * LIMIT)])
-    shares = np.concatenate([rng.uniform(0.8, 1.1, 200) * SMALLEST_SHARE, np.zeros(2 * LIMIT)])
-    shares[200:] = (1 - shares.sum()) / (2 * LIMIT)
+    numbers = np.concatenate([np.arange(200), rng.integers(10**6, 10**9, 2 * MAX_DISTINCT)])
+    shares = np.concatenate(
+        [rng.uniform(0.8, 1.1, 200) * SMALLEST_SHARE, np.zeros(2 * MAX_DISTINCT)]
+    )
+    shares[200:] = (1 - shares.sum()) / (2 * MAX_DISTINCT)
     rows = rng.choice(numbers, 150_000, p=shares)
     array = pa.array(np.concatenate([rows, rng.choice(rows, new)]))
     known = sketch_of(pa.array(rows))
@@ -332,7 +339,7 @@ def test_no_number_that_becomes_frequent_stays_in_a_cell(new: int, seed: int) ->
     assert (result is None) or np.isin(frequent, result.numbers.values).all()
 
 
-@pytest.mark.parametrize("rows", [50, 5 * LIMIT])
+@pytest.mark.parametrize("rows", [50, 5 * MAX_DISTINCT])
 def test_infinities_are_refused_in_old_and_new_rows_together(rows: int) -> None:
     numbers = np.random.default_rng(0).normal(0, 1, rows)
     numbers[[-1, -2]] = [np.inf, -np.inf]
@@ -344,7 +351,9 @@ def test_infinities_are_refused_in_old_and_new_rows_together(rows: int) -> None:
 
 def test_numbers_too_far_apart_are_refused_as_they_are_in_all_rows() -> None:
     array = pa.array(
-        np.concatenate([np.arange(LIMIT), [2**62] * 5, np.arange(5 * LIMIT), [-(2**62)]])
+        np.concatenate(
+            [np.arange(MAX_DISTINCT), [2**62] * 5, np.arange(5 * MAX_DISTINCT), [-(2**62)]]
+        )
     )
     refusals = []
     for sketch in (sketch_of, lambda rows: extended(sketch_of(rows.slice(0, 100)), rows)):
@@ -357,12 +366,12 @@ def test_numbers_too_far_apart_are_refused_as_they_are_in_all_rows() -> None:
 def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
+    monkeypatch.setattr(sketching, "FULL_SAMPLE_ROWS", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 1000)
     for column in ("numbers", "logarithms", "half zeros"):
         make, request = MANY_VALUES[column]
-        array = make(np.random.default_rng(0), 10 * LIMIT)
-        result = extended(sketch_of(array.slice(0, LIMIT // 2), request), array, request)
+        array = make(np.random.default_rng(0), 10 * MAX_DISTINCT)
+        result = extended(sketch_of(array.slice(0, MAX_DISTINCT // 2), request), array, request)
         assert result is not None
         assert result.rows == len(array)
         assert bits(result) == bits(
@@ -371,7 +380,7 @@ def test_a_long_column_with_too_many_values_gets_a_grid_of_its_own(
 
 
 def test_a_long_column_with_few_values_is_counted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
+    monkeypatch.setattr(sketching, "FULL_SAMPLE_ROWS", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 1000)
     array = pa.array(np.random.default_rng(0).poisson(50, 200_000))
     for first in (0, 500, 70_000, 199_900):

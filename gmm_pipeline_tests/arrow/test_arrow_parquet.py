@@ -24,11 +24,11 @@ COLUMNS = {
 
 
 def written(
-    path: pathlib.Path, without_extremes: tuple[str, ...] = ()
+    path: pathlib.Path, without_statistics: tuple[str, ...] = ()
 ) -> dict[str, pq.ColumnChunkMetaData]:
     """Write the columns; return what the file says of each."""
     table = pa.table(COLUMNS)
-    write_rows(path, table.schema, table.to_batches(max_chunksize=1000), without_extremes)
+    write_rows(path, table.schema, table.to_batches(max_chunksize=1000), without_statistics)
     assert read_table(path).equals(table)
     group = pq.read_metadata(path).row_group(0)
     return dict(zip(COLUMNS, map(group.column, range(len(COLUMNS))), strict=True))

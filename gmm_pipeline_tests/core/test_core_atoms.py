@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.atoms import NO_ATOM, AtomIndex, place_atoms, set_apart, without_atoms
+from gmm_pipeline.core.sketch.atom_index import (
+    NO_ATOM,
+    AtomIndex,
+    place_atoms,
+    replace_atoms,
+    split_atoms,
+)
 
 INTEGERS = st.one_of(st.integers(-6, 6), st.integers(-(2**63), 2**63 - 1))
 FLOATS = st.one_of(st.integers(-6, 6).map(float), st.floats(allow_nan=False, allow_infinity=False))
@@ -54,7 +60,7 @@ def test_numbers_set_apart_are_counted_and_the_others_keep_their_order(
 ) -> None:
     numbers, atoms = np.array(rows, dtype=np.int64), np.array(sorted(apart), dtype=np.int64)
     counts = np.zeros(atoms.size, dtype=np.int64)
-    others = set_apart(numbers, index_of(atoms).find(numbers), counts)
+    others = split_atoms(numbers, index_of(atoms).find(numbers), counts)
     assert counts.tolist() == [rows.count(number) for number in atoms.tolist()]
     assert others.tolist() == [number for number in rows if number not in apart]
 
@@ -68,7 +74,7 @@ def test_what_is_taken_from_rows_that_are_atoms_is_put_back(
         data.draw(st.lists(st.booleans(), min_size=of_atoms.size, max_size=of_atoms.size))
     )
     found = index_of(of_atoms).find(numbers)
-    others = without_atoms(numbers, found, np.array([99]))
+    others = replace_atoms(numbers, found, np.array([99]))
     assert others.tolist() == [99 if number in atoms else number for number in rows]
     nulls = np.empty(numbers.size, dtype=np.bool_)
     n_nulls = place_atoms(found, of_atoms, is_null, others, nulls)

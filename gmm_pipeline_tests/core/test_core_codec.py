@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec, rank_dtype
-from gmm_pipeline.core.modes.modes import BOUND, REACH, AtomMode, ColumnModel, ValueDtype
+from gmm_pipeline.core.coding.row_codec import RowCodec, rank_dtype
+from gmm_pipeline.core.modes.column_model import ColumnModel, ValueDtype
+from gmm_pipeline.core.modes.modes import BOUND, REACH, AtomMode
 
 SEEDS = st.integers(0, 2**32 - 1)
 # Weight, mean, std. At 1 all of the first three reach; at 30 only the widest does; none reaches

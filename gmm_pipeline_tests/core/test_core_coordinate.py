@@ -4,8 +4,9 @@ from core_evidence import REAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate, RealCoordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.numeric_type import IntegerType
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1

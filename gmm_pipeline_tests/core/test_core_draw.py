@@ -4,7 +4,7 @@ from core_evidence import bits, chi_square, chi_square_bound, pieces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.draw import DrawKey, uniforms
+from gmm_pipeline.core.uniform_draw import DrawKey, uniforms
 
 ROWS = 1_000_000
 AMOUNT = DrawKey.of(0, "amount")

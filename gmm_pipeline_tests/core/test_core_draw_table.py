@@ -7,12 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec
 from gmm_pipeline.core.coding.draw_bounds import UNDECIDED
 from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table, look_up
+from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.mode_table import ModeTable, mode_probabilities, mode_table, sampled
-from gmm_pipeline.core.modes.modes import REACH, ColumnModel, TailMode
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.mode_table import (
+    ModeTable,
+    mode_probabilities,
+    mode_table,
+    sample_mode,
+)
+from gmm_pipeline.core.modes.modes import REACH, TailMode
 
 TAILS = (
     TailMode(low=-200.0, high=-41.0, anchor=0.0, direction=-1, bound=0.99, weight=0.01),
@@ -46,7 +52,7 @@ def evaluated(
 ) -> None:
     probabilities = np.empty(modes.means.size)
     for i in range(x.size):
-        out[i] = sampled(x[i], draws[i], modes, probabilities)
+        out[i] = sample_mode(x[i], draws[i], modes, probabilities)
 
 
 def contradicted(
@@ -116,7 +122,7 @@ def test_rows_at_random_get_the_modes_that_their_evaluation_gives(model: ColumnM
     x = mixture.means[chosen] + mixture.stds[chosen] * rng.standard_t(2, chosen.size)
     codec = RowCodec(model, np.arange(model.n_modes))
     free = np.full(x.size, -1, dtype=np.int32)
-    assert bits(codec.encode(x, free, 10**12)) == bits(codec.encode_plainly(x, free, 10**12))
+    assert bits(codec.encode(x, free, 10**12)) == bits(codec.encode_without_table(x, free, 10**12))
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOOR = 1e-6

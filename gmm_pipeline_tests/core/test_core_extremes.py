@@ -2,14 +2,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.sketch.extremes import all_finite, extremes
+from gmm_pipeline.core.sketch.min_max import all_finite, min_max
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -0.0])
 
 
 @given(st.lists(FINITE))
 def test_extremes_are_the_least_and_the_most(values: list[float]) -> None:
-    assert extremes(np.array(values, dtype=float)) == (
+    assert min_max(np.array(values, dtype=float)) == (
         min(values, default=np.inf),
         max(values, default=-np.inf),
     )

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit, fit_mixture
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 PointsOf = Callable[[NDArray[np.float64]], WeightedPoints]
 SEEDS = st.integers(0, 2**32 - 1)

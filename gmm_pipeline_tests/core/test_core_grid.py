@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.grid import CELL_BITS, CELLS, OFFSET_BITS, Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 SEEDS = st.integers(0, 2**32 - 1)
 GRIDS = st.builds(Grid, st.floats(-1e6, 1e6), st.integers(-20, 20))

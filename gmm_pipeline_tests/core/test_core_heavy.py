@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE, HeavyCounter
+from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE, HeavyCounter
 from gmm_pipeline.core.sketch.sketch import NumberSample
-from gmm_pipeline.core.sketch.values import LIMIT, ValueCounter
+from gmm_pipeline.core.sketch.value_counts import MAX_DISTINCT, ValueCounter
 
 SEEDS = st.integers(0, 2**32 - 1)
-ROWS = 6 * LIMIT
+ROWS = 6 * MAX_DISTINCT
 ORDERS = {
     "heavy first": lambda _, heavy, light: np.concatenate([heavy, light]),
     "heavy last": lambda _, heavy, light: np.concatenate([light, heavy]),
@@ -103,7 +103,7 @@ def test_settled_counts_depend_neither_on_the_order_of_rows_nor_on_what_else_was
         counted = [
             count_on(grid, piece, apart=apart) for piece in pieces(rng.permutation(rows), rng)
         ]
-        settled.append(merged_at_random(counted, rng).settled(REAL, wanted))
+        settled.append(merged_at_random(counted, rng).only_heavy_apart(REAL, wanted))
     assert len({bits(counts) for counts in settled}) == 1
     assert settled[0].rows == rows.size
     assert settled[0].apart.values.tolist() == [-0.25, 0.5, 3.0, 9.0]
@@ -115,5 +115,5 @@ def test_settled_counts_depend_neither_on_the_order_of_rows_nor_on_what_else_was
 def test_what_is_not_heavy_and_not_wanted_settles_in_its_cell() -> None:
     rows = np.concatenate([np.random.default_rng(0).normal(0, 1, 5000), np.full(4, 0.5)])
     grid = grid_around(np.sort(rows))
-    settled = count_on(grid, rows, apart=np.array([0.5])).settled(REAL, np.empty(0))
+    settled = count_on(grid, rows, apart=np.array([0.5])).only_heavy_apart(REAL, np.empty(0))
     assert bits(settled) == bits(count_on(grid, rows))

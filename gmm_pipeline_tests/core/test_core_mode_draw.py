@@ -7,9 +7,9 @@ import pytest
 from core_evidence import chi_square, chi_square_bound, model_of
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import mode_probabilities, mode_table
-from gmm_pipeline.core.modes.modes import ColumnModel
 
 # Weight, mean, std. Which of them reach a value differs along the line.
 GAUSSIANS = [(0.4, 0.0, 1.0), (0.3, 2.0, 0.5), (0.2, 1.0, 5.0), (0.1, -3.0, 2.0)]

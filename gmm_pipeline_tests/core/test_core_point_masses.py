@@ -5,10 +5,11 @@ import pytest
 from core_evidence import REAL, bits, count_on, fitted, grid_around, sketch_of_values
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.modes.atoms import AtomChoice, choose_atoms
 from gmm_pipeline.core.modes.modes import AtomMode
-from gmm_pipeline.core.modes.point_masses import AtomChoice, choose_atoms
-from gmm_pipeline.core.modes.ranks import rank_modes
-from gmm_pipeline.core.sketch.coordinate import Coordinate, IntegerCoordinate
+from gmm_pipeline.core.modes.ranking import rank_modes
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.sketch import Sketch, Specials, Tally
 
 INTEGERS = IntegerCoordinate(0, -(2**63), 2**63 - 1)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec
-from gmm_pipeline.core.modes.modes import AtomMode, EncodingRules, ModeChoice
-from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import EncodingRules, ModeChoice
+from gmm_pipeline.core.modes.modes import AtomMode
+from gmm_pipeline.core.modes.ranking import Ranking, rank_modes
 from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch, Specials, Tally
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.robust import center_and_scale, weighted_quantiles
+from gmm_pipeline.core.sketch.robust_scale import center_and_scale, weighted_quantiles
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -6,7 +6,7 @@ import pytest
 from core_evidence import bits
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.roundtrip import Precision, RoundTrip, count_labels, count_numbers
+from gmm_pipeline.core.coding.round_trip import RoundTrip, Tolerance, count_labels, count_numbers
 
 HALF_WIDTHS = np.array([4.0, 0.5, 0.0])
 
@@ -38,7 +38,7 @@ def compare_in(
         np.zeros(0, dtype=np.bool_),
         np.array(value, dtype=dtype),
         ranks,
-        Precision(HALF_WIDTHS, np.dtype(dtype), own),
+        Tolerance(HALF_WIDTHS, np.dtype(dtype), own),
         np.full(ranks.size, stretch),
     )
 
@@ -93,7 +93,7 @@ def test_a_row_that_became_null_or_was_has_changed() -> None:
         np.array([False, True, False]),
         np.zeros(3, dtype=np.float32),
         np.zeros(3, dtype=np.uint8),
-        Precision(HALF_WIDTHS, np.dtype(np.float32), 0.0),
+        Tolerance(HALF_WIDTHS, np.dtype(np.float32), 0.0),
         np.ones(3),
     )
     assert totals(found) == (3, 2, 0, 1)
@@ -122,7 +122,7 @@ def test_comparisons_of_many_rows_are_those_of_their_parts() -> None:
     before, rank = rng.normal(size=rows), rng.choice(3, rows, p=[0.98, 0.02, 0.0]).astype(np.uint8)
     after = before + rng.choice([0.0, 1e-8, 1.0], rows)
     value, lost = rng.normal(0, 0.5, rows).astype(np.float32), rng.random(rows) < 0.01
-    precision = Precision(HALF_WIDTHS, np.dtype(np.float32), 0.0)
+    precision = Tolerance(HALF_WIDTHS, np.dtype(np.float32), 0.0)
 
     def compare_part(part: slice) -> RoundTrip:
         stretch = np.ones(rank[part].size)

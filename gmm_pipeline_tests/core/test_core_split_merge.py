@@ -4,8 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.mixture.split_merge import MixtureSearch, Surcharge, merges, splits
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.split_merge import (
+    LightComponentPenalty,
+    MixtureSearch,
+    merges,
+    splits,
+)
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOOR = 1e-6
@@ -89,7 +94,7 @@ def test_a_light_component_pays_its_surcharge_or_goes() -> None:
     true = Mixture(np.array([0.99, 0.01]), np.array([0.0, 6.0]), np.array([1.0, 1.0]))
     for cost, expected in ((0.01, 2), (1.0, 1)):
         search = MixtureSearch(
-            points_of(true), variance_floor=FLOOR, surcharges=[Surcharge(0.05, cost)]
+            points_of(true), variance_floor=FLOOR, surcharges=[LightComponentPenalty(0.05, cost)]
         )
         search.run(1, 2, seed=0)
         assert search.choose(1e-4).n_components == expected

@@ -6,8 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.mixture.starts import likeliest_segments, mixture_starts, optimal_segments
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.kmeans_starts import (
+    likeliest_segments,
+    mixture_starts,
+    optimal_segments,
+)
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 ROWS = st.lists(
     st.tuples(st.floats(-100, 100) | st.integers(-3, 3), st.floats(0.01, 100)),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.values import LIMIT, ValueCounter
+from gmm_pipeline.core.sketch.value_counts import MAX_DISTINCT, ValueCounter
 
 SEEDS = st.integers(0, 2**32 - 1)
 INT64 = np.iinfo(np.int64)
@@ -45,7 +45,7 @@ def test_few_distinct_values_are_counted_exactly(rows: NDArray[np.float64]) -> N
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int64])
 def test_up_to_the_limit_every_distinct_value_is_counted(dtype: type) -> None:
-    rows = rows_with(LIMIT, 1, dtype)
+    rows = rows_with(MAX_DISTINCT, 1, dtype)
     counted = count_values(rows)
     values, counts = np.unique(rows, return_counts=True)
     assert counted.exact
@@ -53,25 +53,25 @@ def test_up_to_the_limit_every_distinct_value_is_counted(dtype: type) -> None:
 
 
 def test_one_value_beyond_the_limit_thins_the_values_to_half() -> None:
-    counted = count_values(rows_with(LIMIT + 1, 1))
+    counted = count_values(rows_with(MAX_DISTINCT + 1, 1))
     assert not counted.exact
     assert counted.level == 1
-    assert abs(counted.values.size - LIMIT / 2) < 5 * np.sqrt(LIMIT / 4)
+    assert abs(counted.values.size - MAX_DISTINCT / 2) < 5 * np.sqrt(MAX_DISTINCT / 4)
 
 
 def test_a_value_that_repeats_beyond_the_limit_does_not_thin_the_values() -> None:
-    counted = count_values(np.tile(np.arange(LIMIT), 3))
+    counted = count_values(np.tile(np.arange(MAX_DISTINCT), 3))
     assert counted.exact
     assert (counted.counts == 3).all()
 
 
-@pytest.mark.parametrize("n_distinct", [3 * LIMIT, 40 * LIMIT])
+@pytest.mark.parametrize("n_distinct", [3 * MAX_DISTINCT, 40 * MAX_DISTINCT])
 def test_beyond_the_limit_a_sample_of_the_values_is_counted_exactly(n_distinct: int) -> None:
     rows = rows_with(n_distinct, 2)
     counted = count_values(rows)
     values, counts = np.unique(rows, return_counts=True)
     held = np.isin(values, counted.values)
-    assert LIMIT / 4 < counted.values.size <= LIMIT
+    assert MAX_DISTINCT / 4 < counted.values.size <= MAX_DISTINCT
     assert bits([counted.values, counted.counts]) == bits([values[held], counts[held]])
     expected = n_distinct / 2**counted.level
     assert abs(counted.values.size - expected) < 5 * np.sqrt(expected)
@@ -79,7 +79,7 @@ def test_beyond_the_limit_a_sample_of_the_values_is_counted_exactly(n_distinct: 
 
 def test_the_sample_is_not_drawn_to_any_part_of_the_line() -> None:
     # Consecutive integers, as keys and dates are.
-    n_distinct = 20 * LIMIT
+    n_distinct = 20 * MAX_DISTINCT
     counted = count_values(np.arange(n_distinct))
     halves = np.bincount(2 * counted.values // n_distinct)
     assert abs(halves[0] - halves[1]) < 5 * np.sqrt(counted.values.size)
@@ -95,7 +95,9 @@ def test_any_order_and_grouping_of_few_rows_gives_the_same_counts(
 
 
 @settings(max_examples=25)
-@given(st.integers(LIMIT - 10, 8 * LIMIT), SEEDS, st.sampled_from([np.float64, np.int64]))
+@given(
+    st.integers(MAX_DISTINCT - 10, 8 * MAX_DISTINCT), SEEDS, st.sampled_from([np.float64, np.int64])
+)
 def test_any_order_and_grouping_of_many_values_gives_the_same_counts(
     n_distinct: int, seed: int, dtype: type
 ) -> None:
@@ -106,7 +108,7 @@ def test_any_order_and_grouping_of_many_values_gives_the_same_counts(
 
 
 @settings(max_examples=25)
-@given(st.lists(st.integers(1, 3 * LIMIT), min_size=3, max_size=3), SEEDS)
+@given(st.lists(st.integers(1, 3 * MAX_DISTINCT), min_size=3, max_size=3), SEEDS)
 def test_merging_counts_is_associative_and_commutative(n_distinct: list[int], seed: int) -> None:
     # The three share values, and may be thinned to different levels.
     a, b, c = (count_values(rows_with(n, seed)) for n in n_distinct)
@@ -117,7 +119,7 @@ def test_merging_counts_is_associative_and_commutative(n_distinct: list[int], se
 
 
 @settings(max_examples=25)
-@given(st.integers(LIMIT - 10, 4 * LIMIT), SEEDS)
+@given(st.integers(MAX_DISTINCT - 10, 4 * MAX_DISTINCT), SEEDS)
 def test_rows_that_come_in_batches_count_as_rows_that_come_at_once(
     n_distinct: int, seed: int
 ) -> None:

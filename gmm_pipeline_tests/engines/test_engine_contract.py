@@ -14,7 +14,7 @@ from workplace import contents, results
 
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.arrow.sketching import SketchRequest
+from gmm_pipeline.arrow.sketch_column import SketchRequest
 from gmm_pipeline.engines.engine import Engine, Written
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine

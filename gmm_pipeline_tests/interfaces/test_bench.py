@@ -9,7 +9,7 @@ import pytest
 from workplace import Workplace, states
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.arrow.sketching import ROWS_READ_WHOLE, SAMPLE_WINDOWS, WINDOW_ROWS
+from gmm_pipeline.arrow.sketch_column import FULL_SAMPLE_ROWS, SAMPLE_WINDOWS, WINDOW_ROWS
 from gmm_pipeline.fits.projection import PassCost, SampledCost, StageCost, busiest, project
 from gmm_pipeline.tables.open_table import open_table
 from gmm_pipeline.tables.sampled_rows import row_groups, sampled_ranges
@@ -119,7 +119,7 @@ def test_what_a_pass_takes_whatever_the_rows_is_not_multiplied() -> None:
 
 
 def test_a_grid_is_placed_by_a_part_of_the_rows() -> None:
-    rows = ROWS_READ_WHOLE
+    rows = FULL_SAMPLE_ROWS
     windows = SAMPLE_WINDOWS * WINDOW_ROWS
 
     for few, passes, seconds in (

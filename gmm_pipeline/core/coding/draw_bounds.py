@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.mode_table import COARSEST, ModeTable
+from gmm_pipeline.core.modes.mode_table import MAX_WIDTH_RATIO, ModeTable
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS
 
 UNDECIDED = 255
@@ -168,7 +168,7 @@ def _takes_within(low: float, high: float, center: float, k: int, modes: ModeTab
         return _NEVER
     takes = _ALWAYS if furthest / half_width < modes.reach * (1.0 - _ROUNDING) else _PARTLY
     if half_width > modes.coarse:
-        smallest = half_width / COARSEST
+        smallest = half_width / MAX_WIDTH_RATIO
         for j in range(modes.n_gaussians):
             if modes.half_widths[j] < smallest:
                 nearest, furthest = _distances(low, high, center, j, modes)

@@ -20,7 +20,7 @@ from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.modes.mode_table import ModeTable
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS
 from gmm_pipeline.core.sketch.grid import pattern_of
-from gmm_pipeline.core.sketch.robust import center_and_scale
+from gmm_pipeline.core.sketch.robust_scale import center_and_scale
 
 _CELL_BITS, _CHILD_BITS = 8, 4
 _OCTAVES = 32

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.mixture.fitting import SEARCH_POINTS, MixtureFit
-from gmm_pipeline.core.mixture.starts import optimal_segments
+from gmm_pipeline.core.mixture.fit_mixture import SEARCH_POINTS, MixtureFit
+from gmm_pipeline.core.mixture.kmeans_starts import optimal_segments
 from gmm_pipeline.core.mixture.variational import (
     Moments,
     Posterior,
     Prior,
-    expected,
+    e_step,
+    m_step,
     parameter_bound,
-    updated,
 )
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def fit_dpgmm(
     Returns
     -------
     MixtureFit
-        The mixture of the expected weights, means and precisions, in the units of the points;
+        The mixture of the e_step weights, means and precisions, in the units of the points;
         `history` is the lower bound per row after each step, up to terms that no step changes.
     """
-    points = points.held()
+    points = points.nonempty()
     standardised, center, exponent = points.standardised()
     n_components = min(n_components, points.size)
     result = variational_dpgmm(
@@ -143,12 +143,12 @@ def variational_dpgmm(
         Added to each component's variance, in the squared unit of the points.
     """
     prior = Prior.of(points, weight_concentration_prior, reg_covar)
-    posterior = updated(prior, Moments.of(points, responsibilities))
+    posterior = m_step(prior, Moments.of(points, responsibilities))
     history: list[float] = []
     converged = False
     while len(history) < max_iter and not converged:
-        moments, entropy = expected(points, posterior)
-        posterior = updated(prior, moments)
+        moments, entropy = e_step(points, posterior)
+        posterior = m_step(prior, moments)
         history.append(entropy + parameter_bound(posterior) / points.total_weight)
         converged = len(history) > 1 and abs(history[-1] - history[-2]) < tol
     return DPGMMResult(posterior, np.array(history), converged)

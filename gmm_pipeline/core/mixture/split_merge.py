@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
+from gmm_pipeline.core.mixture.kmeans_starts import mixture_starts
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.mixture.starts import mixture_starts
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _TRIALS = ((4, 4), (16, 1))
 """Candidates are narrowed down by so many steps of EM to the best so many, then again."""
@@ -32,7 +32,7 @@ _NARROW, _WIDE = 0.4, 1.5
 
 
 @dataclass(frozen=True)
-class Surcharge:
+class LightComponentPenalty:
     """What a component has to add to the mean log-likelihood, in nats per row, if its weight is
     below a bound.
     """
@@ -50,17 +50,21 @@ class MixtureSearch:
         Standardised; a few hundred, as thousands of EM steps are made on them.
     variance_floor : float
         No component gets a smaller variance.
-    surcharges : sequence of Surcharge
+    penalties : sequence of LightComponentPenalty
         What light components count against their mixture.
     """
 
     def __init__(
-        self, points: WeightedPoints, *, variance_floor: float, surcharges: Sequence[Surcharge] = ()
+        self,
+        points: WeightedPoints,
+        *,
+        variance_floor: float,
+        penalties: Sequence[LightComponentPenalty] = (),
     ) -> None:
         self.best: dict[int, EMResult] = {}
         self._points = points
         self._variance_floor = variance_floor
-        self._surcharges = tuple(surcharges)
+        self._penalties = tuple(penalties)
         self._evaluations = 0
 
     def run(self, smallest: int, largest: int, seed: int) -> None:
@@ -90,11 +94,10 @@ class MixtureSearch:
             self._offer(move(found.mixture))
 
     def objective(self, result: EMResult) -> float:
-        """Return the mean log-likelihood less the surcharges."""
+        """Return the mean log-likelihood less the penalties."""
         weights = result.mixture.weights
         return result.mean_log_likelihood - sum(
-            surcharge.cost * np.count_nonzero(weights < surcharge.below)
-            for surcharge in self._surcharges
+            penalty.cost * np.count_nonzero(weights < penalty.below) for penalty in self._penalties
         )
 
     def choose(self, component_cost: float) -> Mixture:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mixture.digamma import digamma
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _LOG_2PI = math.log(2 * math.pi)
 _NEGLIGIBLE = -40.0
@@ -120,7 +120,7 @@ class Posterior:
         return Mixture(self.weights, self.means, np.sqrt(self.covariances))
 
 
-def updated(prior: Prior, moments: Moments) -> Posterior:
+def m_step(prior: Prior, moments: Moments) -> Posterior:
     """Return the posterior that maximises the bound for fixed responsibilities (Bishop, 10.60 to
     10.63).
     """
@@ -144,7 +144,7 @@ def updated(prior: Prior, moments: Moments) -> Posterior:
     )
 
 
-def expected(points: WeightedPoints, posterior: Posterior) -> tuple[Moments, float]:
+def e_step(points: WeightedPoints, posterior: Posterior) -> tuple[Moments, float]:
     """Return the moments under the responsibilities that maximise the bound, and the entropy of
     these per row.
     """

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, ColumnModel, mixture_of
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, mixture_of
 
-COARSEST = 2.0**20
+MAX_WIDTH_RATIO = 2.0**20
 """A mode so many times wider than another one does not resolve that one's surroundings."""
 
 
@@ -53,7 +54,7 @@ def mode_table(model: ColumnModel) -> ModeTable:
         log_factors=log_factors,
         reach=REACH if keep else np.inf,
         floor=model.rules.probability_floor,
-        coarse=COARSEST * float(half_widths[: len(model.gaussians)].min(initial=np.inf))
+        coarse=MAX_WIDTH_RATIO * float(half_widths[: len(model.gaussians)].min(initial=np.inf))
         if keep
         else np.inf,
         lowest_mean=float(mixture.means.min(initial=np.inf)),
@@ -75,7 +76,7 @@ def _takes(x: float, k: int, table: ModeTable) -> bool:
     if abs((x - table.means[k]) / half_width) > table.reach:
         return False
     if half_width > table.coarse:
-        smallest = half_width / COARSEST
+        smallest = half_width / MAX_WIDTH_RATIO
         for j in range(table.n_gaussians):
             if table.half_widths[j] < smallest and abs(x - table.means[j]) < smallest:
                 return False
@@ -117,7 +118,7 @@ def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> 
 
 
 @kernel
-def mode_outside(x: float, table: ModeTable) -> int:
+def tail_or_nearest_mode(x: float, table: ModeTable) -> int:
     """Return the mode of a value that no Gaussian mode may take: the tail that it lies in, else the
     nearest mode.
     """
@@ -143,13 +144,13 @@ def mode_outside(x: float, table: ModeTable) -> int:
 
 
 @kernel
-def sampled(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+def sample_mode(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
     """Return the mode that a draw leads to at a coordinate; `probabilities` has room for all
     components.
     """
     total = mode_probabilities(x, table, probabilities)
     if total == 0.0:
-        return mode_outside(x, table)
+        return tail_or_nearest_mode(x, table)
     threshold = draw * total
     cumulative = 0.0
     chosen = 0
@@ -163,10 +164,10 @@ def sampled(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.f
 
 
 @kernel
-def likeliest(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+def most_likely_mode(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
     """Return the likeliest mode of a coordinate; `probabilities` has room for all components."""
     if mode_probabilities(x, table, probabilities) == 0.0:
-        return mode_outside(x, table)
+        return tail_or_nearest_mode(x, table)
     best = 0
     for k in range(table.n_gaussians):
         if probabilities[k] > probabilities[best]:
@@ -175,7 +176,7 @@ def likeliest(x: float, table: ModeTable, probabilities: NDArray[np.float64]) ->
 
 
 @kernel
-def value_in(x: float, mode: int, table: ModeTable) -> float:
+def value_in_mode(x: float, mode: int, table: ModeTable) -> float:
     """Return the value that a Gaussian mode or a tail writes a coordinate as."""
     if mode < table.n_gaussians:
         value: float = (x - table.means[mode]) / table.half_widths[mode]
@@ -198,7 +199,7 @@ def value_in(x: float, mode: int, table: ModeTable) -> float:
 
 
 @kernel
-def coordinate_of(value: float, mode: int, table: ModeTable) -> float:
+def coordinate_in_mode(value: float, mode: int, table: ModeTable) -> float:
     """Return the coordinate that a Gaussian mode or a tail wrote as a value."""
     x: float
     if mode < table.n_gaussians:

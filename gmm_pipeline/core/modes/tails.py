@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from gmm_pipeline.core.modes.mode_table import COARSEST
+from gmm_pipeline.core.modes.mode_table import MAX_WIDTH_RATIO
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, GaussianMode, TailMode
-from gmm_pipeline.core.sketch.points import Extents
+from gmm_pipeline.core.sketch.weighted_points import Extents
 
 _MOST_OCTAVES = 6.0
 """Octaves of distance that one tail spans at most; float32 then keeps seven digits of the
@@ -71,7 +71,7 @@ def _reaches(gaussians: tuple[GaussianMode, ...]) -> Iterator[tuple[float, float
         reach = REACH * _WITHIN * half_width
         rounding = 2 * math.ulp(abs(mode.mean) + reach)
         start, stop = mode.mean - reach + rounding, mode.mean + reach - rounding
-        smallest = half_width / COARSEST
+        smallest = half_width / MAX_WIDTH_RATIO
         for other in gaussians:
             below, above = other.mean - smallest / _WITHIN, other.mean + smallest / _WITHIN
             if HALF_WIDTH_STDS * other.std < smallest and start < above and below < stop:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import BLOCK, kernel
-from gmm_pipeline.core.sketch.extremes import extremes
 from gmm_pipeline.core.sketch.grid import CELLS, OFFSET_BITS, Grid, find_places
+from gmm_pipeline.core.sketch.min_max import min_max
 
 _PACKED_BITS = 6
 """Up to 2**6 rows of a cell are summed in one integer: their squares in its lowest bits, their
@@ -56,7 +56,7 @@ class CellSums:
 
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
         """Add finite values, each as many rows as is given; both of shape (n,)."""
-        self._widen(*extremes(values))
+        self._widen(*min_max(values))
         cells, offsets = self._grid.places(values)
         np.add.at(
             self._sums, cells, (counts * np.stack([np.ones_like(offsets), offsets, offsets**2])).T
@@ -74,7 +74,7 @@ class CellSums:
         self.minimum, self.maximum = min(self.minimum, least + 0.0), max(self.maximum, most + 0.0)
 
     def _in_use(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the cells whose sums, (CELLS,), are not 0; none beyond the extremes is looked at,
+        """Return the cells whose sums, (CELLS,), are not 0; none beyond the min_max is looked at,
         and so allocated.
         """
         if self.minimum > self.maximum:
@@ -117,7 +117,7 @@ def _add(
         first, last = _span(cells[:n].view(np.int32))
         # Cells are in the order of values, so most blocks can hold no extreme.
         if first <= first_used or last >= last_used:
-            least, most = extremes(block)
+            least, most = min_max(block)
             minimum, maximum = min(minimum, least), max(maximum, most)
             first_used, last_used = min(first_used, first), max(last_used, last)
         for i in range(n):

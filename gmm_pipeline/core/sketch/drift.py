@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import Numbers
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 
 def drift(fitted: Sketch, now: Sketch) -> float:

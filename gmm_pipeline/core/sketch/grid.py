@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.sketch.robust import center_and_scale
+from gmm_pipeline.core.sketch.robust_scale import center_and_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.atoms import NO_ATOM, AtomIndex, set_apart
+from gmm_pipeline.core.sketch.atom_index import NO_ATOM, AtomIndex, split_atoms
 from gmm_pipeline.core.sketch.cell_sums import CellSums
-from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
+from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.grid import CELLS, OFFSET_BITS, Grid
-from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.numbers import Numbers
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 _LARGEST_VARIANCE = 1e300
 _UNRESOLVED, _LARGEST = 2.0 ** (-2 * OFFSET_BITS) / 12, 0.25
@@ -104,7 +105,7 @@ class GridCounts:
             ValueCounts(self.apart.values, self.apart.counts + other.apart.counts),
         )
 
-    def settled(self, coordinate: Coordinate, wanted: Numbers) -> GridCounts:
+    def only_heavy_apart(self, coordinate: Coordinate, wanted: Numbers) -> GridCounts:
         """Return the counts with those numbers apart that hold many rows or are wanted; the others
         go to their cells.
 
@@ -192,7 +193,7 @@ class GridCounter:
             If the coordinate cannot hold them.
         """
         if self._apart.size:
-            numbers = set_apart(numbers, self._apart_index.find(numbers), self._apart_counts)
+            numbers = split_atoms(numbers, self._apart_index.find(numbers), self._apart_counts)
         if numbers.size:
             self._sums.add(self._coordinate.forward(numbers))
 

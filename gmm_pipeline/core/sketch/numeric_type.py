@@ -8,13 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import (
-    DecimalCoordinate,
-    IntegerCoordinate,
-    Numbers,
-    PlainCoordinate,
-    RealCoordinate,
-)
+from gmm_pipeline.core.sketch.coordinate import PlainCoordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.numbers import Numbers
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
 _SMALL_INTEGER = 2**40
 _MOST_PLACES = 12

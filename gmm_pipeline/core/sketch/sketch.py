@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers, refused
+from gmm_pipeline.core.sketch.coordinate import Coordinate, without_coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.points import Extents, WeightedPoints, usual_weights
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.numbers import Numbers
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
+from gmm_pipeline.core.sketch.weighted_points import Extents, WeightedPoints, usual_weights
 from gmm_pipeline.errors import ColumnDataError
 
 _NEARBY_STEPS = 2.5
@@ -234,7 +235,7 @@ def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.flo
     try:
         return coordinate.forward(numbers.values)
     except ColumnDataError as error:
-        rows = numbers.select(refused(coordinate, numbers.values)).rows
+        rows = numbers.select(without_coordinate(coordinate, numbers.values)).rows
         raise ColumnDataError(error.problem, rows=rows, remedy=error.remedy) from error
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.arrow.written_file import WrittenFile
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.core.sketch.sketch import Tally
 from gmm_pipeline.engines.engine import NOTHING, CountingEngine, FitRows, Written
 from gmm_pipeline.engines.parts import (
@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.parquet_column import ParquetColumn
     from gmm_pipeline.arrow.rows import TableRows
     from gmm_pipeline.arrow.written_file import WrittenFiles
-    from gmm_pipeline.core.mixture.fitting import MixtureFit
-    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
-    from gmm_pipeline.core.sketch.points import WeightedPoints
+    from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
+    from gmm_pipeline.core.sketch.coordinate import Coordinate
+    from gmm_pipeline.core.sketch.numbers import Numbers
+    from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 T = TypeVar("T")
 

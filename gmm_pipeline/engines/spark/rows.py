@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.engines.spark.mixture import POSITION
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from gmm_pipeline.arrow.rows import ColumnRows
-    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
+    from gmm_pipeline.core.sketch.coordinate import Coordinate
+    from gmm_pipeline.core.sketch.numbers import Numbers
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.illustrations import observed_frequencies

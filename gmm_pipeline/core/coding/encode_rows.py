@@ -8,9 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.coding.draw_table import DrawTable, look_up
-from gmm_pipeline.core.draw import uniform
 from gmm_pipeline.core.kernel import BLOCK, kernel
-from gmm_pipeline.core.modes.mode_table import ModeTable, likeliest, sampled, value_in
+from gmm_pipeline.core.modes.mode_table import (
+    ModeTable,
+    most_likely_mode,
+    sample_mode,
+    value_in_mode,
+)
+from gmm_pipeline.core.uniform_draw import uniform
 
 
 class Ranks(NamedTuple):
@@ -58,7 +63,7 @@ def encode_sampled(
             row_draws[j] = uniform(first_key, second_key, first_row + np.uint64(start + free[j]))
         n_open = look_up(places[:n], row_draws[:n], draws, patterns[:n], modes[:n], left_open[:n])
         for j in left_open[:n_open]:
-            modes[j] = sampled(places[j], row_draws[j], table, probabilities)
+            modes[j] = sample_mode(places[j], row_draws[j], table, probabilities)
         _write(
             places[:n],
             modes[:n],
@@ -82,13 +87,13 @@ def encode_likeliest(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    """Write value and rank of each row, its mode the likeliest one."""
+    """Write value and rank of each row, its mode the most_likely_mode one."""
     probabilities = np.empty(table.means.size)
     places = np.empty(x.size)
     modes, free = np.empty(x.size, dtype=np.int64), np.empty(x.size, dtype=np.int64)
     n = _take_free(x, atoms, places, free)
     for j in range(n):
-        modes[j] = likeliest(places[j], table, probabilities)
+        modes[j] = most_likely_mode(places[j], table, probabilities)
     _write(places[:n], modes[:n], free[:n], atoms, table, ranks, bound, value, rank)
 
 
@@ -167,7 +172,7 @@ def _write_free(
     if n_in_tails > 0:
         for i in range(places.size):
             if modes[i] >= table.n_gaussians:
-                value[i] = min(max(value_in(places[i], modes[i], table), -bound), bound)
+                value[i] = min(max(value_in_mode(places[i], modes[i], table), -bound), bound)
 
 
 @kernel

@@ -13,19 +13,21 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from gmm_pipeline.arrow.column_types import Reading, reading_of, value_type
 from gmm_pipeline.arrow.counters import GridNumberCounter, NumberSampler, RowCounter, body_of
 from gmm_pipeline.arrow.numeric_types import numeric_type
-from gmm_pipeline.arrow.sketching import (
+from gmm_pipeline.arrow.sketch_column import (
     CountingPass,
     SketchRequest,
     checked,
     declared_numbers,
     sketch_column,
 )
-from gmm_pipeline.arrow.types import Reading, reading_of, value_type
-from gmm_pipeline.core.sketch.coordinate import Coordinate, LogCoordinate, Numbers, numbers_of
+from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.numbers import Numbers, numbers_of
 from gmm_pipeline.core.sketch.sketch import LabelCounts, NumberSample, Sketch, Tally
 from gmm_pipeline.errors import ColumnDataError
 
@@ -120,7 +122,7 @@ def _on_the_same_grid(
     try:
         tally = count(partial(GridNumberCounter, known.grid, coordinate, apart), [new])
         added = body_of(tally, GridCounts)
-        together = known.merge(added).settled(coordinate, wanted)
+        together = known.merge(added).only_heavy_apart(coordinate, wanted)
     except ColumnDataError:
         return None
     if _may_be_heavy(known, added, known.rows_of(added.cells), added.counts).any():

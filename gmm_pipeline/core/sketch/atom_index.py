@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import LANES, kernel
-from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.numbers import Numbers
 
 NO_ATOM = -1
 _LEAST_SLOT_BITS = 6
@@ -110,7 +110,7 @@ def _find(
 
 
 @kernel
-def without_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) -> Numbers:
+def replace_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) -> Numbers:
     """Return numbers, (n,), with another one, (1,), in place of those that atoms hold."""
     others = np.empty_like(numbers)
     for i in range(numbers.size):
@@ -118,16 +118,16 @@ def without_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) 
     return others
 
 
-def set_apart(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64]) -> Numbers:
+def split_atoms(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64]) -> Numbers:
     """Count the numbers that atoms hold, by these, (n_atoms,); return the others, in their
     order.
     """
     others = np.empty_like(numbers)
-    return others[: _set_apart(numbers, atoms, counts, others)]
+    return others[: _split_atoms(numbers, atoms, counts, others)]
 
 
 @kernel
-def _set_apart(
+def _split_atoms(
     numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64], others: Numbers
 ) -> int:
     counted = np.zeros((LANES, 1 + counts.size), dtype=np.int64)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.draw import DrawKey, uniforms
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.uniform_draw import DrawKey, uniforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gmm_pipeline.core.sketch.points import WeightedPoints
+    from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _RANDOM_STARTS = 4
 

@@ -9,12 +9,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.decoding import RankTable, decode
+from gmm_pipeline.core.coding.decode_rows import RankTable, decode
 from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table
-from gmm_pipeline.core.coding.encoding import Ranks, encode_likeliest, encode_sampled, write_atoms
-from gmm_pipeline.core.draw import DrawKey
+from gmm_pipeline.core.coding.encode_rows import (
+    Ranks,
+    encode_likeliest,
+    encode_sampled,
+    write_atoms,
+)
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import mode_table
-from gmm_pipeline.core.modes.modes import BOUND, ColumnModel
+from gmm_pipeline.core.modes.modes import BOUND
+from gmm_pipeline.core.uniform_draw import DrawKey
 
 _BYTE, _SHORT = 1 << 8, 1 << 16
 
@@ -80,7 +86,7 @@ class RowCodec:
         """
         return self._encode(x, atoms, first_row, self._draws)
 
-    def encode_plainly(
+    def encode_without_table(
         self, x: NDArray[np.float64], atoms: NDArray[np.int32], first_row: int
     ) -> tuple[NDArray[np.floating], NDArray[np.unsignedinteger]]:
         """Return what `encode` does, with the modes' probabilities evaluated for each row: what

@@ -9,8 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.numeric_types import from_numbers, to_numbers
-from gmm_pipeline.core.sketch.coordinate import Numbers
-from gmm_pipeline.core.sketch.extremes import all_finite
+from gmm_pipeline.core.sketch.min_max import all_finite
+from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.sketch import Specials
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.mode_table import ModeTable, coordinate_of
-from gmm_pipeline.core.sketch.atoms import NO_ATOM
+from gmm_pipeline.core.modes.mode_table import ModeTable, coordinate_in_mode
+from gmm_pipeline.core.sketch.atom_index import NO_ATOM
 
 
 class RankTable(NamedTuple):
@@ -55,4 +55,4 @@ def decode(
     if table.lows.size > 0:
         for i in range(rank.size):
             if ranks.is_tail[rank[i]]:
-                x[i] = coordinate_of(np.float64(value[i]), ranks.modes[rank[i]], table)
+                x[i] = coordinate_in_mode(np.float64(value[i]), ranks.modes[rank[i]], table)

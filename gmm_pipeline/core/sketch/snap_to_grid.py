@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.errors import OffGridError
 
 
 @kernel
-def hold_decimals(x: NDArray[np.float64], steps: float, furthest: float) -> bool:
+def all_on_decimal_grid(x: NDArray[np.float64], steps: float, furthest: float) -> bool:
     """Whether all numbers are nearest to multiples of 1 / steps that are at most so many steps from
     0.
     """
@@ -21,7 +22,7 @@ def hold_decimals(x: NDArray[np.float64], steps: float, furthest: float) -> bool
 
 
 @kernel
-def snap(x: NDArray[np.float64], steps: float, nearest: NDArray[np.float64]) -> None:
+def snap_decimals(x: NDArray[np.float64], steps: float, nearest: NDArray[np.float64]) -> None:
     """Write the nearest multiple of 1 / steps of each number; no zero is negative."""
     for i in range(x.size):
         nearest[i] = np.rint(x[i] * steps) / steps + 0.0
@@ -51,3 +52,13 @@ def to_whole_numbers(
     """
     for i in range(x.size):
         numbers[i] = np.int64(np.rint(min(max(x[i] * factor, low), high))) * divisor + origin
+
+
+def refuse_off_grid(rows: int, step: str) -> None:
+    """Raise OffGridError if any rows hold numbers between the multiples of a step."""
+    if rows:
+        raise OffGridError(
+            f"numbers lie between the multiples of {step} that the fitted rows consist of",
+            rows=rows,
+            remedy="Round them, or fit again on rows that include such numbers",
+        )

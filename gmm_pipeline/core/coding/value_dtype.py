@@ -8,17 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.modes.modes import (
-    HALF_WIDTH_STDS,
-    REACH,
-    ColumnModel,
-    GaussianMode,
-    TailMode,
-    ValueDtype,
-)
-from gmm_pipeline.core.sketch.coordinate import LogCoordinate, numbers_of
-from gmm_pipeline.core.sketch.points import Extents
+from gmm_pipeline.core.modes.column_model import ColumnModel, ValueDtype
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, GaussianMode, TailMode
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.numbers import numbers_of
 from gmm_pipeline.core.sketch.sketch import Sketch
+from gmm_pipeline.core.sketch.weighted_points import Extents
 from gmm_pipeline.errors import ColumnDataError
 
 _ROUNDING_32, _ROUNDING_64 = 2.0**-25, 2.0**-54

@@ -1,8 +1,8 @@
 """Which values hold many rows, found in one pass with bounded memory.
 
 When the table of counts is full, a count that half of its values do not exceed is taken from all of
-them, and what has none left is dropped. Each time, at least `HELD` / 2 rows go for every row that a
-value loses, so a value that holds more than 2 / `HELD` of the rows stays (Misra & Gries, 1982; in
+them, and what has none left is dropped. Each time, at least `CAPACITY` / 2 rows go for every row that a
+value loses, so a value that holds more than 2 / `CAPACITY` of the rows stays (Misra & Gries, 1982; in
 batches, Anderson et al., 2017, "A high-performance algorithm for identifying frequent items in data
 streams"). The counts are lower bounds and depend on the order of the rows; which values hold a
 larger share than that are among those kept does not.
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.sketch.coordinate import Numbers
-from gmm_pipeline.core.sketch.values import ONE_EACH, ValueCounts, count_up, hash_of
+from gmm_pipeline.core.sketch.numbers import Numbers
+from gmm_pipeline.core.sketch.value_counts import ONE_EACH, ValueCounts, count_up, hash_of
 
 SMALLEST_SHARE = 1 / 256
 """Values of at least this share of the rows are found."""
-HELD = 1 << 11
+CAPACITY = 1 << 11
 """Most values that are held: so few that the table of their counts stays in a core's cache."""
-_SLOTS = 4 * HELD
+_SLOTS = 4 * CAPACITY
 
 
 @kernel
@@ -40,7 +40,7 @@ def _count(
     last_weight = weights.size - 1
     for i in range(bits.size):
         size += count_up(keys, counts, bits[i], hash_of(bits[i]), weights[min(i, last_weight)])
-        if size > HELD:
+        if size > CAPACITY:
             size = _reduce(keys, counts)
     return size
 
@@ -50,7 +50,10 @@ def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     """Take the median count from all values, and drop those that have none left; return how many
     are held.
     """
-    held_keys, held_counts = np.empty(HELD + 2, dtype=np.uint64), np.empty(HELD + 2, dtype=np.int64)
+    held_keys, held_counts = (
+        np.empty(CAPACITY + 2, dtype=np.uint64),
+        np.empty(CAPACITY + 2, dtype=np.int64),
+    )
     n_held = 0
     for slot in range(counts.size):
         held_keys[n_held], held_counts[n_held] = keys[slot], counts[slot]
@@ -96,6 +99,6 @@ class HeavyCounter:
         """Return the values that may hold `SMALLEST_SHARE` of the rows, sorted; among them all that
         do.
         """
-        enough = self._counts > max(self._rows * (SMALLEST_SHARE - 2 / HELD), 0)
+        enough = self._counts > max(self._rows * (SMALLEST_SHARE - 2 / CAPACITY), 0)
         candidates: Numbers = np.sort(self._keys[enough].view(self._dtype))
         return candidates

@@ -1,7 +1,7 @@
 """Exact counts of distinct values, which thin out to a sample of them when there are too many.
 
 A value belongs to the sample at level l if the first l bits of its hash are zero. The level is the
-lowest at which at most `LIMIT` distinct values remain; it and the counts depend on the rows alone,
+lowest at which at most `MAX_DISTINCT` distinct values remain; it and the counts depend on the rows alone,
 not on their order or grouping (Gibbons, 2001, "Distinct sampling for highly-accurate answers to
 distinct values queries"). Level 0 holds every value.
 """
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import LANES, kernel
-from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.numbers import Numbers
 
-LIMIT = 1 << 14
+MAX_DISTINCT = 1 << 14
 """Most distinct values that are counted exactly."""
 TABLE_SLOTS = 1 << 16
 """Slots of the hash table of counts."""
@@ -137,7 +137,7 @@ def _count(
         if not _in_sample(hashed, level):
             continue
         size += count_up(keys, counts, bits[i], hashed, weights[min(i, last_weight)])
-        while size > LIMIT:
+        while size > MAX_DISTINCT:
             level += 1
             size = _thin(keys, counts, level)
     return size, level

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import (
     ModeTable,
-    likeliest,
-    mode_outside,
     mode_probabilities,
     mode_table,
+    most_likely_mode,
+    tail_or_nearest_mode,
 )
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.sketch.coordinate import numbers_of
+from gmm_pipeline.core.sketch.numbers import numbers_of
 from gmm_pipeline.core.sketch.sketch import Sketch
 
 
@@ -71,7 +71,7 @@ def _expect_sampled(
     for i in range(positions.size):
         total = mode_probabilities(positions[i], table, probabilities)
         if total == 0.0:
-            expected[mode_outside(positions[i], table)] += weights[i]
+            expected[tail_or_nearest_mode(positions[i], table)] += weights[i]
             continue
         for k in range(table.n_gaussians):
             expected[k] += weights[i] * probabilities[k] / total
@@ -86,4 +86,4 @@ def _expect_likeliest(
 ) -> None:
     probabilities = np.empty(table.means.size)
     for i in range(positions.size):
-        expected[likeliest(positions[i], table, probabilities)] += weights[i]
+        expected[most_likely_mode(positions[i], table, probabilities)] += weights[i]

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmm_pipeline.core.modes.modes import Kind
-from gmm_pipeline.core.sketch.coordinate import Numbers, numbers_of
-from gmm_pipeline.core.sketch.points import usual_weights
+from gmm_pipeline.core.modes.column_model import Kind
+from gmm_pipeline.core.sketch.numbers import Numbers, numbers_of
 from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
+from gmm_pipeline.core.sketch.weighted_points import usual_weights
 
 POINT_MASS_SHARE = 0.01
 """A point mass holds at least this share of the rows with a number …"""

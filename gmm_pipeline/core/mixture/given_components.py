@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmm_pipeline.core.mixture.fitting import MixtureFit
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.coordinate import Coordinate, IntegerCoordinate, RealCoordinate
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 Component = tuple[float, float, float]
 """Weight, mean and standard deviation."""
 
 
-def adopted_fit(
+def fit_given_components(
     points: WeightedPoints, components: Sequence[Component], coordinate: Coordinate
 ) -> MixtureFit:
     """Return a mixture as if it had been fitted to points.

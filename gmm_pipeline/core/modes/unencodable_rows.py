@@ -8,15 +8,15 @@ import math
 
 import numpy as np
 
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.sketch.coordinate import Coordinate, refused
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.sketch.coordinate import Coordinate, without_coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
 from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
 
-def unheld_rows(model: ColumnModel, sketch: Sketch) -> int:
+def count_unencodable_rows(model: ColumnModel, sketch: Sketch) -> int:
     """Return how many rows of a sketch the model's codec would refuse; more where the sketch cannot
     tell exactly.
 
@@ -24,7 +24,7 @@ def unheld_rows(model: ColumnModel, sketch: Sketch) -> int:
     """
     unseen = 0 if _takes_unseen(model) else _unseen_rows(model, sketch)
     return unseen + (
-        0 if isinstance(sketch.tally.body, LabelCounts) else _unheld_numbers(model, sketch)
+        0 if isinstance(sketch.tally.body, LabelCounts) else _unencodable_numbers(model, sketch)
     )
 
 
@@ -50,7 +50,7 @@ def _unseen_rows(model: ColumnModel, sketch: Sketch) -> int:
     return rows + int(body.counts[[label not in known for label in body.labels]].sum())
 
 
-def _unheld_numbers(model: ColumnModel, sketch: Sketch) -> int:
+def _unencodable_numbers(model: ColumnModel, sketch: Sketch) -> int:
     """Count numbers beyond those that the model was fitted to, between their steps, or that no atom
     is.
     """
@@ -65,23 +65,27 @@ def _unheld_numbers(model: ColumnModel, sketch: Sketch) -> int:
         )
     if model.rules.out_of_range == "clip":
         return 0
-    apart = _unheld_singles(model, singles)
-    return apart if cells is None else apart + _unheld_in_cells(model, sketch.coordinate, cells)
+    apart = _unencodable_singles(model, singles)
+    return (
+        apart if cells is None else apart + _unencodable_in_cells(model, sketch.coordinate, cells)
+    )
 
 
-def _unheld_singles(model: ColumnModel, numbers: ValueCounts) -> int:
+def _unencodable_singles(model: ColumnModel, numbers: ValueCounts) -> int:
     if model.coordinate is None:
         return numbers.rows
     try:
         positions = model.coordinate.forward(numbers.values)
     except ColumnDataError:
-        held = numbers.select(~refused(model.coordinate, numbers.values))
-        return numbers.rows - held.rows + _unheld_singles(model, held)
+        held = numbers.select(~without_coordinate(model.coordinate, numbers.values))
+        return numbers.rows - held.rows + _unencodable_singles(model, held)
     low, high = _range(model)
     return numbers.select((positions < low) | (positions > high)).rows
 
 
-def _unheld_in_cells(model: ColumnModel, coordinate: Coordinate | None, cells: GridCounts) -> int:
+def _unencodable_in_cells(
+    model: ColumnModel, coordinate: Coordinate | None, cells: GridCounts
+) -> int:
     """Count the rows of cells that reach beyond the range; of all cells if their coordinate is
     another one.
     """

@@ -6,7 +6,7 @@ import base64
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.types import value_type
+from gmm_pipeline.arrow.column_types import value_type
 
 _KEY = b"gmm_pipeline.field"
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, numeric_type
-from gmm_pipeline.errors import UnsupportedTypeError
+from gmm_pipeline.errors import ColumnDataError, UnsupportedTypeError
 
 
 class Reading(Enum):
@@ -102,3 +102,24 @@ def labels_of(values: list[Any], field: pa.Field) -> pa.Array:
         return pa.array(values, pa.string() if pat.is_string_view(plain) else plain)
     nulls = np.array([value is None for value in values], dtype=np.bool_)
     return from_numbers(np.array([value or 0 for value in values], dtype=np.int64), nulls, plain)
+
+
+def cast_to_field(array: pa.Array, field: pa.Field) -> pa.Array:
+    """Return an array in the type that its column was fitted in.
+
+    Raises
+    ------
+    ColumnDataError
+        If the cast would change values.
+    """
+    wanted = value_type(field.type)
+    if pat.is_null(wanted) and array.null_count == len(array):
+        return pa.nulls(len(array))
+    try:
+        return array if array.type == wanted else array.cast(wanted)
+    except pa.ArrowInvalid as error:
+        raise ColumnDataError(
+            f"holds values that are no {wanted}, the type that it was fitted in: {error}",
+            column=field.name,
+            remedy="Cast the column, or fit again",
+        ) from error

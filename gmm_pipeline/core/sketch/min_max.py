@@ -29,7 +29,7 @@ def _ordered(bits: int) -> int:
 
 
 @kernel
-def extremes(values: NDArray[np.float64]) -> tuple[float, float]:
+def min_max(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return the least and the most of values of shape (n,); (+inf, −inf) if there are none.
 
     If one is NaN, at least one of both is no finite number; −0.0 is less than 0.0.
@@ -49,4 +49,4 @@ def extremes(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def all_finite(values: NDArray[np.float64]) -> bool:
     """Whether values of shape (n,) are neither infinite nor NaN."""
-    return not values.size or all(map(math.isfinite, extremes(values)))
+    return not values.size or all(map(math.isfinite, min_max(values)))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from gmm_pipeline.arrow.column_types import Reading, reading_of, value_type
 from gmm_pipeline.arrow.counters import (
     DistinctNumberCounter,
     GridNumberCounter,
@@ -25,21 +26,16 @@ from gmm_pipeline.arrow.counters import (
 from gmm_pipeline.arrow.label_counter import LabelCounter
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
-from gmm_pipeline.arrow.types import Reading, reading_of, value_type
-from gmm_pipeline.core.sketch.coordinate import (
-    Coordinate,
-    LogCoordinate,
-    Numbers,
-    PlainCoordinate,
-    numbers_of,
-)
+from gmm_pipeline.core.sketch.coordinate import Coordinate, PlainCoordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.numbers import Numbers, numbers_of
 from gmm_pipeline.core.sketch.sketch import NumberSample, Sketch, Tally
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
 
-ROWS_READ_WHOLE = 1 << 24
+FULL_SAMPLE_ROWS = 1 << 24
 """Up to so many rows, the grid is learned from all of them."""
 SAMPLE_WINDOWS = 64
 WINDOW_ROWS = 1 << 14
@@ -62,7 +58,7 @@ def sample_windows(rows: int) -> tuple[list[range], list[range]]:
     Otherwise they are evenly spaced, and all but the last begin where row groups of copies do: what
     comes before them would be read too.
     """
-    if rows <= max(ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS):
+    if rows <= max(FULL_SAMPLE_ROWS, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []
     last = rows - WINDOW_ROWS
     grain = min(ROWS_PER_GROUP, last // (SAMPLE_WINDOWS - 1))
@@ -175,7 +171,7 @@ def _sketch_numbers(
         return _on_grid(_positioned(plain, minimum, request), values, apart, wanted, rows, count)
     except OffGridError:
         return _on_grid(
-            _positioned(plain.relaxed(), minimum, request), values, apart, wanted, rows, count
+            _positioned(plain.finer(), minimum, request), values, apart, wanted, rows, count
         )
     except ColumnDataError as error:
         refused = count(partial(RefusedCounter, plain, numeric.dtype), [range(rows)])
@@ -193,7 +189,7 @@ def _on_grid(
     """Count a column on a grid that is placed by a sample of its values."""
     grid = Grid.around(coordinate.forward(values.values), values.counts.astype(float))
     counted = count(partial(GridNumberCounter, grid, coordinate, apart), [range(rows)])
-    body = body_of(counted, GridCounts).settled(coordinate, wanted)
+    body = body_of(counted, GridCounts).only_heavy_apart(coordinate, wanted)
     return Sketch(Tally(counted.specials, body), coordinate)
 
 

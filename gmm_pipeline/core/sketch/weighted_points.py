@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.robust import center_and_scale
+from gmm_pipeline.core.sketch.robust_scale import center_and_scale
 
 NEIGHBOURS = 5
 """Values on either side of one that tell what weight is usual around it."""
@@ -51,7 +51,7 @@ class WeightedPoints:
         """The number of rows."""
         return float(self.weights.sum())
 
-    def held(self) -> WeightedPoints:
+    def nonempty(self) -> WeightedPoints:
         """Return the points that stand for any rows."""
         held = self.weights > 0
         return (
@@ -95,7 +95,7 @@ class WeightedPoints:
         means = np.add.reduceat(self.weights * self.positions, starts) / weights_or_one
         within = np.square(self.positions - np.repeat(means, np.diff(starts, append=self.size)))
         spreads = np.add.reduceat(self.weights * (self.spreads + within), starts) / weights_or_one
-        return WeightedPoints(means, weights, spreads).held()
+        return WeightedPoints(means, weights, spreads).nonempty()
 
 
 def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:

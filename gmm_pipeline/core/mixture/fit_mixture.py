@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.mixture.split_merge import MixtureSearch, Surcharge
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.split_merge import LightComponentPenalty, MixtureSearch
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEARCH_POINTS = 400
 """The search for the number and the places of the components runs on about so many points with
@@ -111,7 +111,7 @@ def fit_mixture(
     max_iter : int
         Steps of the refinement on all points.
     """
-    points = points.held()
+    points = points.nonempty()
     standardised, center, exponent = points.standardised()
     mixture = (
         _of_fewest_needed(standardised, max_components, min_weight, seed)
@@ -165,11 +165,11 @@ def _of_fewest_needed(
     """
     coarse = points.coarsened(SEARCH_POINTS)
     rows = coarse.total_weight
-    surcharges = (
-        Surcharge(min_weight, LIGHT_COST),
-        Surcharge(FEW_ROWS / rows, FEW_ROWS_COST / rows),
+    penalties = (
+        LightComponentPenalty(min_weight, LIGHT_COST),
+        LightComponentPenalty(FEW_ROWS / rows, FEW_ROWS_COST / rows),
     )
-    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, surcharges=surcharges)
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, penalties=penalties)
     search.run(1, min(max_components, coarse.size), seed)
     return search.choose(max(math.log(rows) / rows, LEAST_GAIN))
 

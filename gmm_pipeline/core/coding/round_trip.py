@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import BLOCK, LANES, kernel
 from gmm_pipeline.core.modes.modes import BOUND
-from gmm_pipeline.core.sketch.coordinate import Numbers
+from gmm_pipeline.core.sketch.numbers import Numbers
 
 _FLOAT32_PRECISION = 2.0**-22
 _BOUND = float(np.float32(BOUND))
@@ -68,7 +68,7 @@ class RoundTrip:
 
 
 @dataclass(frozen=True)
-class Precision:
+class Tolerance:
     """How near a number has to come back.
 
     Parameters
@@ -103,7 +103,7 @@ def count_numbers(
     differently_null: NDArray[np.bool_],
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
-    precision: Precision,
+    precision: Tolerance,
     stretch: NDArray[np.float64],
 ) -> RoundTrip:
     """Return the round trip of rows that hold numbers; NaN equals NaN.
@@ -115,7 +115,7 @@ def count_numbers(
     differently_null : bool array of shape (n,) or (0,)
         Which rows are null in one of both only; empty when none are.
     value, rank : arrays of shape (n,)
-    precision : Precision
+    precision : Tolerance
     stretch : float64 array of shape (n,)
         How far numbers move with their coordinates.
     """

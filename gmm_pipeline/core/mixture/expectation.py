@@ -1,0 +1,129 @@
+"""The expectation step of EM: responsibilities, summed into the moments of each component."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.mixture.exponential import exponentials, logarithms
+
+_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+_NEGLIGIBLE = -40.0
+_LEAST_DIFFERENCE = 1e-5
+_POINTS_AT_A_TIME = 256
+
+
+@kernel
+def expectation(
+    positions: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    spreads: NDArray[np.float64],
+    mixture: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> float:
+    """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return Σ log
+    density.
+
+    d is the distance from the component's mean.
+    """
+    pivots = mixture[1].copy()
+    total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
+    if _cancels(sums):
+        for k in range(pivots.size):
+            if sums[0, k] > 0.0:
+                pivots[k] += sums[1, k] / sums[0, k]
+        total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
+    for k in range(pivots.size):
+        if sums[0, k] > 0.0:
+            from_pivot = sums[1, k] / sums[0, k]
+            sums[2, k] = max(sums[2, k] - sums[1, k] * from_pivot, 0.0)
+            sums[1, k] = from_pivot + (pivots[k] - mixture[1, k])
+    return total
+
+
+@kernel
+def _accumulate(
+    positions: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    spreads: NDArray[np.float64],
+    mixture: NDArray[np.float64],
+    pivots: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> float:
+    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component, d from its pivot; return Σ log
+    density.
+    """
+    n_components = mixture.shape[1]
+    sums[:] = 0.0
+    room = np.empty((n_components + 4, min(_POINTS_AT_A_TIME, positions.size)))
+    total = 0.0
+    for start in range(0, positions.size, _POINTS_AT_A_TIME):
+        points = slice(start, start + _POINTS_AT_A_TIME)
+        x, weight, spread = positions[points], weights[points], spreads[points]
+        _fill_densities(x, spread, mixture, room)
+        largest, share = room[n_components, : x.size], room[n_components + 1, : x.size]
+        density, logarithm = room[n_components + 2, : x.size], room[n_components + 3, : x.size]
+        density[:] = 0.0
+        for k in range(n_components):
+            relative = room[k, : x.size]
+            for i in range(x.size):
+                density[i] += relative[i]
+        logarithms(density, logarithm)
+        for i in range(x.size):
+            share[i] = weight[i] / density[i]
+        for i in range(x.size):
+            total += weight[i] * (largest[i] + logarithm[i])
+        for k in range(n_components):
+            relative, pivot = room[k, : x.size], pivots[k]
+            zeroth, first, second = sums[0, k], sums[1, k], sums[2, k]
+            for i in range(x.size):
+                r = share[i] * relative[i]
+                d = x[i] - pivot
+                zeroth += r
+                first += r * d
+                second += r * (d * d + spread[i])
+            sums[0, k], sums[1, k], sums[2, k] = zeroth, first, second
+    return total
+
+
+@kernel
+def _fill_densities(
+    x: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    mixture: NDArray[np.float64],
+    room: NDArray[np.float64],
+) -> None:
+    """Write the weighted densities of components at each x relative to the largest, (n_components,
+    n).
+
+    The logarithm of the largest comes in the row after them.
+    """
+    n_components = mixture.shape[1]
+    largest = room[n_components, : x.size]
+    largest[:] = -np.inf
+    for k in range(n_components):
+        constant = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
+        half_precision = 0.5 / mixture[2, k]
+        mean, density = mixture[1, k], room[k, : x.size]
+        for i in range(x.size):
+            d = x[i] - mean
+            density[i] = constant - (d * d + spread[i]) * half_precision
+            largest[i] = max(largest[i], density[i])
+    for k in range(n_components):
+        density = room[k, : x.size]
+        for i in range(x.size):
+            density[i] -= largest[i]
+        exponentials(density, _NEGLIGIBLE)
+
+
+@kernel
+def _cancels(sums: NDArray[np.float64]) -> bool:
+    """Whether a component moves so many of its new stds that its variance loses digits as a
+    difference of sums.
+    """
+    for k in range(sums.shape[1]):
+        product = sums[2, k] * sums[0, k]
+        if product - sums[1, k] * sums[1, k] < _LEAST_DIFFERENCE * product:
+            return True
+    return False

@@ -1,0 +1,60 @@
+"""SQUAREM: extrapolation between EM steps, which crosses plateaus of the likelihood.
+
+Varadhan & Roland (2008), "Simple and globally convergent methods for accelerating the convergence
+of any EM algorithm", scheme S3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.kernel import kernel
+
+_SMALLEST_WEIGHT = 1e-200
+
+
+@kernel
+def write_parameters(mixture: NDArray[np.float64], note: NDArray[np.float64]) -> None:
+    """Write log weights, means and log variances down."""
+    for k in range(mixture.shape[1]):
+        note[0, k] = np.log(max(mixture[0, k], _SMALLEST_WEIGHT))
+        note[1, k] = mixture[1, k]
+        note[2, k] = np.log(mixture[2, k])
+
+
+@kernel
+def squarem_step(
+    path: NDArray[np.float64], furthest: float, variance_floor: float, mixture: NDArray[np.float64]
+) -> float:
+    """Move `mixture` along the parabola through three successive notes; return how far, 1 if it
+    stays at the last.
+
+    See Varadhan & Roland (2008), "Simple and globally convergent methods for accelerating the
+    convergence of any EM algorithm", scheme S3. Means count in units of the stds.
+    """
+    n_components = mixture.shape[1]
+    first_squares, second_squares = 0.0, 0.0
+    for j in range(3):
+        for k in range(n_components):
+            unit = np.exp(-path[1, 2, k]) if j == 1 else 1.0
+            r = path[1, j, k] - path[0, j, k]
+            v = path[2, j, k] - path[1, j, k] - r
+            first_squares += unit * r * r
+            second_squares += unit * v * v
+    reach = min(np.sqrt(first_squares / second_squares), furthest) if second_squares > 0.0 else 1.0
+    if not reach > 1.0:
+        return 1.0
+    total = 0.0
+    for j in range(3):
+        for k in range(n_components):
+            r = path[1, j, k] - path[0, j, k]
+            v = path[2, j, k] - path[1, j, k] - r
+            there = path[0, j, k] + reach * (2.0 * r + reach * v)
+            mixture[j, k] = there if j == 1 else np.exp(there)
+    for k in range(n_components):
+        total += mixture[0, k]
+        mixture[2, k] = max(mixture[2, k], variance_floor)
+    for k in range(n_components):
+        mixture[0, k] /= total
+    return reach

@@ -1,0 +1,61 @@
+"""Which components of a fitted mixture become Gaussian modes; the others are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.mixture.fit_mixture import FEW_ROWS
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
+
+ComponentSelector: TypeAlias = Callable[[Mixture, WeightedPoints], NDArray[np.bool_]]
+"""Tells which components of a mixture that was fitted to points take rows, shape
+(n_components,).
+"""
+
+
+def all_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
+    """Keep every component."""
+    del points
+    return np.ones(mixture.n_components, dtype=np.bool_)
+
+
+def supported_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
+    """Keep components that reach at least `FEW_ROWS` rows: those on a far outlier alone are no
+    modes; tails hold it.
+    """
+    with np.errstate(over="ignore"):
+        distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (
+            HALF_WIDTH_STDS * mixture.stds
+        )
+    rows = points.weights @ (distances <= REACH)
+    kept: NDArray[np.bool_] = (rows >= FEW_ROWS) | (rows == rows.max())
+    return kept
+
+
+def heavy_components(
+    mixture: Mixture, points: WeightedPoints, min_weight: float
+) -> NDArray[np.bool_]:
+    """Keep components of more than that weight; the heaviest in any case."""
+    del points
+    kept: NDArray[np.bool_] = mixture.weights > min(
+        min_weight, np.nextafter(mixture.weights.max(), 0.0)
+    )
+    return kept
+
+
+def most_likely_components(
+    mixture: Mixture, points: WeightedPoints, min_weight: float
+) -> NDArray[np.bool_]:
+    """Keep heavy components that are the likeliest at some point; all heavy ones if none of them
+    is.
+    """
+    heavy = heavy_components(mixture, points, min_weight)
+    winners = np.argmax(mixture.weighted_log_densities(points.positions), axis=1)
+    kept = heavy & np.isin(np.arange(mixture.n_components), winners)
+    return kept if kept.any() else heavy
