@@ -1,4 +1,4 @@
-"""Which column types can be encoded, and as what."""
+"""Which column types can be encoded, and whether as numbers or as labels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gmm_pipeline.errors import ColumnDataError, UnsupportedTypeError
 
 
 class Reading(Enum):
-    """How the values of a column are taken: as numbers on a line, or as labels."""
+    """How the values of a column are read: as numbers on a line, or as labels."""
 
     NUMBERS = "numbers"
     LABELS = "labels"
 
 
 def value_type(arrow_type: pa.DataType) -> pa.DataType:
-    """Return the type of the values themselves: that of the dictionary for a dictionary type."""
+    """Return the type of the values: for a dictionary type, that of its dictionary."""
     return arrow_type.value_type if pat.is_dictionary(arrow_type) else arrow_type
 
 
 def is_text(arrow_type: pa.DataType) -> bool:
-    """Whether a type is one of strings."""
+    """Whether a type is a type of strings."""
     return bool(
         pat.is_string(arrow_type)
         or pat.is_large_string(arrow_type)
@@ -42,7 +42,7 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
     Raises
     ------
     UnsupportedTypeError
-        If the type cannot be encoded, or not as the kind asks.
+        If the type cannot be encoded, or not as that kind.
     """
     plain = value_type(field.type)
     numeric = numeric_type(plain) is not None
@@ -50,7 +50,8 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
         raise UnsupportedTypeError(
             f"type {field.type} cannot be encoded",
             column=field.name,
-            remedy="Leave the column out (--columns), or cast it to a number, a date, a string or a boolean",
+            remedy="Leave the column out (--columns), or cast it to a number, a date, "
+            "a string or a boolean",
         )
     if kind == "categorical" or not numeric or pat.is_dictionary(field.type):
         if kind not in {"auto", "categorical"}:
@@ -64,14 +65,15 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
 
 
 def dictionary_of(text_type: pa.DataType) -> pa.DataType:
-    """Return the type of dictionaries of strings of a type; of views, which Arrow cannot look up,
-    as plain strings.
+    """Return the dictionary type for a type of strings.
+
+    String views become plain strings, as Arrow cannot look views up.
     """
     return pa.dictionary(pa.int32(), pa.string() if pat.is_string_view(text_type) else text_type)
 
 
 def with_dictionary(array: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """Return text, plain or as a dictionary, as a dictionary of a type."""
+    """Return text, plain or as a dictionary, as a dictionary of a given type."""
     encoded = array if pat.is_dictionary(array.type) else array.dictionary_encode()
     values = encoded.dictionary.cast(wanted.value_type)
     return pa.DictionaryArray.from_arrays(
@@ -80,8 +82,9 @@ def with_dictionary(array: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def plain_labels(array: pa.Array) -> pa.Array:
-    """Return labels as plain values that Arrow's kernels can count and look up; −0.0 as 0.0, dates
-    as integers.
+    """Return labels as plain values that Arrow's kernels can count and look up.
+
+    −0.0 becomes 0.0, dates and times become integers.
     """
     if pat.is_dictionary(array.type):
         array = array.dictionary_decode()

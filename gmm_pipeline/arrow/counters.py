@@ -1,4 +1,4 @@
-"""Counting of Arrow arrays, batch by batch: what a sketch is made from."""
+"""Count the rows of Arrow arrays, batch by batch: what sketches are made from."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ B = TypeVar("B")
 
 
 def body_of(tally: Tally, form: type[B]) -> B:
-    """Return what a tally says of its finite numbers or categories, in the form that is
-    expected.
-    """
+    """Return the body of a tally, of the class that the caller expects."""
     if not isinstance(tally.body, form):
         raise TypeError(f"a tally of {form.__name__} was expected")
     return tally.body
@@ -38,18 +36,16 @@ class RowCounter(Protocol):
         ...
 
     def add_tally(self, tally: Tally) -> None:
-        """Count rows that were counted before, each number or category exactly."""
+        """Add rows that were counted before, with each number or category exact."""
         ...
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         ...
 
 
 class _NumberCounter(ABC):
-    """Counts the rows of a numeric column: those that hold no finite number here, the others as its
-    kinds do.
-    """
+    """Counts nulls, NaN and infinities of a numeric column; subclasses count its finite numbers."""
 
     def __init__(self) -> None:
         self._specials = Specials()
@@ -61,7 +57,7 @@ class _NumberCounter(ABC):
         self._add(numbers)
 
     def add_tally(self, tally: Tally) -> None:
-        """Count rows that were counted before, each number exactly."""
+        """Add rows that were counted before, with each number exact."""
         self._specials = self._specials.merge(tally.specials)
         self._add_counts(body_of(tally, ValueCounts))
 
@@ -86,12 +82,12 @@ class DistinctNumberCounter(_NumberCounter):
         self._values.add_counts(counts)
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return Tally(self._specials, self._values.counts())
 
 
 class NumberSampler(_NumberCounter):
-    """Counts the distinct numbers of a numeric column, and finds those that hold many rows."""
+    """Counts the distinct numbers of a numeric column, and finds the frequent ones."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         super().__init__()
@@ -107,7 +103,7 @@ class NumberSampler(_NumberCounter):
         self._heavy.add_counts(counts)
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return Tally(self._specials, NumberSample(self._values.counts(), self._heavy.candidates()))
 
 
@@ -127,12 +123,12 @@ class MinimumCounter(_NumberCounter):
         self._smallest = ValueCounts(merged.values[:1], merged.counts[:1])
 
     def tally(self) -> Tally:
-        """Return the smallest number so far; the counts of rows mean nothing."""
+        """Return the smallest number so far; the counts of rows are meaningless."""
         return Tally(Specials(), self._smallest)
 
 
 class RefusedCounter(_NumberCounter):
-    """Counts the rows whose numbers a coordinate refuses."""
+    """Counts the rows whose numbers have no coordinate."""
 
     def __init__(self, coordinate: Coordinate, dtype: np.dtype[Any]) -> None:
         super().__init__()
@@ -150,13 +146,13 @@ class RefusedCounter(_NumberCounter):
         self._rows += counts.select(without_coordinate(self._coordinate, counts.values)).rows
 
     def tally(self) -> Tally:
-        """Return their number as that of one value."""
+        """Return their number, as the rows of one value."""
         rows = np.array([self._rows], dtype=np.int64)
         return Tally(Specials(), ValueCounts(numbers_of([0], self._dtype), rows))
 
 
 class GridNumberCounter(_NumberCounter):
-    """Counts the numbers of a numeric column on a grid, but for some that it counts one by one."""
+    """Counts the numbers of a numeric column on a grid, some of them by themselves."""
 
     def __init__(self, grid: Grid, coordinate: Coordinate, apart: Numbers) -> None:
         super().__init__()
@@ -169,5 +165,5 @@ class GridNumberCounter(_NumberCounter):
         self._cells.add_counts(counts)
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return Tally(self._specials, self._cells.counts())

@@ -1,6 +1,4 @@
-"""Sketching of a column to which rows were added: the new rows are counted, the others known from
-their sketch.
-"""
+"""Sketch a column to which rows were added: only the new rows are counted."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from gmm_pipeline.arrow.numeric_types import numeric_type
 from gmm_pipeline.arrow.sketch_column import (
     CountingPass,
     SketchRequest,
-    checked,
+    check_infinities,
     declared_numbers,
     sketch_column,
 )
@@ -37,10 +35,10 @@ def extend_sketch(
 ) -> Sketch | None:
     """Sketch a column by the sketch of its first rows and a pass over the others.
 
-    While categories or values are counted exactly, the result is what `sketch_column` makes of all
-    rows, bit for bit; also if the new rows bring too many values for that, but for columns of more
-    than 2**24 rows: their grid is then placed by other rows. What is counted on a grid stays on it,
-    in the same coordinate: the result is that of all rows counted there.
+    While categories or values are counted exactly, the result equals `sketch_column` over all rows,
+    bit for bit. So it does if the new rows bring too many values for that, except for columns of
+    more than 2**24 rows, whose grid is then placed by other rows. A column on a grid stays on it,
+    in the same coordinate: the result is that of counting all rows there.
 
     Parameters
     ----------
@@ -51,14 +49,14 @@ def extend_sketch(
         The rows that were added.
     request : SketchRequest
     count : CountingPass
-        It is asked for rows of `new` alone.
+        Called for rows of `new` only.
 
     Returns
     -------
     Sketch or None
-        None if the column has to be sketched anew: `sketch` does not fit the request or the
-        column's type, or its coordinate does not hold a new number, or a number that is in a cell
-        may now hold `SMALLEST_SHARE` of the rows.
+        None if all rows have to be sketched again: `sketch` does not fit the request or the
+        column's type, its coordinate does not hold a new number, or a number that is in a cell may
+        now hold `SMALLEST_SHARE` of the rows.
 
     Raises
     ------
@@ -73,22 +71,20 @@ def extend_sketch(
     if not new:
         return sketch
     if not isinstance(sketch.tally.body, GridCounts):
-        return sketch_column(field, new.stop, request, _Resumed(sketch.tally, count))
+        return sketch_column(field, new.stop, request, _NewRowsPass(sketch.tally, count))
     extended = _on_the_same_grid(sketch, field, new, request, count)
-    return None if extended is None else checked(extended, request)
+    return None if extended is None else check_infinities(extended, request)
 
 
 @dataclass(frozen=True)
-class _Resumed:
-    """A counting pass that has counted a column's first rows before, exactly; they come with row 0,
-    all at once.
-    """
+class _NewRowsPass:
+    """A counting pass over new rows only; the tally of the known rows is added along with row 0."""
 
     known: Tally
     count: CountingPass
 
     def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
-        """Count those of the rows that are new, and all that are known if row 0 is asked for."""
+        """Count the new rows of the ranges; add all known rows if row 0 is among the ranges."""
         first = self.known.rows
         new = [range(max(rows.start, first), rows.stop) for rows in ranges if rows.stop > first]
         counting = counter()
@@ -98,7 +94,7 @@ class _Resumed:
 
 
 def _fits(sketch: Sketch, field: pa.Field, request: SketchRequest) -> bool:
-    """Return whether a sketch has the form that a column's type and its request ask for."""
+    """Whether a sketch has the form that a column's type and its request ask for."""
     labels = isinstance(sketch.tally.body, LabelCounts)
     if labels or reading_of(field, request.kind) is Reading.LABELS:
         return labels and reading_of(field, request.kind) is Reading.LABELS
@@ -109,7 +105,7 @@ def _fits(sketch: Sketch, field: pa.Field, request: SketchRequest) -> bool:
 def _on_the_same_grid(
     sketch: Sketch, field: pa.Field, new: range, request: SketchRequest, count: CountingPass
 ) -> Sketch | None:
-    """Count the new rows where the others are counted; None if they do not go there."""
+    """Count the new rows on the sketch's grid; return None if they do not fit it."""
     known, coordinate = body_of(sketch.tally, GridCounts), sketch.coordinate
     wanted = declared_numbers(field, request.atoms)
     apart = known.apart.values
@@ -137,11 +133,11 @@ def _on_the_same_grid(
 def _may_be_heavy(
     known: GridCounts, added: GridCounts, most: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return whether numbers in cells, with at most `most` known rows and `counts` new ones, may be
-    heavy now, (n,).
+    """Return which numbers in cells may be frequent now, (n,).
 
-    Each also holds less than `SMALLEST_SHARE` of the known rows, or it would be apart. So only one
-    that holds more than that share of the new rows can now hold it of all.
+    Each has at most `most` known rows and `counts` new ones. It also holds less than
+    `SMALLEST_SHARE` of the known rows, or it would be counted apart; so only a number with more
+    than that share of the new rows can hold it of all rows.
     """
     most_if_light = max(math.ceil(SMALLEST_SHARE * known.rows) - 1, 0)
     return counts + np.minimum(most, most_if_light) >= SMALLEST_SHARE * (known.rows + added.rows)
@@ -150,8 +146,9 @@ def _may_be_heavy(
 def _frequent(
     known: GridCounts, coordinate: Coordinate, new: range, count: CountingPass
 ) -> tuple[Numbers, NDArray[np.int64]]:
-    """Return the numbers in cells that hold `SMALLEST_SHARE` of the new rows, maybe some others,
-    and their new rows.
+    """Return the numbers in cells that are frequent among the new rows, and their new rows.
+
+    Some that are not may be among them.
     """
     sample = body_of(count(partial(NumberSampler, known.apart.values.dtype), [new]), NumberSample)
     numbers = numbers_of(np.setdiff1d(sample.heavy, known.apart.values), sample.heavy.dtype)

@@ -1,4 +1,4 @@
-"""The Arrow field that a column came with, as text: to give back the type that it had."""
+"""An Arrow field as text, to be stored beside a column: decoding restores the column's type."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ _KEY = b"gmm_pipeline.field"
 
 
 def field_to_text(field: pa.Field) -> str:
-    """Return a field as text that `field_from_text` reads."""
+    """Return a field as text, for `field_from_text`."""
     return base64.b64encode(pa.schema([field]).serialize().to_pybytes()).decode()
 
 
 def field_from_text(text: str) -> pa.Field:
-    """Return the field of a text."""
+    """Return the field that a text describes."""
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text))).field(0)
 
 
 def stored_schema(field: pa.Field) -> pa.Schema:
-    """Return the schema under which a column's rows are stored: plain values, the original field in
-    the metadata.
+    """Return the schema under which a column's rows are stored.
 
-    Dictionary types are stored as their values, because the order of a dictionary depends on how
-    rows were grouped.
+    Dictionary types are stored as plain values, because the order of a dictionary depends on how
+    rows were grouped; the original field is in the metadata.
     """
     plain = pa.field(field.name, value_type(field.type))
     return pa.schema([plain], metadata={_KEY: field_to_text(field)})
 
 
 def original_field(stored: pa.Schema) -> pa.Field:
-    """Return the field that a stored column came with."""
+    """Return the original field of a stored column."""
     return field_from_text(stored.metadata[_KEY].decode())

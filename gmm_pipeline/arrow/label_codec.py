@@ -1,6 +1,4 @@
-"""Codec of columns that are read as labels: every value is an atom, or shares the mode of the rare
-ones.
-"""
+"""Encode and decode columns of labels: each is an atom, or shares the mode of rare categories."""
 
 from __future__ import annotations
 
@@ -21,10 +19,10 @@ from gmm_pipeline.core.uniform_draw import DrawKey, uniforms
 
 
 class LabelCodec:
-    """Codec of columns that are read as labels.
+    """The codec of a column that is read as labels.
 
-    The labels of the atoms are numbered as these are; those that share the mode of the rare ones
-    come after them.
+    Labels have the numbers of their atoms; labels that share the mode of rare categories come after
+    them.
 
     Parameters
     ----------
@@ -32,7 +30,7 @@ class LabelCodec:
         Without a coordinate.
     ranking : Ranking
     field : pyarrow.Field
-        What rows decode to.
+        The type of decoded rows.
     """
 
     def __init__(self, model: ColumnModel, ranking: Ranking, field: pa.Field) -> None:
@@ -67,8 +65,10 @@ class LabelCodec:
         return encoded
 
     def decode(self, encoded: EncodedRows, first_row: int) -> pa.Array:
-        """Decode rows to the column's own type; the rare labels' mode to its stand-in, or to each
-        by its share.
+        """Decode rows to the column's own type.
+
+        The mode of rare categories decodes to its stand-in, or to a label drawn by the labels'
+        shares.
         """
         _, atoms = self.rows.decode(encoded.value, encoded.rank)
         rest = atoms == self._n_atoms
@@ -82,16 +82,15 @@ class LabelCodec:
         )
 
     def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
-        """Decode rows and compare them with what they were; NaN equals NaN, and null equals
-        null.
-        """
+        """Decode rows and compare them with the original; NaN equals NaN, and null equals null."""
         before, after = plain_labels(array), plain_labels(self.decode(encoded, first_row))
         return count_labels(_same(before, after), encoded.rank, self.rows.n_modes)
 
     def _number(self, array: pa.Array) -> pa.Array:
-        """Return the numbers of the labels that rows hold; null for those that are not known."""
+        """Return the numbers of the rows' labels; null for labels that are unseen."""
         if not pat.is_dictionary(array.type):
             return pc.index_in(plain_labels(array), value_set=self._sought)
+        # Looking up the dictionary's labels instead of each row's; null has a number too.
         labels = plain_labels(array.dictionary)
         numbers = pc.index_in(
             pa.concat_arrays([labels, pa.nulls(1, labels.type)]), value_set=self._sought
@@ -99,6 +98,7 @@ class LabelCodec:
         return numbers.take(array.indices.fill_null(len(labels)))
 
     def _drawn_labels(self, first_row: int, rows: int) -> NDArray[np.int64]:
+        """Draw rare labels for rows by their shares, as offsets among the rare labels."""
         draws = uniforms(self._key, first_row, rows) * self._cumulative[-1]
         drawn: NDArray[np.int64] = np.searchsorted(self._cumulative, draws, side="right")
         return np.minimum(drawn, self._cumulative.size - 1)

@@ -1,4 +1,4 @@
-"""One column of a table in memory, read by ranges of rows like one in files."""
+"""A column of a table in memory, read by ranges of rows like one in files."""
 
 from __future__ import annotations
 

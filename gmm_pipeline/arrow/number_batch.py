@@ -1,4 +1,4 @@
-"""Arrow arrays of numbers as NumPy arrays, with what is no finite number set apart."""
+"""Arrow arrays of numbers as NumPy arrays, with nulls, NaN and infinities told apart."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NumberBatch:
 
     @classmethod
     def of(cls, array: pa.Array) -> NumberBatch:
-        """Take an Arrow array of any type that holds numbers."""
+        """Return the rows of an Arrow array of any type that holds numbers."""
         if not array.null_count:
             return cls(to_numbers(array), None)
         nulls = array.is_null().to_numpy(zero_copy_only=False)
@@ -60,7 +60,7 @@ class NumberBatch:
         return ~self.nulls if usable is None else usable & ~self.nulls
 
     def split(self) -> tuple[Numbers, Specials]:
-        """Return the finite numbers and the counts of all other rows."""
+        """Return the finite numbers, and the counts of all other rows."""
         usable = self.finite()
         if usable is None:
             return self.numbers, Specials()

@@ -1,4 +1,4 @@
-"""Codec of columns that are read as numbers."""
+"""Encode and decode columns of numbers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from gmm_pipeline.core.sketch.numbers import numbers_of
 from gmm_pipeline.errors import in_column
 
 _UNSEEN = -2
+"""Stands for the atom of rows that no mode takes: below NO_ATOM, which means a continuous mode."""
 
 
 class NumberCodec:
-    """Codec of columns that are read as numbers.
+    """The codec of a column that is read as numbers.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ class NumberCodec:
         With a coordinate.
     ranking : Ranking
     field : pyarrow.Field
-        What rows decode to.
+        The type of decoded rows.
     """
 
     def __init__(self, model: ColumnModel, ranking: Ranking, field: pa.Field) -> None:
@@ -73,7 +74,7 @@ class NumberCodec:
         with in_column(self._model.column):
             x = self._coordinates(batch, atoms)
         if replaced:
-            # Any mode that there is, until it is replaced.
+            # Any valid mode will do: rank 0, the most frequent mode, is written over it below.
             atoms[unseen] = 0 if self._model.atoms else NO_ATOM
         encoded = EncodedRows(*self.rows.encode(x, atoms, first_row))
         if replaced:
@@ -88,9 +89,7 @@ class NumberCodec:
         return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
     def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
-        """Decode rows and compare them with what they were; NaN equals NaN, and null equals
-        null.
-        """
+        """Decode rows and compare them with the original; NaN equals NaN, and null equals null."""
         del first_row
         x, atoms = self.rows.decode(encoded.value, encoded.rank)
         before, after = NumberBatch.of(array), NumberBatch.of(self._decoded(x, atoms))
@@ -113,18 +112,19 @@ class NumberCodec:
 
     @cached_property
     def _atoms_by_rank(self) -> pa.Array:
-        """What each rank decodes to where all modes are atoms."""
+        """What each rank decodes to, for columns whose modes are all atoms."""
         ranks = np.arange(self.rows.n_modes, dtype=self.rows.rank_dtype)
         return self._decoded(
             *self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks)
         )
 
     def _coordinates(self, batch: NumberBatch, atoms: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return the coordinate of each row that no atom holds; whatever elsewhere."""
+        """Return the coordinate of each row that is no atom; that of other rows is meaningless."""
         if not self._model.n_continuous:
             return np.empty(batch.numbers.size)
         numbers = batch.numbers
         if atoms.size:
+            # Atoms may have no coordinate: the middle of the range stands in for them.
             low, high = self._model.range
             ordinary = self._coordinate.backward(np.array([low / 2 + high / 2]))
             numbers = replace_atoms(numbers, atoms, ordinary)
@@ -133,10 +133,10 @@ class NumberCodec:
         return x
 
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
-        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for
-        what no mode takes.
+        """Return the atom of each row.
 
-        Empty when the column has no atoms, and all numbers are finite.
+        It is `NO_ATOM` for continuous modes and `_UNSEEN` if no mode takes the row. Empty when the
+        column has no atoms and all numbers are finite.
         """
         usable = batch.finite()
         if self._finite_atoms is not None:
@@ -162,7 +162,7 @@ class NumberCodec:
         return atoms
 
     def _decoded(self, x: NDArray[np.float64], atoms: NDArray[np.int32]) -> pa.Array:
-        """Return rows in the column's own type, by their coordinates and atoms."""
+        """Return rows in the column's own type, from their coordinates and atoms."""
         if not self._atom_numbers.size:
             return from_numbers(self._coordinate.backward(x), None, self.field.type)
         if self._model.n_continuous:

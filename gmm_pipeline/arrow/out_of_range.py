@@ -27,7 +27,7 @@ def clip_out_of_range(
 
 
 def refuse_out_of_range(x: NDArray[np.float64], model: ColumnModel) -> None:
-    """Raise ColumnDataError for coordinates outside of the fitted range (`out_of_range = error`)."""
+    """Raise ColumnDataError for coordinates out of the fitted range, if out_of_range = error."""
     low, high = model.range
     if not x.size or model.rules.out_of_range != "error" or (x.min() >= low and x.max() <= high):
         return

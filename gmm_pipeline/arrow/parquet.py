@@ -1,4 +1,4 @@
-"""Parquet files with checksummed pages, of the same bytes for the same rows."""
+"""Parquet files with checksummed pages: equal rows give equal bytes, and damage is noticed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS_PER_GROUP = 1 << 18
-"""Rows of a row group: what a thread holds of a column at a time."""
+"""Rows of a row group, and so of a batch: 2 MB of float64."""
 ROWS_PER_PART = 1 << 21
-"""Rows of a file of a stored column: what a thread works on at a time."""
+"""Rows of a file of a stored column: the share of a thread, 8 row groups."""
 
 
 def write_rows(
@@ -35,8 +35,9 @@ def write_rows(
     batches: Iterable[pa.RecordBatch],
     without_statistics: Sequence[str] = (),
 ) -> int:
-    """Write batches as one Parquet file; return the number of rows. How rows are batched makes no
-    difference to it.
+    """Write batches as one Parquet file; return the number of rows.
+
+    The file does not depend on how rows are batched.
 
     Parameters
     ----------
@@ -44,8 +45,7 @@ def write_rows(
     schema : pyarrow.Schema
     batches : iterable of pyarrow.RecordBatch
     without_statistics : sequence of str
-        Columns of which the least and the most of each row group are not noted: nobody seeks rows
-        by them.
+        Columns without minimum and maximum of their row groups, because nobody filters by them.
     """
     groups = (
         pa.Table.from_batches(pieces, schema=schema).combine_chunks()
@@ -63,9 +63,9 @@ def write_rows(
 def _open_writer(
     path: Path, first: pa.Table, without_statistics: Sequence[str]
 ) -> pq.ParquetWriter:
-    """Open a file whose columns are encoded as their first rows suggest.
+    """Open a file for writing, its columns encoded as suits their first row group.
 
-    The least and the most text of a row group would cost about as much as writing it.
+    Minimum and maximum of text are not written: they would cost about as much as writing it.
     """
     encodings = {name: choose_encoding(first[name]) for name in first.column_names}
     return pq.ParquetWriter(
@@ -97,12 +97,11 @@ def open_reader(
     ----------
     path : Path
     metadata : pyarrow.parquet.FileMetaData, optional
-        Its footer, if that is known.
+        Its footer, if known.
     dictionaries : sequence of str
-        Columns of text that are to be read as dictionaries.
+        Columns of text to read as dictionaries.
     """
-    # Reading ahead in threads of Arrow's own costs more than it saves where one column is read by
-    # several threads.
+    # Prefetching in Arrow's own threads costs more than it saves, as several threads read already.
     return pq.ParquetFile(
         path,
         metadata=metadata,
@@ -113,7 +112,7 @@ def open_reader(
 
 
 def read_footer(path: Path) -> pq.FileMetaData:
-    """Read what a Parquet file says of itself."""
+    """Return the metadata of a Parquet file."""
     with open_reader(path) as reader:
         return reader.metadata
 
@@ -138,7 +137,7 @@ def batches(paths: Iterable[Path]) -> Iterator[pa.RecordBatch]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Say of a file that cannot be read which one it is, and what helps."""
+    """Raise SourceError, with the file and a remedy, if a file cannot be read."""
     try:
         yield
     except FileNotFoundError:
@@ -146,5 +145,6 @@ def _reading(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             f"file {path} cannot be read as Parquet: {error}",
-            remedy="Write the file again, or leave it out; those of a fit are made again by `gmm-pipeline run --refit`",
+            remedy="Write the file again, or leave it out; files of a fit are written again by "
+            "`gmm-pipeline run --refit`",
         ) from error

@@ -17,12 +17,12 @@ from gmm_pipeline.arrow.column_types import dictionary_of, is_text, value_type, 
 from gmm_pipeline.arrow.parquet_rows import ParquetRows
 
 BATCH_ROWS = 1 << 18
+"""Most rows of an array, as in a row group of the files that this project writes."""
 
 
 @dataclass(frozen=True)
 class ParquetColumn:
-    """A column of one or more Parquet files, whose rows follow one another in the order of the
-    files.
+    """A column of one or more Parquet files, read in the order of the files.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class ParquetColumn:
     file_rows : tuple of int
         The rows of each file.
     batch_rows : int
-        Most rows of an array that is read.
+        Most rows of an array.
     leading_nulls : int
-        Rows before those of the files, from files that do not have the column.
+        Rows before those of the files, from files that lack the column.
     """
 
     field: pa.Field
@@ -67,13 +67,13 @@ class ParquetColumn:
                 position = stop
 
     def with_dictionaries(self) -> ParquetColumn:
-        """Return the same rows, text as dictionaries: what many rows hold is looked at once."""
+        """Return the same rows with text as dictionaries, so that a repeated text is read once."""
         if not is_text(self.field.type):
             return self
         return replace(self, field=self.field.with_type(dictionary_of(self.field.type)))
 
     def metadata(self, path: Path) -> pq.FileMetaData:
-        """Return what one of the files says of itself."""
+        """Return the metadata of one of the files."""
         return self._file(path).metadata
 
     def _file(self, path: Path) -> ParquetRows:
@@ -83,9 +83,7 @@ class ParquetColumn:
 
     @cached_property
     def _files_read(self) -> dict[Path, ParquetRows]:
-        """Files whose footers were read so far: these are long, and read for each range of rows
-        otherwise.
-        """
+        """Files whose footers were read: each is read once, not for every range of rows."""
         return {}
 
     def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:

@@ -1,6 +1,4 @@
-"""Sketching of a column: a pass over a sample, and one over all rows unless that was enough; for
-every engine.
-"""
+"""Sketch a column: a pass over a sample, and one over all rows if the sample does not suffice."""
 
 from __future__ import annotations
 
@@ -36,27 +34,29 @@ from gmm_pipeline.core.sketch.value_counts import ValueCounts
 from gmm_pipeline.errors import ColumnDataError, OffGridError, SettingsError
 
 FULL_SAMPLE_ROWS = 1 << 24
-"""Up to so many rows, the grid is learned from all of them."""
+"""Up to so many rows the sample is the whole column: the grid then depends on no order of rows.
+
+Larger columns are sampled, which saves one of two passes over all rows.
+"""
 SAMPLE_WINDOWS = 64
+"""Otherwise the sample has 64 windows of 16,384 rows, spread over the column: a million rows."""
 WINDOW_ROWS = 1 << 14
 
 
 class CountingPass(Protocol):
-    """What an engine offers to sketching: one pass over ranges of a column's rows."""
+    """What an engine provides for sketching: one pass over ranges of a column's rows."""
 
     def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
-        """Count the rows of the ranges, by as many counters as the engine likes, and return the
-        merged tally.
-        """
+        """Count the rows of the ranges, with as many counters as suit the engine."""
         ...
 
 
 def sample_windows(rows: int) -> tuple[list[range], list[range]]:
-    """Return ranges of rows to learn the grid from, and the ranges between them.
+    """Return the ranges of rows to learn the grid from, and the ranges between them.
 
-    They are all rows if these are few enough, so that the grid does not depend on their order.
-    Otherwise they are evenly spaced, and all but the last begin where row groups of copies do: what
-    comes before them would be read too.
+    The first are all rows if these are few enough. Otherwise they are evenly spaced, and all but
+    the last start where row groups of stored columns do: rows before them in a group would be read
+    too.
     """
     if rows <= max(FULL_SAMPLE_ROWS, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []
@@ -73,18 +73,18 @@ def sample_windows(rows: int) -> tuple[list[range], list[range]]:
 
 @dataclass(frozen=True)
 class SketchRequest:
-    """How a column is to be sketched.
+    """How to sketch a column.
 
     Parameters
     ----------
     kind : str
         The setting of that name.
     atoms : tuple
-        The declared atoms, as the settings give them; numbers, or dates as text.
+        The declared atoms, as in the settings: numbers, or dates as text.
     log : bool
-        Whether its numbers are positioned by their logarithms.
+        Whether coordinates are logarithms of the numbers.
     infinities : bool
-        Whether infinities are taken; they are atoms of their own then.
+        Whether infinities are allowed; they are atoms then.
     """
 
     kind: str = "auto"
@@ -94,8 +94,12 @@ class SketchRequest:
 
 
 def declared_numbers(field: pa.Field, atoms: Sequence[Any]) -> Numbers:
-    """Return declared atoms as sorted distinct numbers of a column; raise SettingsError if one is
-    none.
+    """Return declared atoms as sorted distinct numbers of a column.
+
+    Raises
+    ------
+    SettingsError
+        If one is not a value of the column's type.
     """
     plain = value_type(field.type)
     kind = numeric_type(plain)
@@ -127,12 +131,12 @@ def sketch_column(
     UnsupportedTypeError, SettingsError, ColumnDataError
     """
     if reading_of(field, request.kind) is Reading.LABELS:
-        return checked(Sketch(count(LabelCounter, [range(rows)]), None), request)
-    return checked(_sketch_numbers(field, rows, request, count), request)
+        return check_infinities(Sketch(count(LabelCounter, [range(rows)]), None), request)
+    return check_infinities(_sketch_numbers(field, rows, request, count), request)
 
 
-def checked(sketch: Sketch, request: SketchRequest) -> Sketch:
-    """Return a sketch; raise ColumnDataError if it holds infinities that are not taken."""
+def check_infinities(sketch: Sketch, request: SketchRequest) -> Sketch:
+    """Return a sketch; raise ColumnDataError if it has infinities that the request forbids."""
     specials = sketch.tally.specials
     infinite = specials.positive_infinities + specials.negative_infinities
     if infinite and not request.infinities:
@@ -159,7 +163,7 @@ def _sketch_numbers(
     values = body_of(whole, ValueCounts)
     plain = numeric.coordinate(values.values)
     if values.exact:
-        return Sketch(whole, _positioned(plain, values.values[:1], request))
+        return Sketch(whole, _coordinate_for(plain, values.values[:1], request))
     minimum = values.values[:1]
     if request.log:
         minimum = body_of(
@@ -167,11 +171,14 @@ def _sketch_numbers(
         ).values
     wanted = declared_numbers(field, request.atoms)
     apart = numbers_of(np.union1d(sample.heavy, wanted), numeric.dtype)
+    # If the sample suggested a grid that other rows do not lie on, count again without it.
     try:
-        return _on_grid(_positioned(plain, minimum, request), values, apart, wanted, rows, count)
+        return _on_grid(
+            _coordinate_for(plain, minimum, request), values, apart, wanted, rows, count
+        )
     except OffGridError:
         return _on_grid(
-            _positioned(plain.finer(), minimum, request), values, apart, wanted, rows, count
+            _coordinate_for(plain.finer(), minimum, request), values, apart, wanted, rows, count
         )
     except ColumnDataError as error:
         refused = count(partial(RefusedCounter, plain, numeric.dtype), [range(rows)])
@@ -193,7 +200,8 @@ def _on_grid(
     return Sketch(Tally(counted.specials, body), coordinate)
 
 
-def _positioned(plain: PlainCoordinate, minimum: Numbers, request: SketchRequest) -> Coordinate:
+def _coordinate_for(plain: PlainCoordinate, minimum: Numbers, request: SketchRequest) -> Coordinate:
+    """Return the coordinate of numbers: their own, or its logarithm if the request says so."""
     if not request.log or not minimum.size:
         return plain
     return LogCoordinate.above(plain, float(plain.forward(minimum)[0]))

@@ -1,8 +1,9 @@
-"""Counter-based uniform draws: the draw of a row is a pure function of (seed, column, row number).
+"""Counter-based uniform draws: a row's draw is a pure function of (seed, column, row number).
 
-The generator is SplitMix64 (Steele, Lea & Flood, 2014, "Fast splittable pseudorandom number
-generators") used as a counter-based one, with a second key mixed in between its rounds, so that two
-columns share no stream.
+So the draws do not depend on threads, chunks or engines. The generator is SplitMix64 (Steele, Lea
+& Flood, 2014, "Fast splittable pseudorandom number generators"), applied to the row number as in
+counter-based generators (Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3"). A
+second key is mixed in between its rounds, so that two columns never share a stream.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
+"""SplitMix64's increment: 2**64 divided by the golden ratio, made odd."""
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+"""SplitMix64's multipliers (David Stafford's "Mix13") …"""
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _SHIFT_1, _SHIFT_2, _SHIFT_3, _SHIFT_MANTISSA = (
     np.uint64(30),
@@ -27,12 +30,13 @@ _SHIFT_1, _SHIFT_2, _SHIFT_3, _SHIFT_MANTISSA = (
     np.uint64(31),
     np.uint64(11),
 )
+"""… and shifts; the last keeps the 53 bits that a float64 holds."""
 _UNIT = 2.0**-53
 
 
 @dataclass(frozen=True)
 class DrawKey:
-    """The stream of one column: two independent 64-bit keys."""
+    """The key of one column's stream of draws: two independent 64-bit integers."""
 
     first: int
     second: int
@@ -48,7 +52,7 @@ class DrawKey:
 
 @kernel
 def uniform(first_key: np.uint64, second_key: np.uint64, row: np.uint64) -> float:
-    """Return the draw of one row, in [0, 1) with 53 random bits."""
+    """Return the draw of one row: 53 random bits, in [0, 1)."""
     bits = row * _GAMMA + first_key
     bits = (bits ^ (bits >> _SHIFT_1)) * _MIX_1
     bits ^= second_key

@@ -90,11 +90,11 @@ def test_what_a_component_costs_decides_how_many_are_chosen() -> None:
     assert search.choose(10.0).n_components == 1
 
 
-def test_a_light_component_pays_its_surcharge_or_goes() -> None:
+def test_a_light_component_pays_its_penalty_or_is_dropped() -> None:
     true = Mixture(np.array([0.99, 0.01]), np.array([0.0, 6.0]), np.array([1.0, 1.0]))
     for cost, expected in ((0.01, 2), (1.0, 1)):
         search = MixtureSearch(
-            points_of(true), variance_floor=FLOOR, surcharges=[LightComponentPenalty(0.05, cost)]
+            points_of(true), variance_floor=FLOOR, penalties=[LightComponentPenalty(0.05, cost)]
         )
         search.run(1, 2, seed=0)
         assert search.choose(1e-4).n_components == expected

@@ -424,7 +424,7 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
         (["status", "--fit", "tt"], "has no fit 'tt'. Did you mean 't'"),
         (["show", "amuont", "--fit", "t"], "has no column 'amuont'. Did you mean 'amount'"),
         (["export", "--fit", "t", "--out", "t.xlsx"], "neither .parquet nor .csv"),
-        (["export", "--fit", "t", "--out", "missing/t.csv"], "does not exist. Make it first"),
+        (["export", "--fit", "t", "--out", "missing/t.csv"], "does not exist. Create it first"),
         (["transform", "missing.parquet", "--fit", "t", "--out", "x.csv"], "does not exist"),
         (["inverse", "missing.parquet", "--fit", "t", "--out", "x.csv"], "does not exist"),
         (["inverse", "junk.parquet", "--fit", "t", "--out", "x.csv"], "junk.parquet"),

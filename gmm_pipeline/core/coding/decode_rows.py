@@ -1,4 +1,4 @@
-"""How rows are read back from their modes: the kernel of decoding."""
+"""The kernel of decoding: coordinates and atoms of rows from their values and ranks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gmm_pipeline.core.sketch.atom_index import NO_ATOM
 
 
 class RankTable(NamedTuple):
-    """What each rank stands for, all of shape (n_modes,), so that no row's way depends on its mode.
+    """What each rank decodes to, in arrays of shape (n_modes,), so that no row needs a branch.
 
     `modes` has its mode; `means` and `half_widths` are those of a Gaussian mode, and 0 for others;
     `atoms` has the number of an atom, and `NO_ATOM` for others.
@@ -48,10 +48,11 @@ def decode(
     x: NDArray[np.float64],
     atoms: NDArray[np.int32],
 ) -> None:
-    """Write the coordinate and the atom of each row, (n,); coordinate 0 where an atom holds it."""
+    """Write the coordinate and the atom of each row, (n,); the coordinate of an atom is 0."""
     for i in range(rank.size):
         x[i] = ranks.means[rank[i]] + ranks.half_widths[rank[i]] * value[i]
         atoms[i] = ranks.atoms[rank[i]]
+    # Tails are rare and cost an exponential each: a second pass, only if the column has any.
     if table.lows.size > 0:
         for i in range(rank.size):
             if ranks.is_tail[rank[i]]:

@@ -1,8 +1,7 @@
-"""Which modes are certain for draws anywhere in a range of coordinates: bounds of cumulative
-probabilities.
+"""Bounds of cumulative mode probabilities over a range of coordinates: which draws are certain.
 
-The bounds are those of what is computed, not of real numbers: they are wider than these by more
-than rounding amounts to, so that what they decide and what is evaluated never differ.
+The bounds hold for computed probabilities, not only for exact ones: they are wider by more than
+rounding amounts to, so that the table never decides differently from an evaluation.
 """
 
 from __future__ import annotations
@@ -17,19 +16,21 @@ from gmm_pipeline.core.modes.mode_table import MAX_WIDTH_RATIO, ModeTable
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS
 
 UNDECIDED = 255
-"""In place of a mode: it has to be evaluated."""
+"""Stands for a mode that has to be evaluated; modes below it fit uint8."""
 DRAWS = 256
-"""Equal ranges of draws."""
+"""Equal ranges of draws: a row's range is the first byte of its draw."""
 
 _ROUNDING = 2.0**-48
-"""More than the relative error of a few operations."""
+"""More than the relative error of a few operations, of 2**-53 each."""
 _MARGIN = 1e-9
-"""More than the error of a cumulative probability that is computed from logarithms within
-`_LARGEST_LOG`.
+"""More than the error of cumulative probabilities from logarithms within `_LARGEST_LOG`.
+
+Those have an absolute error of about 1e4 · 2**-52 ≈ 2e-12.
 """
 _LARGEST_LOG = 1e4
+"""Log densities further out lose more digits than `_MARGIN` allows for; cells there stay open."""
 _LARGEST_RATIO = 600.0
-"""Logarithms of densities relative to another one whose sums are finite."""
+"""Largest log density relative to the reference: exp(600) ≈ 1e260, so sums of 255 stay finite."""
 _NEVER, _PARTLY, _ALWAYS = 0, 1, 2
 """Where in a range a mode may take coordinates."""
 
@@ -47,13 +48,13 @@ def decide(
     certain: NDArray[np.float64],
     gains: NDArray[np.float64],
 ) -> None:
-    """Fill in what is decided in some cells, and the share of all rows that dividing them might
-    decide, (n,).
+    """Decide the modes of draws in some cells, and estimate what dividing the cells would gain.
 
-    A cell holds the y of one side whose patterns of 1 + |y| are among the `width` from the given
-    one on. `decided` has the mode of each range of draws, (n, DRAWS). `certain`, (n, n_gaussians,
-    2), has for each mode the draw up to which it or one before it is certain, and the one from
-    which one after it is.
+    All arrays are for n cells. Cell i holds the y of one side for which the bits of 1 + |y| are
+    among the `width` integers from `patterns[i]` on. `decided`, (n, DRAWS), gets the mode of each
+    range of draws. `certain`, (n, n_gaussians, 2), gets for each mode the draw below which it or an
+    earlier mode is certain, and the draw from which a later one is. `gains`, (n,), gets the share
+    of all rows that dividing the cell might decide.
     """
     lowest, highest = np.empty(modes.n_gaussians), np.empty(modes.n_gaussians)
     ends = np.empty(2, dtype=np.int64)
@@ -85,11 +86,11 @@ def _relative_densities(
     lowest: NDArray[np.float64],
     highest: NDArray[np.float64],
 ) -> int:
-    """Fill in bounds of the modes' densities between center + low and center + high, each of shape
-    (n_gaussians,).
+    """Write bounds of the modes' densities between center + low and center + high, (n_gaussians,).
 
-    They are relative to that of one mode, the same all over; 0 where a mode may not take a
-    coordinate. Return where in the range at least one mode may take coordinates.
+    They are relative to the density of one reference mode, the same over the range, and 0 where a
+    mode may not take a coordinate. Return where in the range at least one mode may take
+    coordinates.
     """
     reference, largest, taken = -1, -np.inf, _NEVER
     for k in range(modes.n_gaussians):
@@ -113,6 +114,8 @@ def _relative_densities(
         start, end = first - base_first, last - base_last
         slope_start, slope_end = slope_first - base_slope_first, slope_last - base_slope_last
         smallest, greatest = min(start, end), max(start, end)
+        # The difference of two log densities is a parabola: its extremes are at the ends, and at
+        # its vertex if that lies between them.
         if slope_start * slope_end < 0.0:
             share = slope_start / (slope_start - slope_end)
             turn = start + slope_start * share * (high - low) / 2
@@ -140,7 +143,7 @@ def _relative_densities(
 def _log_densities(
     low: float, high: float, center: float, k: int, modes: ModeTable
 ) -> tuple[float, float, float, float]:
-    """Return a mode's log-density at both ends of a range, and its slopes there."""
+    """Return a mode's log density at both ends of a range, and its slopes there."""
     std = modes.half_widths[k] / HALF_WIDTH_STDS
     first, last = ((center - modes.means[k]) + low) / std, ((center - modes.means[k]) + high) / std
     constant = modes.log_factors[k]
@@ -151,7 +154,7 @@ def _log_densities(
 def _distances(
     low: float, high: float, center: float, k: int, modes: ModeTable
 ) -> tuple[float, float]:
-    """Return the smallest and the largest distance from a mode's mean within a range."""
+    """Return the smallest and largest distance from a mode's mean within a range."""
     between = center - modes.means[k]
     slack = _ROUNDING * (abs(between) + max(abs(low), abs(high)))
     first, last = between + low - slack, between + high + slack
@@ -186,9 +189,7 @@ def _decide_draws(
     decided: NDArray[np.uint8],
     certain: NDArray[np.float64],
 ) -> float:
-    """Fill in the modes that are certain for draws; return the share of draws that are left
-    open.
-    """
+    """Write the modes that are certain for draws; return the share of draws left undecided."""
     least_before, most_before, start, left_open = 0.0, 0.0, 0.0, 0.0
     for k in range(lowest.size):
         certain[k, :] = start
@@ -211,7 +212,7 @@ def _decide_draws(
 
 @kernel
 def _tail_around(low: float, high: float, center: float, modes: ModeTable) -> int:
-    """Return the tail that holds a whole range which no Gaussian mode takes, or UNDECIDED."""
+    """Return the tail that holds a whole range without Gaussian modes, or UNDECIDED."""
     slack = _ROUNDING * (abs(center) + max(abs(low), abs(high)))
     first, last = center + low - slack, center + high + slack
     for t in range(modes.lows.size):

@@ -1,4 +1,4 @@
-"""How rows are written in their modes: the kernels of encoding."""
+"""The kernels of encoding: values and ranks of rows from their coordinates and atoms."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from gmm_pipeline.core.uniform_draw import uniform
 
 
 class Ranks(NamedTuple):
-    """The ranks of modes: of each continuous one, (n_continuous,), and of each atom from atom −1
-    on, (1 + n_atoms,).
+    """Ranks of the continuous modes, (n_continuous,), and of the atoms, (1 + n_atoms,).
 
-    What stands for atom −1 means nothing.
+    The rank of atom k is `atoms[k + 1]`, so that −1 (no atom) needs no branch; `atoms[0]` is
+    meaningless.
     """
 
     continuous: NDArray[np.unsignedinteger]
@@ -51,23 +51,25 @@ def encode_sampled(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    """Write value and rank of each row, its mode by a draw; in blocks that stay in the cache."""
+    """Write value and rank of each row, with the mode drawn; in blocks that stay in the cache."""
     probabilities = np.empty(table.means.size)
     places, row_draws, patterns = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
-    modes, free = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
+    modes, positions = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
     left_open = np.empty(BLOCK, dtype=np.int64)
     for start in range(0, x.size, BLOCK):
         end = min(start + BLOCK, x.size)
-        n = _take_free(x[start:end], atoms[start:end], places, free)
+        n = _take_continuous(x[start:end], atoms[start:end], places, positions)
         for j in range(n):
-            row_draws[j] = uniform(first_key, second_key, first_row + np.uint64(start + free[j]))
+            row_draws[j] = uniform(
+                first_key, second_key, first_row + np.uint64(start + positions[j])
+            )
         n_open = look_up(places[:n], row_draws[:n], draws, patterns[:n], modes[:n], left_open[:n])
         for j in left_open[:n_open]:
             modes[j] = sample_mode(places[j], row_draws[j], table, probabilities)
         _write(
             places[:n],
             modes[:n],
-            free[:n],
+            positions[:n],
             atoms[start:end],
             table,
             ranks,
@@ -78,7 +80,7 @@ def encode_sampled(
 
 
 @kernel
-def encode_likeliest(
+def encode_most_likely(
     x: NDArray[np.float64],
     atoms: NDArray[np.int32],
     table: ModeTable,
@@ -87,33 +89,32 @@ def encode_likeliest(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    """Write value and rank of each row, its mode the most_likely_mode one."""
+    """Write value and rank of each row, with the most likely mode."""
     probabilities = np.empty(table.means.size)
     places = np.empty(x.size)
-    modes, free = np.empty(x.size, dtype=np.int64), np.empty(x.size, dtype=np.int64)
-    n = _take_free(x, atoms, places, free)
+    modes, positions = np.empty(x.size, dtype=np.int64), np.empty(x.size, dtype=np.int64)
+    n = _take_continuous(x, atoms, places, positions)
     for j in range(n):
         modes[j] = most_likely_mode(places[j], table, probabilities)
-    _write(places[:n], modes[:n], free[:n], atoms, table, ranks, bound, value, rank)
+    _write(places[:n], modes[:n], positions[:n], atoms, table, ranks, bound, value, rank)
 
 
 @kernel
-def _take_free(
+def _take_continuous(
     x: NDArray[np.float64],
     atoms: NDArray[np.int32],
     places: NDArray[np.float64],
-    free: NDArray[np.int64],
+    positions: NDArray[np.int64],
 ) -> int:
-    """Write the coordinates of the rows that no atom holds, and which rows these are; return how
-    many.
-    """
+    """Write the coordinates of the rows that are no atoms, and their positions; return how many."""
     if atoms.size == 0:
         for i in range(x.size):
-            places[i], free[i] = x[i], i
+            places[i], positions[i] = x[i], i
         return x.size
     n = 0
     for i in range(x.size):
-        places[n], free[n] = x[i], i
+        # Written always, counted only if it is no atom: without a branch on what is unpredictable.
+        places[n], positions[n] = x[i], i
         n += atoms[i] < 0
     return n
 
@@ -122,7 +123,7 @@ def _take_free(
 def _write(
     places: NDArray[np.float64],
     modes: NDArray[np.int64],
-    free: NDArray[np.int64],
+    positions: NDArray[np.int64],
     atoms: NDArray[np.int32],
     table: ModeTable,
     ranks: Ranks,
@@ -130,24 +131,22 @@ def _write(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    """Write value and rank of rows: of those that are free by the modes of their coordinates,
-    (n_free,).
-    """
-    if free.size == value.size:
-        _write_free(places, modes, table, ranks, bound, value, rank)
+    """Write value and rank of all rows, (n,), of which `positions` are in continuous modes."""
+    if positions.size == value.size:
+        _write_continuous(places, modes, table, ranks, bound, value, rank)
         return
     write_atoms(atoms, ranks, value, rank)
-    free_value, free_rank = (
-        np.empty(free.size, dtype=value.dtype),
-        np.empty(free.size, dtype=rank.dtype),
+    own_values, own_ranks = (
+        np.empty(positions.size, dtype=value.dtype),
+        np.empty(positions.size, dtype=rank.dtype),
     )
-    _write_free(places, modes, table, ranks, bound, free_value, free_rank)
-    for j in range(free.size):
-        value[free[j]], rank[free[j]] = free_value[j], free_rank[j]
+    _write_continuous(places, modes, table, ranks, bound, own_values, own_ranks)
+    for j in range(positions.size):
+        value[positions[j]], rank[positions[j]] = own_values[j], own_ranks[j]
 
 
 @kernel
-def _write_free(
+def _write_continuous(
     places: NDArray[np.float64],
     modes: NDArray[np.int64],
     table: ModeTable,
@@ -156,13 +155,13 @@ def _write_free(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    """Write the coordinates of rows in their modes, which are Gaussian ones or tails, and the ranks
-    of these.
-    """
+    """Write value and rank of rows in Gaussian modes or tails."""
     for i in range(places.size):
         rank[i] = ranks.continuous[modes[i]]
     if table.n_gaussians > 0:
         for i in range(places.size):
+            # Rows in tails are written too, by the last Gaussian mode, and overwritten below: the
+            # loop has no branch then.
             mode = min(modes[i], table.n_gaussians - 1)
             in_gaussian = (places[i] - table.means[mode]) / table.half_widths[mode]
             value[i] = min(max(in_gaussian, -bound), bound)
@@ -182,7 +181,7 @@ def write_atoms(
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
 ) -> None:
-    """Write value and rank of rows that are atoms; of the others whatever."""
+    """Write value and rank of rows that are atoms; what other rows get is overwritten later."""
     for i in range(atoms.size):
         value[i] = 0.0
         rank[i] = ranks.atoms[atoms[i] + 1]

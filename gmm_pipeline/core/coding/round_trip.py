@@ -1,4 +1,4 @@
-"""What encoding and decoding did to a column's rows, mode by mode."""
+"""The round-trip check: compare rows with their decoded values, mode by mode."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from gmm_pipeline.core.modes.modes import BOUND
 from gmm_pipeline.core.sketch.numbers import Numbers
 
 _FLOAT32_PRECISION = 2.0**-22
+"""Of a half-width: 8 times what rounding to float32 moves a value within ±1, for the arithmetic."""
 _BOUND = float(np.float32(BOUND))
 _FLOAT64_ULPS = 4 * 2.0**-52
+"""Of a number: 4 units in the last place, for encoding and decoding in float64."""
 _EXACT, _WITHIN, _BEYOND = 15, 30, 45
-"""Where in an integer those rows are counted, above all rows that are counted with them."""
+"""Bits of an int64 in which a row's outcomes are counted; the lowest 15 count all rows."""
 _MOST_PACKED = (1 << _EXACT) - 1
+"""Rows until the packed counts have to be unpacked, so that none runs into the next."""
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """Rows by their mode and by what the way there and back did to them; all arrays have shape
-    (n_modes,), by rank.
+    """Rows by their mode and by the outcome of their round trip; arrays are (n_modes,), by rank.
 
     Parameters
     ----------
     rows : int64 array
     exact : int64 array
-        Rows that came back as they were.
+        Rows that came back unchanged.
     within_precision : int64 array
         Rows that came back to within the precision of the encoded value: 2**-22 of their mode's
         half-width for float32, 4 units in the last place for float64.
     beyond_reach : int64 array
-        Rows further from their mode than it reaches (±0.99); counted besides, whatever became of
-        them.
+        Rows further from their mode than it reaches (±0.99); counted besides, whatever their
+        outcome.
     largest_error : float64 array
-        The largest difference between a number and what came back.
+        The largest difference between a number and its decoded number.
     """
 
     rows: NDArray[np.int64]
@@ -53,7 +55,7 @@ class RoundTrip:
 
     @property
     def changed(self) -> NDArray[np.int64]:
-        """Rows that came back as neither."""
+        """Rows that came back neither unchanged nor within precision."""
         return self.rows - self.exact - self.within_precision
 
     def merge(self, other: RoundTrip) -> RoundTrip:
@@ -69,12 +71,12 @@ class RoundTrip:
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How near a number has to come back.
+    """How near a decoded number has to be to the original.
 
     Parameters
     ----------
     half_widths : float64 array of shape (n_modes,)
-        What a value of 1 stands for, by rank, in coordinates.
+        The coordinates that a value of 1 stands for, by rank.
     value_dtype : dtype
     own : float
         The relative precision of the column's own type: 2**-52 for float64, 0 for integers.
@@ -88,7 +90,7 @@ class Tolerance:
 def count_labels(
     same: NDArray[np.bool_], rank: NDArray[np.unsignedinteger], n_modes: int
 ) -> RoundTrip:
-    """Return the round trip of rows, all of shape (n,), that come back exactly or not."""
+    """Return the round trip of rows that come back unchanged or not; arrays have shape (n,)."""
     nothing = RoundTrip.none(n_modes)
     rows, exact = np.zeros(n_modes, dtype=np.int64), np.zeros(n_modes, dtype=np.int64)
     _count_same(same, rank, rows, exact)
@@ -103,7 +105,7 @@ def count_numbers(
     differently_null: NDArray[np.bool_],
     value: NDArray[np.floating],
     rank: NDArray[np.unsignedinteger],
-    precision: Tolerance,
+    tolerance: Tolerance,
     stretch: NDArray[np.float64],
 ) -> RoundTrip:
     """Return the round trip of rows that hold numbers; NaN equals NaN.
@@ -111,17 +113,17 @@ def count_numbers(
     Parameters
     ----------
     before, after : int64 or float64 arrays of shape (n,)
-        What rows held, and what decoding gives; 0 where a row is null.
+        The numbers of the rows, and their decoded numbers; 0 where a row is null.
     differently_null : bool array of shape (n,) or (0,)
-        Which rows are null in one of both only; empty when none are.
+        Which rows are null in only one of the two; empty when none are.
     value, rank : arrays of shape (n,)
-    precision : Tolerance
+    tolerance : Tolerance
     stretch : float64 array of shape (n,)
-        How far numbers move with their coordinates.
+        How far numbers move when their coordinates move by 1.
     """
-    counts = np.zeros((precision.half_widths.size, 4), dtype=np.int64)
-    largest = np.zeros(precision.half_widths.size)
-    single = precision.value_dtype == np.float32
+    counts = np.zeros((tolerance.half_widths.size, 4), dtype=np.int64)
+    largest = np.zeros(tolerance.half_widths.size)
+    single = tolerance.value_dtype == np.float32
     relative = _FLOAT32_PRECISION if single else _FLOAT64_ULPS
     _count_numbers(
         before,
@@ -129,9 +131,9 @@ def count_numbers(
         differently_null,
         value,
         rank,
-        relative * precision.half_widths,
+        relative * tolerance.half_widths,
         0.0 if single else relative,
-        2 * precision.own,
+        2 * tolerance.own,
         stretch,
         counts,
         largest,
@@ -154,11 +156,10 @@ def _count_numbers(
     counts: NDArray[np.int64],
     largest: NDArray[np.float64],
 ) -> None:
-    """Add to the rows, those that are exact, within precision, and beyond reach, (n_modes, 4), and
-    the largest errors.
+    """Add rows, exact ones, those within precision and beyond reach to `counts`, (n_modes, 4).
 
-    A number may be off by its mode's reach times the stretch, or `relative` times its size if that
-    is more; and by `own` times its size besides.
+    A number is within precision if its error is at most `own` times its size, plus the larger of
+    its mode's tolerance times the stretch and `relative` times its size.
     """
     packed = np.zeros((LANES, reaches.size), dtype=np.int64)
     n_packed = 0
@@ -198,9 +199,7 @@ def _compare(
     errors: NDArray[np.float64],
     outcomes: NDArray[np.int64],
 ) -> int:
-    """Write how far rows, (n,), are from what they were, and which are exact; return how many
-    are.
-    """
+    """Write the errors of rows, (n,), and which are exact; return the number of exact ones."""
     n_exact = 0
     for j in range(before.size):
         same = (before[j] == after[j]) | ((before[j] != before[j]) & (after[j] != after[j]))
@@ -217,7 +216,7 @@ def _compare(
 
 @kernel
 def _unpack(packed: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-    """Add packed counts, (LANES, n_modes), to those of each kind, (n_modes, 4), and empty them."""
+    """Add packed counts, (LANES, n_modes), to those of each kind, (n_modes, 4), and reset them."""
     for lane in range(LANES):
         for k in range(counts.shape[0]):
             if packed[lane, k] != 0:
@@ -233,6 +232,7 @@ def _count_same(
     rows: NDArray[np.int64],
     exact: NDArray[np.int64],
 ) -> None:
+    """Add rows and unchanged rows of each mode."""
     for i in range(rank.size):
         rows[rank[i]] += 1
         exact[rank[i]] += same[i]

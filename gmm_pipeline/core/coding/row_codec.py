@@ -1,7 +1,7 @@
-"""Encoding and decoding of rows by a column's ranked modes.
+"""Encode and decode rows of one column by its ranked modes.
 
-A row comes as a coordinate and an atom number (−1 where no atom holds the value) and is written as
-a value and a rank.
+A row comes as a coordinate and an atom number (−1 if the value is no atom) and is written as a
+value and a rank.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gmm_pipeline.core.coding.decode_rows import RankTable, decode
 from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table
 from gmm_pipeline.core.coding.encode_rows import (
     Ranks,
-    encode_likeliest,
+    encode_most_likely,
     encode_sampled,
     write_atoms,
 )
@@ -26,7 +26,7 @@ _BYTE, _SHORT = 1 << 8, 1 << 16
 
 
 def rank_dtype(n_modes: int) -> np.dtype[np.unsignedinteger]:
-    """Return the narrowest unsigned dtype for the ranks of so many modes."""
+    """Return the narrowest unsigned dtype for the ranks of `n_modes` modes."""
     return np.dtype(np.uint8 if n_modes <= _BYTE else np.uint16 if n_modes <= _SHORT else np.uint32)
 
 
@@ -55,15 +55,13 @@ class RowCodec:
 
     @property
     def is_continuous(self) -> NDArray[np.bool_]:
-        """Whether the mode of each rank is a Gaussian one or a tail, shape (n_modes,)."""
+        """Whether the mode of each rank is a Gaussian mode or a tail, shape (n_modes,)."""
         continuous: NDArray[np.bool_] = self._mode_of_rank < self._model.n_continuous
         return continuous
 
     @property
     def half_width_of_rank(self) -> NDArray[np.float64]:
-        """Half of the range of coordinates that a mode is made for, by rank; 0 for atoms. Shape
-        (n_modes,).
-        """
+        """Half of the range of coordinates of each mode, by rank, shape (n_modes,); 0 for atoms."""
         tails = np.array([tail.half_width for tail in self._model.tails], dtype=np.float64)
         gaussians = self._table.half_widths[: len(self._model.gaussians)]
         atoms = np.zeros(self.n_modes - self._model.n_continuous)
@@ -77,10 +75,10 @@ class RowCodec:
         Parameters
         ----------
         x : float64 array of shape (n,)
-            Coordinates; read only where no atom holds the value.
+            Coordinates; only read where a row is no atom.
         atoms : int32 array of shape (n,) or (0,)
-            Atom numbers, −1 for none; empty when no row is an atom. A column without other modes
-            has one for each row.
+            Atom numbers, −1 for none; empty when no row is an atom. For columns whose modes are all
+            atoms, every row has one.
         first_row : int
             The number of the first row within the column.
         """
@@ -89,8 +87,9 @@ class RowCodec:
     def encode_without_table(
         self, x: NDArray[np.float64], atoms: NDArray[np.int32], first_row: int
     ) -> tuple[NDArray[np.floating], NDArray[np.unsignedinteger]]:
-        """Return what `encode` does, with the modes' probabilities evaluated for each row: what
-        that is checked by.
+        """Return what `encode` does, with the modes' probabilities evaluated in every row.
+
+        The tests compare `encode` with it.
         """
         return self._encode(x, atoms, first_row, NOTHING_DECIDED)
 
@@ -107,15 +106,13 @@ class RowCodec:
                 x, atoms, *keys, self._table, draws, self._ranks, self._bound, value, rank
             )
         else:
-            encode_likeliest(x, atoms, self._table, self._ranks, self._bound, value, rank)
+            encode_most_likely(x, atoms, self._table, self._ranks, self._bound, value, rank)
         return value, rank
 
     def decode(
         self, value: NDArray[np.floating], rank: NDArray[np.unsignedinteger]
     ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        """Return coordinates and atom numbers of rows, each of shape (n,); ranks have to be below
-        n_modes.
-        """
+        """Return coordinates and atom numbers of rows, (n,) each; ranks are below n_modes."""
         x = np.empty(rank.size, dtype=np.float64)
         atoms = np.empty(rank.size, dtype=np.int32)
         decode(value, rank, self._rank_table, self._table, x, atoms)

@@ -1,4 +1,4 @@
-"""Whether float32 tells the encoded values of a column apart."""
+"""Choose float32 or float64 for a column's encoded values: whether float32 tells them apart."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from gmm_pipeline.core.sketch.weighted_points import Extents
 from gmm_pipeline.errors import ColumnDataError
 
 _ROUNDING_32, _ROUNDING_64 = 2.0**-25, 2.0**-54
-"""How far rounding moves a value."""
+"""Half the spacing of float32 and float64 just below 1: how far rounding moves an encoded value."""
 _ARITHMETIC = 2.0**-52
+"""Relative error of decoding, which rounds a product and a sum, by 2**-53 each."""
 _QUARTER_STEP = 0.25
+"""Snapping finds the right step up to half a step of error; half of that is left for encoding."""
 _SAFE = 2.0**-10
+"""Off a grid, values have to resolve a 1024th of the finest structure."""
 _MANY_ROWS = 0.05
+"""Share of the rows in the range that counts as the finest structure besides the narrowest mode."""
 
 
 def with_narrowest_dtype(model: ColumnModel, sketch: Sketch) -> ColumnModel:
-    """Return a model that writes values in the narrowest dtype that tells the column's apart."""
+    """Return a model that writes values in the narrowest dtype that tells them apart."""
     return replace(model, rules=replace(model.rules, value_dtype=narrowest_dtype(model, sketch)))
 
 
 def narrowest_dtype(model: ColumnModel, sketch: Sketch) -> ValueDtype:
-    """Return float32 if it tells the column's values apart in the units of any mode that may take
-    them.
+    """Return float32 if it tells the column's values apart in any mode that may take them.
 
-    On a grid these are neighbours, at the largest value that a mode may write. Elsewhere, the
-    widest mode must resolve a small part of the narrowest one's width, and of the smallest range
-    that holds many rows: it may be the only one that reaches them.
+    On a grid, neighbouring steps have to differ at the largest value that a mode may write.
+    Elsewhere, the widest mode has to resolve a small part of the narrowest one's width, and of the
+    smallest range that holds many rows, because it may be the only mode that reaches them.
 
     Raises
     ------
@@ -64,8 +67,9 @@ def narrowest_dtype(model: ColumnModel, sketch: Sketch) -> ValueDtype:
 
 
 def _densest_range(extents: Extents) -> float:
-    """Return the length of the smallest range that holds a certain share of the rows, but for
-    single values.
+    """Return the length of the smallest range that holds `_MANY_ROWS` of the rows.
+
+    Single values do not count as ranges.
     """
     order = np.argsort(extents.lows, kind="stable")
     cumulative = np.cumsum(extents.weights[order])
@@ -78,9 +82,7 @@ def _densest_range(extents: Extents) -> float:
 def _resolves_grid(
     mode: GaussianMode | TailMode, model: ColumnModel, places: NDArray[np.float64], rounding: float
 ) -> bool:
-    """Return whether rounding of encoded values moves no value of a mode by as much as a quarter of
-    a step.
-    """
+    """Whether rounding encoded values moves no value of a mode by a quarter of a step."""
     if isinstance(mode, TailMode):
         low, high = mode.low, mode.high
     else:
@@ -98,9 +100,7 @@ def _resolves_grid(
 def _errors(
     mode: GaussianMode | TailMode, x: NDArray[np.float64], rounding: float
 ) -> NDArray[np.float64]:
-    """Return how far the rounding of a value, and of what is computed with it, moves coordinates x,
-    shape (n,).
-    """
+    """Return how far rounding moves decoded coordinates x of a mode, shape (n,)."""
     arithmetic = np.abs(x) * _ARITHMETIC
     if isinstance(mode, GaussianMode):
         return HALF_WIDTH_STDS * mode.std * rounding + arithmetic

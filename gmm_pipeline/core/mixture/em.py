@@ -1,10 +1,10 @@
 """Expectation-maximisation on weighted points.
 
 A point stands for a group of rows with a mean and a variance (its spread). All rows of a group
-share one responsibility, so each step maximises a lower bound of the rows' log-likelihood; the
-bound is tight for groups without spread, and it never falls. See McLachlan & Jones (1988) and Cadez
-et al. (2002) on EM for binned data, Neal & Hinton (1998) on the bound. Leaps between the steps
-cross the plateaus of the likelihood.
+share one responsibility, so each step maximises a lower bound of the rows' log-likelihood, which
+never falls and is exact for groups without spread. See McLachlan & Jones (1988) and Cadez et al.
+(2002) on EM for binned data, Neal & Hinton (1998) on the bound. After every two steps, SQUAREM
+extrapolates, which crosses plateaus of the likelihood.
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ from gmm_pipeline.core.mixture.squarem import squarem_step, write_parameters
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _STEPS_BEFORE_LEAP = 2
+"""SQUAREM extrapolates from three successive parameters, so from two steps of EM."""
 _FIRST_REACH = 4.0
+"""First limit of the extrapolation's length, in steps, and the factor by which the limit grows.
+
+The default `mstep` of the R package SQUAREM.
+"""
 
 
 @dataclass(frozen=True)
 class EMResult:
-    """Where EM arrived.
+    """The result of EM.
 
     Parameters
     ----------
@@ -34,7 +39,7 @@ class EMResult:
     history : array of shape (n_iter,)
         The mean log-likelihood per row before each step.
     converged : bool
-        Whether the last step gained less than the tolerance.
+        Whether the last step gained less than `tol`.
     """
 
     mixture: Mixture
@@ -48,12 +53,13 @@ class EMResult:
 
 
 @kernel
-def _maximise(
+def _m_step(
     sums: NDArray[np.float64],
     total_weight: float,
     variance_floor: float,
     mixture: NDArray[np.float64],
 ) -> None:
+    """Update weights, means and variances in place from the sums of the expectation step."""
     for k in range(mixture.shape[1]):
         mixture[0, k] = sums[0, k] / total_weight
         if sums[0, k] > 0.0:
@@ -63,6 +69,7 @@ def _maximise(
 
 @kernel
 def _copy(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+    """Copy the parameters of a mixture."""
     for j in range(source.shape[0]):
         for k in range(source.shape[1]):
             target[j, k] = source[j, k]
@@ -78,10 +85,10 @@ def _run(
     tol: float,
     history: NDArray[np.float64],
 ) -> tuple[int, bool]:
-    """Iterate in place of `mixture`, the rows of which are weights, means and variances.
+    """Iterate in place of `mixture`, whose rows are weights, means and variances.
 
-    Return the steps made and whether they converged. After every two steps of EM a leap is tried;
-    it is taken back unless it gains more than the tolerance.
+    Return the number of steps and whether they converged. After every two steps of EM an
+    extrapolation is tried, and undone unless it gains more than `tol`.
     """
     total_weight = weights.sum()
     n_components = mixture.shape[1]
@@ -96,6 +103,7 @@ def _run(
     while step < history.size:
         value = expectation(positions, weights, spreads, mixture, sums) / total_weight
         if reach > 1.0:
+            # `not >` instead of `<=`: a NaN is undone as well.
             if not value > history[step - 1] + max(tol, 0.0):
                 _copy(before_leap, mixture)
                 furthest = max(0.5 * reach, _FIRST_REACH)
@@ -106,11 +114,13 @@ def _run(
             reach = 1.0
         history[step] = value
         step += 1
+        # A plain step of EM gained little: the criterion is never met by an extrapolation, which
+        # was undone above if it gained no more than `tol`.
         if step > 1 and value - history[step - 2] < tol:
             return step, True
         write_parameters(mixture, path[noted])
         noted += 1
-        _maximise(sums, total_weight, variance_floor, mixture)
+        _m_step(sums, total_weight, variance_floor, mixture)
         if noted == _STEPS_BEFORE_LEAP and step < history.size:
             noted = 0
             write_parameters(mixture, path[_STEPS_BEFORE_LEAP])
@@ -132,6 +142,7 @@ def expectation_maximisation(
     variance_floor : float
         No component gets a smaller variance.
     tol : float
+        On the mean, not the sum: on the sum of a billion rows nothing would ever converge.
     max_iter : int
     """
     parameters = np.array(

@@ -10,8 +10,11 @@ from gmm_pipeline.core.mixture.exponential import exponentials, logarithms
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _NEGLIGIBLE = -40.0
+"""exp(−40) ≈ 4e-18 changes no sum that contains a 1: the largest density, relative to itself."""
 _LEAST_DIFFERENCE = 1e-5
+"""A variance below this part of the mean square has lost 5 of its 16 digits; then sum again."""
 _POINTS_AT_A_TIME = 256
+"""Points of a block: its densities of 10 components (28 kB) fit a core's first-level cache."""
 
 
 @kernel
@@ -22,11 +25,13 @@ def expectation(
     mixture: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
-    """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return Σ log
-    density.
+    """Run an expectation step; return the sum of weighted log densities.
 
-    d is the distance from the component's mean.
+    `sums`, (3, n_components), gets for each component Σr, the mean of d, and Σr·(variance of d +
+    spread), where r is the weighted responsibility of a point and d its distance from the mean.
     """
+    # Variances as differences of sums cancel where a mean moves by many of its new stds; then
+    # the sums are repeated around the new means.
     pivots = mixture[1].copy()
     total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
     if _cancels(sums):
@@ -51,8 +56,9 @@ def _accumulate(
     pivots: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
-    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component, d from its pivot; return Σ log
-    density.
+    """Sum r, r·d and r·(d² + spread) for each component; return the sum of log densities.
+
+    d is the distance from the component's pivot.
     """
     n_components = mixture.shape[1]
     sums[:] = 0.0
@@ -64,6 +70,7 @@ def _accumulate(
         _fill_densities(x, spread, mixture, room)
         largest, share = room[n_components, : x.size], room[n_components + 1, : x.size]
         density, logarithm = room[n_components + 2, : x.size], room[n_components + 3, : x.size]
+        # Loops over points are innermost and simple, so that the compiler uses vector instructions.
         density[:] = 0.0
         for k in range(n_components):
             relative = room[k, : x.size]
@@ -94,10 +101,9 @@ def _fill_densities(
     mixture: NDArray[np.float64],
     room: NDArray[np.float64],
 ) -> None:
-    """Write the weighted densities of components at each x relative to the largest, (n_components,
-    n).
+    """Write weighted densities at each x, (n_components, n), relative to the largest.
 
-    The logarithm of the largest comes in the row after them.
+    The next row gets the logarithm of the largest.
     """
     n_components = mixture.shape[1]
     largest = room[n_components, : x.size]
@@ -119,9 +125,7 @@ def _fill_densities(
 
 @kernel
 def _cancels(sums: NDArray[np.float64]) -> bool:
-    """Whether a component moves so many of its new stds that its variance loses digits as a
-    difference of sums.
-    """
+    """Whether a component's variance loses too many digits as a difference of sums."""
     for k in range(sums.shape[1]):
         product = sums[2, k] * sums[0, k]
         if product - sums[1, k] * sums[1, k] < _LEAST_DIFFERENCE * product:

@@ -1,6 +1,4 @@
-"""Fitting a mixture to a sketch's points: restarts on a coarse summary, then refinement of the best
-on all points.
-"""
+"""Fit a mixture to weighted points (`method = em`): search on a summary, refine on all points."""
 
 from __future__ import annotations
 
@@ -16,46 +14,48 @@ from gmm_pipeline.core.mixture.split_merge import LightComponentPenalty, Mixture
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEARCH_POINTS = 400
-"""The search for the number and the places of the components runs on about so many points with
-spreads.
+"""Points of the summary on which number and places of components are searched.
+
+The k-means starts take time in proportion to the square of it, each EM step in proportion.
 """
 REFINEMENT_POINTS = 3000
-"""Most of the refinement runs on about so many points with spreads; the last steps on all of
-them.
-"""
+"""Points of the summary for most of the refinement; only the last steps run on all points."""
 VARIANCE_FLOOR = 1e-20
-"""Smallest variance of a component, in units of the squared robust scale of the points."""
-LIGHT_COST = 1e-4
-"""What a component below the least weight has to add to the mean log-likelihood, in nats per
-row.
+"""Smallest variance of a component, in units of the squared robust scale of the points.
+
+A standard deviation of 1e-10 of the scale: below any structure of interest, and enough to keep a
+component on a single value from variance 0.
 """
+LIGHT_COST = 1e-4
+"""Nats per row that a component below `min_weight` has to add to the mean log-likelihood."""
 FEW_ROWS, FEW_ROWS_COST = 4.0, 40.0
-"""A component of fewer rows has to add so many nats to the log-likelihood: on a row alone it could
-gain any number.
+"""Nats that a component of fewer than `FEW_ROWS` rows has to add to the log-likelihood.
+
+On a single row its density has no bound, so any gain could be reached.
 """
 LEAST_GAIN = 2e-5
-"""What any component has to add to the mean log-likelihood, in nats per row, however many the
-rows.
+"""Nats per row that any component has to add to the mean log-likelihood, however many rows.
+
+log(n) / n falls below it from about 650,000 rows on; without it, ever smaller details of larger
+columns would get components.
 """
 SMALLER_SIZES = 4
-"""A mixture of a fixed number of components is also found by splits of up to so many components
-less.
-"""
+"""A fixed number of components is also reached by splits from up to this many fewer."""
 
 
 @dataclass(frozen=True)
 class MixtureFit:
-    """A fitted mixture and how it came about.
+    """A fitted mixture and how it was fitted.
 
     Parameters
     ----------
     mixture : Mixture
-        In the units of the points, components in the order of their means.
+        In the units of the points, components ordered by mean.
     mean_log_likelihood : float
         Per row, at the points' positions.
     history : array of shape (n_iter,)
-        What EM maximised at each step of the refinement: a lower bound of the same for rows spread
-        around the points.
+        What EM maximised at each step of the refinement: a lower bound of the mean log-likelihood
+        of rows spread around the points.
     converged : bool
     n_points : int
         The number of points fitted.
@@ -85,15 +85,15 @@ def fit_mixture(
 ) -> MixtureFit:
     """Fit a Gaussian mixture to weighted points.
 
-    Each component has to raise the log-likelihood of the n rows by log(n) nats, and the mean by
-    2e-5 nats per row; the mixture that gains most beyond that is the one. This lies between the
-    criteria of Akaike (1974), 3 nats, and Schwarz (1978), 1.5·log(n): on draws from known
-    distributions the first keeps components that do new rows no good, the second drops some that
-    would.
+    The number of components is chosen: each has to raise the log-likelihood of the n rows by log(n)
+    nats, and the mean by 2e-5 nats per row; the mixture that gains most beyond that is returned.
+    This lies between the criteria of Akaike (1974), 3 nats, and Schwarz (1978), 1.5·log(n): on
+    draws from known distributions the first keeps components that do not help on new rows, the
+    second drops some that do.
 
     A component lighter than `min_weight` has to raise the mean log-likelihood by 1e-4 nats per row
-    besides; otherwise it is merged with others or used elsewhere. So the wide components that
-    explain heavy tails stay, and those that hardly matter go.
+    besides. So the light, wide components that explain heavy tails stay, and those that hardly
+    matter go.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def fit_mixture(
     tol : float
         EM has converged when a step gains less mean log-likelihood per row.
     max_iter : int
-        Steps of the refinement on all points.
+        Most steps of the refinement on all points.
     """
     points = points.nonempty()
     standardised, center, exponent = points.standardised()
@@ -125,8 +125,9 @@ def fit_mixture(
 def in_own_units(
     found: EMResult, standardised: WeightedPoints, center: float, exponent: int, n_points: int
 ) -> MixtureFit:
-    """Return where EM arrived on standardised points as a fit in their own units, judged by all of
-    them.
+    """Return a result of EM on standardised points as a fit in the points' own units.
+
+    Densities scale by 2**-exponent, hence the shift of log-likelihoods by exponent · log 2.
     """
     mean_log_likelihood = found.mixture.mean_log_likelihood(
         standardised.positions, standardised.weights
@@ -141,8 +142,9 @@ def in_own_units(
 
 
 def refine(points: WeightedPoints, start: Mixture, *, tol: float, max_iter: int) -> EMResult:
-    """Run EM to convergence on a summary of standardised points, where a step costs little, then on
-    all of them.
+    """Run EM to convergence on a summary of standardised points, then on all of them.
+
+    A step on the summary costs little, and few steps remain on all points.
     """
     summaries = (
         [points]
@@ -160,9 +162,7 @@ def refine(points: WeightedPoints, start: Mixture, *, tol: float, max_iter: int)
 def _of_fewest_needed(
     points: WeightedPoints, max_components: int, min_weight: float, seed: int
 ) -> Mixture:
-    """Return the best mixture on a coarse summary of the points, of as many components as the
-    criterion allows.
-    """
+    """Return the best mixture on a summary of the points, its size chosen by the criterion."""
     coarse = points.coarsened(SEARCH_POINTS)
     rows = coarse.total_weight
     penalties = (
@@ -175,9 +175,7 @@ def _of_fewest_needed(
 
 
 def _of_size(points: WeightedPoints, n_components: int, seed: int) -> Mixture:
-    """Return the best mixture of so many components on a coarse summary of the points; of fewer if
-    there is none.
-    """
+    """Return the best mixture of a given size, or of the next smaller one found."""
     coarse = points.coarsened(SEARCH_POINTS)
     size = min(n_components, coarse.size)
     search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR)

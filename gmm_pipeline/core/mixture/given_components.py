@@ -1,4 +1,4 @@
-"""A mixture that was fitted elsewhere, in the place of one that is fitted here."""
+"""The setting `components`: a mixture that the user gives instead of fitting one."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Component = tuple[float, float, float]
 def fit_given_components(
     points: WeightedPoints, components: Sequence[Component], coordinate: Coordinate
 ) -> MixtureFit:
-    """Return a mixture as if it had been fitted to points.
+    """Return a given mixture as if it had been fitted to the points.
 
     Parameters
     ----------
     points : WeightedPoints
-        What its mean log-likelihood is that of.
+        Its mean log-likelihood is computed on these.
     components : sequence of Component
-        In the units of the column: dates in days, times in seconds, both since 1970; logarithms for
-        a column that is positioned by them.
+        In the units of the column: dates in days and times in seconds, both since 1970; logarithms
+        for a column with transform = log.
     coordinate : Coordinate
         That of the points.
     """

@@ -1,8 +1,7 @@
-"""Deterministic starts for EM: partitions of sorted points into as many segments as there are
-components.
+"""Deterministic starts for EM: k-means and other partitions of sorted points into segments.
 
 The best partition of every size comes from one dynamic programme over the costs of all segments
-(Wang & Song, 2011, "Ckmeans.1d.dp"), quadratic in the number of points.
+(Wang & Song, 2011, "Ckmeans.1d.dp"), in time quadratic in the number of points.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ if TYPE_CHECKING:
     from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _RANDOM_STARTS = 4
+"""Random starts of each size, for optima that none of the deterministic starts leads to."""
 
 
 def mixture_starts(
     points: WeightedPoints, most_components: int, *, variance_floor: float, seed: int
 ) -> list[list[Mixture]]:
-    """Return starting mixtures of 1 … most_components components for standardised points, a few
-    hundred at most.
+    """Return starting mixtures of 1 … most_components components, in a list for each size.
 
-    They are the best k-means partition, the same of the points' asinh (which gives tails components
-    of their own), the most likely partition, the partition into equal weights, and partitions
-    around centres drawn at random. A partition of fewer segments than asked for stands among the
-    starts of its own size.
+    The points have to be standardised, and a few hundred at most. The starts are the best k-means
+    partition, that of the points' asinh (which gives tails components of their own), the most
+    likely partition, the partition into equal weights, and partitions around centres drawn at
+    random. A partition with fewer segments than asked for is a start of its own size.
     """
     weights = points.weights
     partitions = [
         *_of_all_sizes(_square_costs(points.positions, weights), most_components),
         *_of_all_sizes(_square_costs(np.arcsinh(points.positions), weights), most_components),
         *_of_all_sizes(
-            _surprise_costs(points.positions, weights, points.spreads, variance_floor),
+            _negative_log_likelihoods(points.positions, weights, points.spreads, variance_floor),
             most_components,
         ),
     ]
@@ -59,7 +58,7 @@ def mixture_starts(
 def optimal_segments(
     positions: NDArray[np.float64], weights: NDArray[np.float64], n_segments: int
 ) -> NDArray[np.int64]:
-    """Return where the segments of the globally best weighted k-means partition start.
+    """Return where the segments of the best weighted k-means partition start.
 
     Shape (n_segments,), or as many as there are points.
     """
@@ -69,16 +68,17 @@ def optimal_segments(
 def likeliest_segments(
     points: WeightedPoints, n_segments: int, *, variance_floor: float
 ) -> NDArray[np.int64]:
-    """Return the same of the partition that is likeliest if each segment has a normal component to
-    itself.
-    """
-    costs = _surprise_costs(points.positions, points.weights, points.spreads, variance_floor)
+    """Return where the segments of the most likely partition start, each with a normal density."""
+    costs = _negative_log_likelihoods(
+        points.positions, points.weights, points.spreads, variance_floor
+    )
     return _of_all_sizes(costs, n_segments)[-1]
 
 
 def _of_all_sizes(costs: NDArray[np.float64], most_segments: int) -> Sequence[NDArray[np.int64]]:
-    """Return where the segments of the cheapest partitions into 1 … most_segments start; not more
-    than the points.
+    """Return where the segments of the cheapest partitions into 1 … most_segments start.
+
+    There are not more segments than points.
     """
     n = costs.shape[0]
     last_starts = np.zeros((min(most_segments, n), n), dtype=np.int64)
@@ -96,13 +96,14 @@ def _of_all_sizes(costs: NDArray[np.float64], most_segments: int) -> Sequence[ND
 
 @kernel
 def _cheapest_partitions(costs: NDArray[np.float64], last_starts: NDArray[np.int64]) -> None:
-    """Fill last_starts[k, j]: where the last of k + 1 segments begins in the cheapest partition of
-    points 0 … j.
+    """Find the cheapest partition of points 0 … j into k + 1 segments, for all j and k.
+
+    `last_starts[k, j]` gets the start of its last segment.
     """
     n_segments, n = last_starts.shape
     cheapest = costs[:, 0].copy()
     for k in range(1, n_segments):
-        # From the right, so that what lies to the left are still the costs of one segment less.
+        # From the right, so that `cheapest` still has the costs of one segment fewer to the left.
         for j in range(n - 1, k - 1, -1):
             least = np.inf
             for i in range(k, j + 1):
@@ -116,21 +117,17 @@ def _cheapest_partitions(costs: NDArray[np.float64], last_starts: NDArray[np.int
 def _square_costs(
     positions: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the weighted squares around the mean of the segment from each point i to each j at [j,
-    i].
-    """
+    """Return the sum of squares around the mean of the segment from i to j, at [j, i]."""
     return _scatter(positions, weights, np.zeros(positions.size))[1]
 
 
-def _surprise_costs(
+def _negative_log_likelihoods(
     positions: NDArray[np.float64],
     weights: NDArray[np.float64],
     spreads: NDArray[np.float64],
     variance_floor: float,
 ) -> NDArray[np.float64]:
-    """Return the negative log-likelihood of the same segments under normal components of their own,
-    and a constant.
-    """
+    """Return the negative log-likelihood of each segment's own normal density, up to a constant."""
     rows, squares = _scatter(positions, weights, spreads)
     costs: NDArray[np.float64] = rows * (
         0.5 * np.log(np.maximum(squares / rows, variance_floor)) - np.log(rows)
@@ -142,10 +139,10 @@ def _surprise_costs(
 def _scatter(
     positions: NDArray[np.float64], weights: NDArray[np.float64], spreads: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the weight of the segment from each point i to each j at [j, i], and its squares
-    around its mean.
+    """Return the weight of the segment from point i to j at [j, i], and its squares about its mean.
 
-    Where i is beyond j there is no segment; the weight is 1 there and the squares are 0.
+    Updated point by point (West, 1979, "Updating mean and variance estimates"), so that nothing
+    cancels. Where i is beyond j there is no segment: weight 1 and squares 0.
     """
     n = positions.size
     rows = np.ones((n, n))
@@ -163,6 +160,7 @@ def _scatter(
 
 
 def _of_equal_weights(points: WeightedPoints, n_segments: int) -> NDArray[np.int64]:
+    """Return where segments of equal weight start."""
     cumulative = np.cumsum(points.weights) - points.weights / 2
     return np.searchsorted(cumulative, np.arange(n_segments) * (points.total_weight / n_segments))
 
@@ -170,6 +168,7 @@ def _of_equal_weights(points: WeightedPoints, n_segments: int) -> NDArray[np.int
 def _around_random_centers(
     points: WeightedPoints, n_segments: int, seed: int, attempt: int
 ) -> NDArray[np.int64]:
+    """Return where the segments around centres drawn by weight start."""
     draws = uniforms(DrawKey.of(seed, f"start {attempt}"), 0, n_segments) * points.total_weight
     drawn = np.searchsorted(np.cumsum(points.weights), np.sort(draws))
     centers = points.positions[np.minimum(drawn, points.size - 1)]

@@ -12,26 +12,30 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.kernel import kernel
 
 _SMALLEST_WEIGHT = 1e-200
+"""Logarithms of weights stop here: a component of weight 0 would make them infinite."""
 
 
 @kernel
-def write_parameters(mixture: NDArray[np.float64], note: NDArray[np.float64]) -> None:
-    """Write log weights, means and log variances down."""
+def write_parameters(mixture: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:
+    """Write the log weights, means and log variances of a mixture to `parameters`.
+
+    In logarithms, extrapolated weights and variances stay positive.
+    """
     for k in range(mixture.shape[1]):
-        note[0, k] = np.log(max(mixture[0, k], _SMALLEST_WEIGHT))
-        note[1, k] = mixture[1, k]
-        note[2, k] = np.log(mixture[2, k])
+        parameters[0, k] = np.log(max(mixture[0, k], _SMALLEST_WEIGHT))
+        parameters[1, k] = mixture[1, k]
+        parameters[2, k] = np.log(mixture[2, k])
 
 
 @kernel
 def squarem_step(
     path: NDArray[np.float64], furthest: float, variance_floor: float, mixture: NDArray[np.float64]
 ) -> float:
-    """Move `mixture` along the parabola through three successive notes; return how far, 1 if it
-    stays at the last.
+    """Extrapolate `mixture` from three successive parameters, `path`; return the length in steps.
 
-    See Varadhan & Roland (2008), "Simple and globally convergent methods for accelerating the
-    convergence of any EM algorithm", scheme S3. Means count in units of the stds.
+    The length is at most `furthest`; it is 1 if the mixture stays at the last parameters. Means
+    count in units of the components' standard deviations, so that the length does not depend on the
+    units of the points.
     """
     n_components = mixture.shape[1]
     first_squares, second_squares = 0.0, 0.0
@@ -43,6 +47,7 @@ def squarem_step(
             first_squares += unit * r * r
             second_squares += unit * v * v
     reach = min(np.sqrt(first_squares / second_squares), furthest) if second_squares > 0.0 else 1.0
+    # An extrapolation of one step ends at the last parameters: nothing to do.
     if not reach > 1.0:
         return 1.0
     total = 0.0

@@ -1,4 +1,4 @@
-"""Which of a column's numbers become atoms, and so what kind the column is."""
+"""Which of a column's numbers become atoms: declared ones, point masses, few distinct values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from gmm_pipeline.core.sketch.value_counts import ValueCounts
 from gmm_pipeline.core.sketch.weighted_points import usual_weights
 
 POINT_MASS_SHARE = 0.01
-"""A point mass holds at least this share of the rows with a number …"""
+"""A point mass holds at least 1 % of the rows with a number: rarer ones are not worth a mode …"""
 POINT_MASS_FACTOR = 10.0
-"""… and so many times the rows that are usual for the values around it."""
+"""… and ten times the rows usual around it, so that heaping at round numbers makes no atoms."""
 FEW_VALUES, ROWS_PER_VALUE = 64, 20
-"""So many distinct values are few, if each holds so many rows on average."""
+"""At most 64 distinct numbers with 20 rows each on average are treated as categories.
+
+With fewer rows per value, a number may be new in the next rows, and atoms refuse unseen numbers.
+"""
 
 
 @dataclass(frozen=True)
 class AtomChoice:
-    """The numbers that are to be atoms, sorted; the kind that this makes the column, and why."""
+    """The numbers that become atoms, sorted; the kind of column that this makes, and why."""
 
     values: Numbers
     kind: Kind
@@ -38,14 +41,14 @@ def choose_atoms(
     ----------
     sketch : Sketch
     declared : array of shape (n,), sorted
-        Numbers that are atoms whatever they hold.
+        Numbers that are atoms in any case.
     find : bool
         Whether point masses become atoms too.
     few : bool
-        With `find`: whether all values do where few are distinct. A constant column is an atom
-        anyway.
+        With `find`: whether all values become atoms where few are distinct. A constant column is an
+        atom in any case.
     max_modes : int
-        Most point masses; and most distinct values that are few.
+        Most point masses; columns with at most so many distinct values have few.
     """
     if isinstance(sketch.tally.body, LabelCounts):
         n = len(sketch.tally.body.labels)
@@ -69,14 +72,13 @@ def choose_atoms(
 
 
 def _few(numbers: ValueCounts, max_modes: int) -> bool:
+    """Whether the distinct numbers are so few that each becomes an atom."""
     n = numbers.values.size
     return n <= max_modes or (n <= FEW_VALUES and numbers.rows >= ROWS_PER_VALUE * n)
 
 
 def _point_masses(sketch: Sketch, declared: Numbers, most: int) -> Numbers:
-    """Return the numbers that hold far more rows than those around them, at most so many, but for
-    declared ones.
-    """
+    """Return undeclared numbers with far more rows than those around them, the `most` largest."""
     numbers = sketch.numbers.select(~np.isin(sketch.numbers.values, declared))
     heavy = np.flatnonzero(numbers.counts >= POINT_MASS_SHARE * sketch.tally.body.rows)
     if not heavy.size or sketch.coordinate is None:

@@ -27,23 +27,24 @@ Kind = Literal["continuous", "mixed", "categorical"]
 
 @dataclass(frozen=True)
 class EncodingRules:
-    """How rows are written by the modes of a column.
+    """How rows are encoded by the modes of a column.
 
     Parameters
     ----------
     seed : int
-        Of the draws.
+        Of the uniform draws.
     mode_choice : ModeChoice
+        sample: draw a row's mode by the modes' probabilities. argmax: take the most likely one.
     extremes : Extremes
-        keep: only modes that reach a value take it. clip: any mode may, and what it does not reach
-        is clipped.
+        keep: only modes that reach a value take it. clip: any mode may, and values beyond its reach
+        are clipped.
     value_dtype : ValueDtype
     probability_floor : float
         Added to the probability of every mode before drawing; only with clip.
     unseen : Unseen
-        What becomes of nulls, NaN, infinities and categories that the fitted rows did not hold.
+        What to do with nulls, NaN, infinities and categories that the fitted rows did not hold.
     out_of_range : OutOfRange
-        What becomes of numbers beyond those that were fitted.
+        What to do with numbers beyond the range of the fitted rows.
     """
 
     seed: int = 0
@@ -66,7 +67,7 @@ class FitSummary:
     n_iter : int
     converged : bool
     n_points : int
-        Weighted points that stood for the rows.
+        The number of weighted points that the rows were summarised to.
     history : tuple of float
         The mean log-likelihood at each step.
     """
@@ -80,27 +81,27 @@ class FitSummary:
 
 @dataclass(frozen=True)
 class ColumnModel:
-    """Everything that encoding and decoding a column needs, except the order of its modes.
+    """Everything that encoding and decoding a column needs, except the ranks of its modes.
 
     Parameters
     ----------
     column : str
     rows : int
-        Rows that it was fitted to.
+        The number of fitted rows.
     kind : Kind
-        What the modes amount to.
+        Which modes the column has: continuous ones, atoms (categorical), or both (mixed).
     reason : str
         Why it is of that kind.
     gaussians : tuple of GaussianMode
-        Modes 0 … len(gaussians) − 1, by mean.
+        Modes 0 … len(gaussians) − 1, ordered by mean.
     dropped : tuple of GaussianMode
         Components of the mixture that take no rows.
     tails : tuple of TailMode
-        The modes after the Gaussian ones, by position.
+        The modes after the Gaussian ones, ordered by position.
     atoms : tuple of AtomMode
         The modes after them: null, NaN, infinities, then values in their order.
     rest : RestMode or None
-        The last mode, if there is one.
+        The last mode, if rare categories share one.
     coordinate : Coordinate or None
         None for categories.
     range : tuple of float
@@ -126,7 +127,7 @@ class ColumnModel:
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """All modes, by their number."""
+        """All modes, in the order of their numbers."""
         return (
             *self.gaussians,
             *self.tails,
@@ -136,19 +137,17 @@ class ColumnModel:
 
     @property
     def n_modes(self) -> int:
-        """How many modes there are."""
+        """The number of modes."""
         return self.n_continuous + len(self.atoms) + (self.rest is not None)
 
     @property
     def n_continuous(self) -> int:
-        """How many of them, from mode 0 on, hold more than single values: Gaussian modes and
-        tails.
-        """
+        """The number of Gaussian modes and tails, which come first."""
         return len(self.gaussians) + len(self.tails)
 
     @property
     def finite_values(self) -> list[float]:
-        """The finite numbers that are atoms of a column of numbers."""
+        """The atoms that are finite numbers."""
         values = [atom.value for atom in self.atoms if isinstance(atom.value, int | float)]
         return [value for value in values if math.isfinite(value)]
 

@@ -24,12 +24,12 @@ Fitter: TypeAlias = Callable[[WeightedPoints], MixtureFit]
 
 
 class ConvergenceWarning(UserWarning):
-    """A mixture was still improving when its iterations were used up."""
+    """A mixture was still improving at its last permitted iteration."""
 
 
 @dataclass(frozen=True)
 class ContinuousPart:
-    """The modes of the numbers that are no atoms, and how they were fitted."""
+    """The modes of the numbers that are not atoms, and how they were fitted."""
 
     gaussians: tuple[GaussianMode, ...] = ()
     dropped: tuple[GaussianMode, ...] = ()
@@ -46,7 +46,7 @@ def gaussian_part(
     keep: ComponentSelector,
     tails: bool,
 ) -> ContinuousPart:
-    """Fit the numbers that are no atoms by Gaussian modes, and tails where those do not reach.
+    """Fit Gaussian modes to the numbers that are not atoms, and add tails beyond their reach.
 
     Parameters
     ----------
@@ -56,8 +56,9 @@ def gaussian_part(
     choice : AtomChoice
     fit : Fitter
     keep : ComponentSelector
+        Selects the components that become Gaussian modes; the others are dropped.
     tails : bool
-        Whether tails take what Gaussian modes do not reach.
+        Whether values that no Gaussian mode reaches get tail modes.
     """
     points = sketch.points(without=choice.values)
     if not points.total_weight:
@@ -89,8 +90,10 @@ def gaussian_part(
 
 
 def _mean_log_likelihood(mixture: Mixture, points: WeightedPoints) -> float:
-    """Return the mean log density of rows spread around points: half of them a standard deviation
-    to either side.
+    """Return the mean log density of rows spread around points.
+
+    Half of a point's rows are put one standard deviation to either side of its mean, which keeps
+    the point's mean and variance.
     """
     distances = np.sqrt(points.spreads)
     rows = np.concatenate([points.positions - distances, points.positions + distances])
@@ -98,8 +101,9 @@ def _mean_log_likelihood(mixture: Mixture, points: WeightedPoints) -> float:
 
 
 def uniform_part(sketch: Sketch, choice: AtomChoice) -> ContinuousPart:
-    """Return one range from the smallest to the largest number that is no atom, written from −1 to
-    1.
+    """Return one range from the smallest to the largest number that is not an atom.
+
+    Values are the positions in it, from −1 to 1 (`kind = general`, as in CTAB-GAN+).
     """
     points = sketch.points(without=choice.values)
     if not points.total_weight:
@@ -111,7 +115,7 @@ def uniform_part(sketch: Sketch, choice: AtomChoice) -> ContinuousPart:
 
 
 def _unfinished(fitted: MixtureFit) -> str:
-    """Say how far from its end a fit was when its steps were used up."""
+    """Say how far from convergence a fit was at its last step."""
     if fitted.n_iter == 1:
         return "had not converged when its steps were used up"
     gain = fitted.history[-1] - fitted.history[-2]

@@ -1,4 +1,4 @@
-"""A column's Gaussian modes and tails as arrays, and what the kernels ask of them."""
+"""A column's Gaussian modes and tails as arrays, and the kernels that evaluate them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, mixture_of
 
 MAX_WIDTH_RATIO = 2.0**20
-"""A mode so many times wider than another one does not resolve that one's surroundings."""
+"""A mode this many times wider than another does not take values near that one's mean.
+
+float32, written by the wide mode, would resolve a 32nd of the narrow one's half-width there.
+"""
 
 
 class ModeTable(NamedTuple):
-    """Arrays of the components, Gaussian modes first and dropped ones after them, and of the tails.
+    """Arrays of the mixture's components and of the tails; dropped components come last.
 
-    `reach` is how far from its mean, in half-widths, a mode may take a value; `floor` is added to
-    every mode's probability. Modes wider than `coarse` do not resolve the surroundings of the
-    narrowest one.
+    A mode takes values up to `reach` half-widths from its mean. `floor` is added to every mode's
+    probability. Modes wider than `coarse` do not take values near the narrowest one's mean.
     """
 
     n_gaussians: int
@@ -69,9 +71,7 @@ def mode_table(model: ColumnModel) -> ModeTable:
 
 @kernel
 def _takes(x: float, k: int, table: ModeTable) -> bool:
-    """Return whether a Gaussian mode may take a value: it reaches it and resolves what is around
-    it.
-    """
+    """Whether a Gaussian mode may take a value: it reaches it, and resolves the modes around it."""
     half_width = table.half_widths[k]
     if abs((x - table.means[k]) / half_width) > table.reach:
         return False
@@ -85,11 +85,10 @@ def _takes(x: float, k: int, table: ModeTable) -> bool:
 
 @kernel
 def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> float:
-    """Fill `out` with the Gaussian modes' posterior probabilities at x, not normalised; return
-    their sum.
+    """Write the Gaussian modes' posterior probabilities at x, not normalised; return their sum.
 
-    Modes that may not take x have none, and the sum is 0 if no mode may. `out` has room for the
-    dropped components.
+    Modes that may not take x get 0, and the sum is 0 if no mode may. `out` has room for the dropped
+    components too: `floor` is added after normalising over all components, as in RDT and CTGAN.
     """
     largest = -np.inf
     for k in range(table.means.size):
@@ -103,6 +102,7 @@ def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> 
         return 0.0
     total = 0.0
     for k in range(table.means.size):
+        # Relative to the largest, so that the sum is at least 1 however far out x lies.
         out[k] = np.exp(out[k] - largest)
         total += out[k]
     if table.floor == 0.0:
@@ -119,8 +119,9 @@ def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> 
 
 @kernel
 def tail_or_nearest_mode(x: float, table: ModeTable) -> int:
-    """Return the mode of a value that no Gaussian mode may take: the tail that it lies in, else the
-    nearest mode.
+    """Return the mode of a value that no Gaussian mode may take: its tail, else the nearest mode.
+
+    Beyond the outermost tails, the outermost tail takes it if it is open to that side.
     """
     n_tails = table.lows.size
     for t in range(n_tails):
@@ -145,9 +146,7 @@ def tail_or_nearest_mode(x: float, table: ModeTable) -> int:
 
 @kernel
 def sample_mode(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
-    """Return the mode that a draw leads to at a coordinate; `probabilities` has room for all
-    components.
-    """
+    """Return the mode that a uniform draw selects at x; `probabilities` fits all components."""
     total = mode_probabilities(x, table, probabilities)
     if total == 0.0:
         return tail_or_nearest_mode(x, table)
@@ -165,7 +164,7 @@ def sample_mode(x: float, draw: float, table: ModeTable, probabilities: NDArray[
 
 @kernel
 def most_likely_mode(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
-    """Return the likeliest mode of a coordinate; `probabilities` has room for all components."""
+    """Return the most likely mode at x; `probabilities` fits all components."""
     if mode_probabilities(x, table, probabilities) == 0.0:
         return tail_or_nearest_mode(x, table)
     best = 0
@@ -177,7 +176,7 @@ def most_likely_mode(x: float, table: ModeTable, probabilities: NDArray[np.float
 
 @kernel
 def value_in_mode(x: float, mode: int, table: ModeTable) -> float:
-    """Return the value that a Gaussian mode or a tail writes a coordinate as."""
+    """Return the value as which a Gaussian mode or a tail encodes a coordinate."""
     if mode < table.n_gaussians:
         value: float = (x - table.means[mode]) / table.half_widths[mode]
         return value
@@ -200,7 +199,7 @@ def value_in_mode(x: float, mode: int, table: ModeTable) -> float:
 
 @kernel
 def coordinate_in_mode(value: float, mode: int, table: ModeTable) -> float:
-    """Return the coordinate that a Gaussian mode or a tail wrote as a value."""
+    """Return the coordinate that a Gaussian mode or a tail encoded as a value."""
     x: float
     if mode < table.n_gaussians:
         x = table.means[mode] + table.half_widths[mode] * value

@@ -1,4 +1,4 @@
-"""The modes of a column: what each of its values is an instance of."""
+"""The modes of a column: atoms, Gaussian modes, tails, and the mode that rare categories share."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.core.sketch.sketch import Label
 
 HALF_WIDTH_STDS = 4.0
-"""A value is written in units of this many standard deviations of its mode."""
+"""Values are in units of 4 standard deviations of their mode, as in CTGAN (Xu et al., 2019)."""
 BOUND = 0.99
-"""Where values are clipped."""
+"""With extremes = clip, values are clipped to ±0.99, as in CTGAN."""
 REACH = BOUND - 2.0**-24
-"""A mode represents the values that it writes within ±REACH: still within ±BOUND when rounded to
-float32.
+"""A mode takes the values that it writes within ±REACH: within ±BOUND even when rounded to float32.
+
+2**-24 is the spacing of float32 just below 1.
 """
 
 
 @dataclass(frozen=True)
 class AtomMode:
-    """One exact value: a category, null (None), NaN, an infinity, or a number that stands for
-    itself.
+    """One exact value: a category, null (None), NaN, an infinity, or a number.
 
     Parameters
     ----------
@@ -61,10 +61,10 @@ class TailMode:
     low, high : float
         Where the range begins and ends.
     anchor : float
-        What relative distances are measured from.
+        The point from which distances are measured.
     direction : int
-        1 if positions are even in the logarithm of the distance above the anchor, −1 if of that
-        below it, 0 if they are even in the coordinate itself.
+        1 if positions are linear in the logarithm of the distance above the anchor, −1 below it, 0
+        if they are linear in the coordinate itself.
     bound : float
     weight : float
         The share of the column's rows in it.
@@ -85,7 +85,7 @@ class TailMode:
 
 @dataclass(frozen=True)
 class RestMode:
-    """Categories that share one mode.
+    """The mode that rare categories share.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class RestMode:
     weight : float
         The share of the column's rows that hold one of them.
     stand_in : Label or None
-        What the mode decodes to; None if it decodes to each of the labels as often as it occurs.
+        The category that the mode decodes to; None if it decodes to each by its share.
     """
 
     labels: tuple[Label, ...]
@@ -108,7 +108,7 @@ Mode = GaussianMode | TailMode | AtomMode | RestMode
 
 
 def mixture_of(modes: tuple[GaussianMode, ...]) -> Mixture:
-    """Return Gaussian modes as a mixture, their weights as they are."""
+    """Return Gaussian modes as a mixture with unchanged weights."""
     return Mixture(
         np.array([mode.weight for mode in modes], dtype=np.float64),
         np.array([mode.mean for mode in modes], dtype=np.float64),

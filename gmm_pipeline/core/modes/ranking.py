@@ -1,5 +1,6 @@
-"""The order of a column's modes: most frequent first, by the frequencies that its sketch leads to
-expect.
+"""The ranks of a column's modes: most frequent first, as expected from its sketch.
+
+Ranks are fixed before any row is encoded, so they are the same for all rows and later tables.
 """
 
 from __future__ import annotations
@@ -39,9 +40,7 @@ class Ranking:
 
 
 def rank_modes(model: ColumnModel, sketch: Sketch) -> Ranking:
-    """Rank the modes of a model by their expected frequency in the rows of a sketch, ties by mode
-    number.
-    """
+    """Rank a model's modes by their expected frequency in a sketch's rows; ties by mode number."""
     frequencies = np.array([mode.weight for mode in model.modes], dtype=np.float64)
     if model.n_continuous:
         frequencies[: model.n_continuous] = _continuous_frequencies(model, sketch)
@@ -50,11 +49,9 @@ def rank_modes(model: ColumnModel, sketch: Sketch) -> Ranking:
 
 
 def _continuous_frequencies(model: ColumnModel, sketch: Sketch) -> NDArray[np.float64]:
-    """Return the share of rows that each Gaussian mode and each tail is expected to get, shape
-    (n_continuous,).
-    """
+    """Return the expected share of rows of each Gaussian mode and tail, shape (n_continuous,)."""
     points = sketch.points(without=numbers_of(model.finite_values, sketch.numbers.values.dtype))
-    expect = _expect_sampled if model.rules.mode_choice == "sample" else _expect_likeliest
+    expect = _expect_sampled if model.rules.mode_choice == "sample" else _expect_most_likely
     expected = np.zeros(model.n_continuous)
     expect(points.positions, points.weights, mode_table(model), expected)
     return expected / sketch.rows
@@ -67,6 +64,7 @@ def _expect_sampled(
     table: ModeTable,
     expected: NDArray[np.float64],
 ) -> None:
+    """Add the expected rows of each mode when modes are drawn by their probabilities."""
     probabilities = np.empty(table.means.size)
     for i in range(positions.size):
         total = mode_probabilities(positions[i], table, probabilities)
@@ -78,12 +76,13 @@ def _expect_sampled(
 
 
 @kernel
-def _expect_likeliest(
+def _expect_most_likely(
     positions: NDArray[np.float64],
     weights: NDArray[np.float64],
     table: ModeTable,
     expected: NDArray[np.float64],
 ) -> None:
+    """Add the rows of each mode when every row takes its most likely mode."""
     probabilities = np.empty(table.means.size)
     for i in range(positions.size):
         expected[most_likely_mode(positions[i], table, probabilities)] += weights[i]

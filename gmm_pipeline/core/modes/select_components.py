@@ -14,20 +14,19 @@ from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 ComponentSelector: TypeAlias = Callable[[Mixture, WeightedPoints], NDArray[np.bool_]]
-"""Tells which components of a mixture that was fitted to points take rows, shape
-(n_components,).
-"""
+"""Selects the components of a mixture, given the points of its fit; shape (n_components,)."""
 
 
 def all_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
-    """Keep every component."""
+    """Select all components."""
     del points
     return np.ones(mixture.n_components, dtype=np.bool_)
 
 
 def supported_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
-    """Keep components that reach at least `FEW_ROWS` rows: those on a far outlier alone are no
-    modes; tails hold it.
+    """Select components that reach at least `FEW_ROWS` rows.
+
+    A component on a far outlier alone is not a mode of the column: a tail takes such rows.
     """
     with np.errstate(over="ignore"):
         distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (
@@ -41,7 +40,7 @@ def supported_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np
 def heavy_components(
     mixture: Mixture, points: WeightedPoints, min_weight: float
 ) -> NDArray[np.bool_]:
-    """Keep components of more than that weight; the heaviest in any case."""
+    """Select components of more than `min_weight`, and always the heaviest."""
     del points
     kept: NDArray[np.bool_] = mixture.weights > min(
         min_weight, np.nextafter(mixture.weights.max(), 0.0)
@@ -52,9 +51,7 @@ def heavy_components(
 def most_likely_components(
     mixture: Mixture, points: WeightedPoints, min_weight: float
 ) -> NDArray[np.bool_]:
-    """Keep heavy components that are the likeliest at some point; all heavy ones if none of them
-    is.
-    """
+    """Select heavy components that are the most likely ones at some point; else all heavy ones."""
     heavy = heavy_components(mixture, points, min_weight)
     winners = np.argmax(mixture.weighted_log_densities(points.positions), axis=1)
     kept = heavy & np.isin(np.arange(mixture.n_components), winners)

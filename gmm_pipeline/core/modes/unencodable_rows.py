@@ -1,6 +1,4 @@
-"""Which rows of a sketch a model cannot hold, because the rows that it was fitted to were
-others.
-"""
+"""Count the rows of a sketch that a model cannot encode, because it was fitted to other rows."""
 
 from __future__ import annotations
 
@@ -17,10 +15,10 @@ from gmm_pipeline.errors import ColumnDataError
 
 
 def count_unencodable_rows(model: ColumnModel, sketch: Sketch) -> int:
-    """Return how many rows of a sketch the model's codec would refuse; more where the sketch cannot
-    tell exactly.
+    """Return how many rows of a sketch the model's codec would refuse.
 
-    Where the model's rules say what becomes of such rows, they count as held.
+    The count may be too high where the sketch cannot tell exactly. Rows for which the model's rules
+    provide (`unseen`, `out_of_range`) can be encoded.
     """
     unseen = 0 if _takes_unseen(model) else _unseen_rows(model, sketch)
     return unseen + (
@@ -29,7 +27,7 @@ def count_unencodable_rows(model: ColumnModel, sketch: Sketch) -> int:
 
 
 def _takes_unseen(model: ColumnModel) -> bool:
-    """Whether there is a mode for what the fitted rows did not hold."""
+    """Whether the rules give a mode to values that the fitted rows did not hold."""
     return model.rules.unseen == "most_frequent" or (
         model.rules.unseen == "rest" and model.rest is not None
     )
@@ -38,6 +36,7 @@ def _takes_unseen(model: ColumnModel) -> bool:
 def _unseen_rows(model: ColumnModel, sketch: Sketch) -> int:
     """Count nulls, NaN, infinities and categories that the model has no mode for."""
     specials, atoms = sketch.tally.specials, {atom.value for atom in model.atoms}
+    # As text, because NaN equals nothing, itself included.
     held = {str(value) for value in atoms if isinstance(value, float)}
     rows = 0 if None in atoms else specials.nulls
     rows += 0 if "nan" in held else specials.nans
@@ -51,9 +50,7 @@ def _unseen_rows(model: ColumnModel, sketch: Sketch) -> int:
 
 
 def _unencodable_numbers(model: ColumnModel, sketch: Sketch) -> int:
-    """Count numbers beyond those that the model was fitted to, between their steps, or that no atom
-    is.
-    """
+    """Count numbers out of the fitted range, between the steps of the grid, or without an atom."""
     body = sketch.tally.body
     cells = body if isinstance(body, GridCounts) else None
     singles = sketch.numbers.select(~np.isin(sketch.numbers.values, model.finite_values))
@@ -72,6 +69,7 @@ def _unencodable_numbers(model: ColumnModel, sketch: Sketch) -> int:
 
 
 def _unencodable_singles(model: ColumnModel, numbers: ValueCounts) -> int:
+    """Count the rows of single numbers that have no coordinate or lie out of range."""
     if model.coordinate is None:
         return numbers.rows
     try:
@@ -86,9 +84,7 @@ def _unencodable_singles(model: ColumnModel, numbers: ValueCounts) -> int:
 def _unencodable_in_cells(
     model: ColumnModel, coordinate: Coordinate | None, cells: GridCounts
 ) -> int:
-    """Count the rows of cells that reach beyond the range; of all cells if their coordinate is
-    another one.
-    """
+    """Count the rows of cells that reach out of range; of all cells if coordinates differ."""
     if model.coordinate != coordinate:
         return int(cells.counts.sum())
     low, high = _range(model)
@@ -99,5 +95,5 @@ def _unencodable_in_cells(
 
 
 def _range(model: ColumnModel) -> tuple[float, float]:
-    """Return the coordinates that are written: those of the fitted rows, or all."""
+    """Return the coordinates that may be encoded: the fitted range, or all of them."""
     return model.range if model.rules.out_of_range == "error" else (-math.inf, math.inf)

@@ -1,4 +1,4 @@
-"""Which atom holds a number."""
+"""A hash table from numbers to atoms: which atom, if any, a row's number belongs to."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from gmm_pipeline.core.sketch.numbers import Numbers
 
 NO_ATOM = -1
 _LEAST_SLOT_BITS = 6
+"""64 slots take 768 bytes; a smaller table would not be faster."""
 _WORD = 64
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""2**64 divided by the golden ratio."""
+"""2**64 divided by the golden ratio, for multiplicative hashing."""
 _ONE, _ZERO = np.uint64(1), np.uint64(0)
 
 
 class AtomIndex:
-    """A hash table of numbers that stand for themselves.
+    """A hash table of the numbers that are atoms; at least half of its slots are empty.
 
     Parameters
     ----------
     numbers : int64 or float64 array of shape (n,)
-        Finite and different from one another.
+        Finite and distinct.
     atoms : int32 array of shape (n,)
         The atom of each, from 0 on.
     otherwise : int
-        What is found for all other numbers, below 0.
+        Below 0: what `find` returns for all other numbers.
     """
 
     def __init__(self, numbers: Numbers, atoms: NDArray[np.int32], otherwise: int) -> None:
@@ -39,7 +40,7 @@ class AtomIndex:
         _fill(numbers.view(np.uint64), atoms, self._also_zero, self._shift, self._keys, self._atoms)
 
     def find(self, numbers: Numbers) -> NDArray[np.int32]:
-        """Return the atom of each number, shape (n,)."""
+        """Return the atom of each number, or `otherwise`, shape (n,)."""
         found = np.empty(numbers.size, dtype=np.int32)
         _find(numbers.view(np.uint64), self._also_zero, self._shift, self._keys, self._atoms, found)
         return found
@@ -47,16 +48,16 @@ class AtomIndex:
 
 @kernel
 def _key(number: np.uint64, also_zero: np.uint64) -> np.uint64:
-    """Return the bits that a number is sought by."""
+    """Return the bits by which a number is looked up: −0.0 has those of 0.0."""
     return _ZERO if number == also_zero else number
 
 
 @kernel
 def _first_slot(key: np.uint64, shift: np.uint64) -> np.uint64:
-    """Return where a key is sought first: by the first bits of a product, which set consecutive
-    numbers apart.
+    """Return the first slot to try for a key: the leading bits of its product with a constant.
 
-    See Knuth (1973), "The art of computer programming" 3, 6.4.
+    Multiplicative hashing spreads consecutive numbers over the table (Knuth, 1973, "The art of
+    computer programming" 3, section 6.4).
     """
     return (key * _GOLDEN) >> shift
 
@@ -65,7 +66,7 @@ def _first_slot(key: np.uint64, shift: np.uint64) -> np.uint64:
 def _slot_of(
     key: np.uint64, shift: np.uint64, keys: NDArray[np.uint64], atoms: NDArray[np.int32]
 ) -> np.uint64:
-    """Return the slot that holds a key, or the empty one where it would be."""
+    """Return the slot of a key, or the empty slot where it would go (linear probing)."""
     slot = _first_slot(key, shift)
     while atoms[slot] >= 0 and keys[slot] != key:
         slot = (slot + _ONE) & np.uint64(keys.size - 1)
@@ -81,6 +82,7 @@ def _fill(
     keys: NDArray[np.uint64],
     atoms: NDArray[np.int32],
 ) -> None:
+    """Enter numbers and their atoms into an empty table."""
     for i in range(numbers.size):
         key = _key(numbers[i], also_zero)
         slot = _slot_of(key, shift, keys, atoms)
@@ -96,8 +98,9 @@ def _find(
     atoms: NDArray[np.int32],
     found: NDArray[np.int32],
 ) -> None:
-    # Which rows hold an atom is hard to foresee, so nothing branches on it; few are in another slot
-    # than their first.
+    """Look up numbers: all in their first slot, then the few that were displaced from it."""
+    # Whether a row is an atom is unpredictable, so the first loop has no branch on it: a
+    # mispredicted branch costs more than the work that it would save.
     elsewhere, n_elsewhere = np.empty(numbers.size, dtype=np.int64), 0
     for i in range(numbers.size):
         key = _key(numbers[i], also_zero)
@@ -111,7 +114,7 @@ def _find(
 
 @kernel
 def replace_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) -> Numbers:
-    """Return numbers, (n,), with another one, (1,), in place of those that atoms hold."""
+    """Return numbers, (n,), with those that are atoms replaced by another one, (1,)."""
     others = np.empty_like(numbers)
     for i in range(numbers.size):
         others[i] = numbers[i] if atoms[i] == NO_ATOM else instead[0]
@@ -119,9 +122,7 @@ def replace_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) 
 
 
 def split_atoms(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64]) -> Numbers:
-    """Count the numbers that atoms hold, by these, (n_atoms,); return the others, in their
-    order.
-    """
+    """Add the rows of each atom to `counts`, (n_atoms,); return the other numbers in order."""
     others = np.empty_like(numbers)
     return others[: _split_atoms(numbers, atoms, counts, others)]
 
@@ -148,8 +149,9 @@ def place_atoms(
     numbers: Numbers,
     nulls: NDArray[np.bool_],
 ) -> int:
-    """Write the numbers of the rows that are atoms to `numbers`, and which are null to `nulls`;
-    return how many are.
+    """Write the numbers and nulls of rows that are atoms; return the number of nulls.
+
+    `numbers` and `nulls` have one entry a row; rows that are no atom keep their number.
     """
     n_nulls = 0
     for i in range(atoms.size):

@@ -1,4 +1,4 @@
-"""Sums over the rows of each cell of a grid, as rows stream by."""
+"""Rows and sums of offsets in each cell of a grid, updated as rows stream by."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gmm_pipeline.core.sketch.grid import CELLS, OFFSET_BITS, Grid, find_places
 from gmm_pipeline.core.sketch.min_max import min_max
 
 _PACKED_BITS = 6
-"""Up to 2**6 rows of a cell are summed in one integer: their squares in its lowest bits, their
-offsets, their number.
+"""Up to 2**6 rows of a cell are summed in one int64, so that a row costs one memory access.
 
-Their number reaches the sign, the highest bit, when there is no room for more.
+The sum of squares has the lowest 36 bits, the sum of offsets the next 21, the row count the top
+7. The count reaches the sign bit with row 64, which tells that the sums have to be unpacked.
 """
 _OFFSETS_SHIFT = 2 * OFFSET_BITS + _PACKED_BITS
 _COUNT_SHIFT = _OFFSETS_SHIFT + OFFSET_BITS + _PACKED_BITS
@@ -25,12 +25,11 @@ _SQUARES_MASK = (1 << _OFFSETS_SHIFT) - 1
 _COUNT_MASK = (1 << (_PACKED_BITS + 1)) - 1
 
 Packed = TypeVar("Packed", NDArray[np.int64], np.int64)
-"""Such integers, or one."""
+"""Packed sums of a cell: an array of them, or one."""
 
 
 class CellSums:
-    """For each cell of a grid the rows and the sums of their offsets and of these squared, exact in
-    integers.
+    """The sums of a grid's cells, exact in integers, so that the order of rows does not matter.
 
     Parameters
     ----------
@@ -39,7 +38,7 @@ class CellSums:
     Attributes
     ----------
     minimum, maximum : float
-        The extreme values so far; +inf and −inf before there are any.
+        The extreme values so far; +inf and −inf before the first row.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -49,13 +48,13 @@ class CellSums:
         self._sums = np.zeros((CELLS, 3), dtype=np.int64)
 
     def add(self, values: NDArray[np.float64]) -> None:
-        """Add finite values of shape (n,), a row each."""
+        """Add finite values of shape (n,), one row each."""
         self._widen(
             *_add(values, self._grid.center, 2.0**-self._grid.exponent, self._packed, self._sums)
         )
 
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
-        """Add finite values, each as many rows as is given; both of shape (n,)."""
+        """Add finite values that stand for several rows each; both arrays have shape (n,)."""
         self._widen(*min_max(values))
         cells, offsets = self._grid.places(values)
         np.add.at(
@@ -74,8 +73,9 @@ class CellSums:
         self.minimum, self.maximum = min(self.minimum, least + 0.0), max(self.maximum, most + 0.0)
 
     def _in_use(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the cells whose sums, (CELLS,), are not 0; none beyond the min_max is looked at,
-        and so allocated.
+        """Return the cells with non-zero `sums`, (CELLS,).
+
+        Only cells between the extremes are read, so memory for the others is never allocated.
         """
         if self.minimum > self.maximum:
             return np.empty(0, dtype=np.int64)
@@ -86,7 +86,7 @@ class CellSums:
 
 @kernel
 def _unpacked(packed: Packed) -> tuple[Packed, Packed, Packed]:
-    """Return number, offsets and squares."""
+    """Return the row count, the sum of offsets and the sum of squared offsets."""
     return (
         (packed >> _COUNT_SHIFT) & _COUNT_MASK,
         (packed >> _OFFSETS_SHIFT) & _OFFSETS_MASK,
@@ -102,10 +102,9 @@ def _add(
     packed: NDArray[np.int64],
     sums: NDArray[np.int64],
 ) -> tuple[float, float]:
-    """Add finite values to their cells in `packed`, (CELLS,), and what is full there to `sums`,
-    (CELLS, 3).
+    """Add finite values to `packed`, (CELLS,), and move full sums to `sums`, (CELLS, 3).
 
-    Return the least and the most of them.
+    Return the smallest and the largest value.
     """
     minimum, maximum = np.inf, -np.inf
     first_used, last_used = CELLS, -1
@@ -115,7 +114,8 @@ def _add(
         n = block.size
         find_places(block, center, inverse_scale, cells[:n], offsets[:n])
         first, last = _span(cells[:n].view(np.int32))
-        # Cells are in the order of values, so most blocks can hold no extreme.
+        # Cells are ordered as values are, so a block within the cells used so far has no new
+        # extreme; most blocks skip this search.
         if first <= first_used or last >= last_used:
             least, most = min_max(block)
             minimum, maximum = min(minimum, least), max(maximum, most)

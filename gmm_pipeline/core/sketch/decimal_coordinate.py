@@ -16,16 +16,17 @@ from gmm_pipeline.core.sketch.snap_to_grid import (
 )
 
 _NARROW = {24: np.float32, 11: np.float16}
-"""Types of fewer binary digits than float64: decimals are rounded to them, as the column's were."""
+"""Types of fewer binary digits than float64; decimals of such columns are rounded to them."""
 
 
 @dataclass(frozen=True)
 class DecimalCoordinate:
-    """Floating-point numbers that are the nearest to decimals of `places` places, such as cents.
+    """Floating-point numbers that are the nearest to decimals of some places, such as cents.
 
     Parameters
     ----------
     places : int
+        Decimal places: the grid has a step of 10**-places.
     digits : int
         Binary digits of the column's type: 53, 24 or 11.
     """
@@ -43,16 +44,22 @@ class DecimalCoordinate:
             return nearest.astype(_NARROW[self.digits]).astype(np.float64)
 
     def holds(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which numbers lie on the grid, and near enough to 0 for that to mean anything,
-        shape (n,).
+        """Return which numbers lie on the grid, shape (n,).
+
+        Beyond 2**(digits − 3) steps from 0, the type's own numbers are a quarter of a step or more
+        apart, so that any number would seem to lie on the grid; those count as off it.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             held: NDArray[np.bool_] = self.snap(x) == x
             return held & (np.abs(x) * 10.0**self.places <= 2.0 ** (self.digits - 3))
 
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
-        """Return float64 numbers of shape (n,), which are their own coordinates; raise OffGridError
-        if off the grid.
+        """Return the coordinates of float64 numbers, shape (n,): the numbers themselves.
+
+        Raises
+        ------
+        OffGridError
+            If numbers lie off the grid.
         """
         x: NDArray[np.float64] = numbers.astype(np.float64, copy=False)
         if self.digits in _NARROW or not all_on_decimal_grid(
@@ -80,5 +87,5 @@ class DecimalCoordinate:
         return np.ones(coordinates.size)
 
     def finer(self) -> RealCoordinate:
-        """Return a coordinate for the same numbers and those between them."""
+        """Return a coordinate that also holds the numbers between the steps."""
         return RealCoordinate()

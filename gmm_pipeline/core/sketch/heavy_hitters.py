@@ -1,11 +1,11 @@
-"""Which values hold many rows, found in one pass with bounded memory.
+"""Frequent values ("heavy hitters"), found in one pass with bounded memory.
 
-When the table of counts is full, a count that half of its values do not exceed is taken from all of
-them, and what has none left is dropped. Each time, at least `CAPACITY` / 2 rows go for every row that a
-value loses, so a value that holds more than 2 / `CAPACITY` of the rows stays (Misra & Gries, 1982; in
-batches, Anderson et al., 2017, "A high-performance algorithm for identifying frequent items in data
-streams"). The counts are lower bounds and depend on the order of the rows; which values hold a
-larger share than that are among those kept does not.
+When the table of counts is full, the median of the counts is subtracted from all of them, and
+values with no count left are dropped. Each time, at least `CAPACITY` / 2 rows are subtracted for
+every row that a value loses, so a value that holds more than 2 / `CAPACITY` of the rows remains
+(Misra & Gries, 1982; in batches, Anderson et al., 2017, "A high-performance algorithm for
+identifying frequent items in data streams"). Counts are lower bounds and depend on the order of the
+rows; that all values above this share remain does not.
 """
 
 from __future__ import annotations
@@ -20,10 +20,18 @@ from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.value_counts import ONE_EACH, ValueCounts, count_up, hash_of
 
 SMALLEST_SHARE = 1 / 256
-"""Values of at least this share of the rows are found."""
+"""Values with at least this share of the rows are found.
+
+Below the 1 % that makes a point mass (`atoms.POINT_MASS_SHARE`), so that none is missed; at most
+256 values can reach it.
+"""
 CAPACITY = 1 << 11
-"""Most values that are held: so few that the table of their counts stays in a core's cache."""
+"""Most values in the table: few enough that keys and counts (128 kB) stay in a core's cache.
+
+It finds shares from 2 / 2048 on, a quarter of `SMALLEST_SHARE`.
+"""
 _SLOTS = 4 * CAPACITY
+"""At most a quarter of the slots are in use, so probing ends quickly."""
 
 
 @kernel
@@ -34,8 +42,9 @@ def _count(
     counts: NDArray[np.int64],
     size: int,
 ) -> int:
-    """Count values, each `weights[i]` times (a single weight holds for all); return how many are
-    held.
+    """Count values, each `weights[i]` times; return the number of values in the table.
+
+    A single weight holds for all values.
     """
     last_weight = weights.size - 1
     for i in range(bits.size):
@@ -47,9 +56,7 @@ def _count(
 
 @kernel
 def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
-    """Take the median count from all values, and drop those that have none left; return how many
-    are held.
-    """
+    """Subtract the median count from all values and drop those at 0; return how many remain."""
     held_keys, held_counts = (
         np.empty(CAPACITY + 2, dtype=np.uint64),
         np.empty(CAPACITY + 2, dtype=np.int64),
@@ -58,6 +65,8 @@ def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     for slot in range(counts.size):
         held_keys[n_held], held_counts[n_held] = keys[slot], counts[slot]
         n_held += counts[slot] != 0
+    # Mostly more than half of the counts are 1, the minimum; then it is the median, without a
+    # partition.
     median = held_counts[:n_held].min()
     if 2 * np.count_nonzero(held_counts[:n_held] == median) <= n_held:
         median = np.partition(held_counts[:n_held], n_held // 2)[n_held // 2]
@@ -72,7 +81,7 @@ def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
 
 
 class HeavyCounter:
-    """Finds the values that hold many rows as they stream by, of one dtype (int64 or float64)."""
+    """Finds the frequent values of one dtype (int64 or float64) as rows stream by."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
@@ -87,7 +96,7 @@ class HeavyCounter:
         self._add(values, ONE_EACH)
 
     def add_counts(self, other: ValueCounts) -> None:
-        """Count rows by the values that they hold."""
+        """Count values that stand for several rows each."""
         self._rows += other.rows
         self._add(other.values, other.counts)
 
@@ -96,9 +105,7 @@ class HeavyCounter:
         self._size = _count(bits, weights, self._keys, self._counts, self._size)
 
     def candidates(self) -> Numbers:
-        """Return the values that may hold `SMALLEST_SHARE` of the rows, sorted; among them all that
-        do.
-        """
+        """Return all values with `SMALLEST_SHARE` of the rows, sorted; others may be among them."""
         enough = self._counts > max(self._rows * (SMALLEST_SHARE - 2 / CAPACITY), 0)
         candidates: Numbers = np.sort(self._keys[enough].view(self._dtype))
         return candidates

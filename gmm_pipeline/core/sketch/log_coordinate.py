@@ -14,11 +14,12 @@ from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
 _MAX_LOG = 700.0
+"""exp(700) ≈ 1e304: just below the largest float64, so that decoded numbers stay finite."""
 
 
 @dataclass(frozen=True)
 class LogCoordinate:
-    """The logarithm of another coordinate, moved to be positive.
+    """The logarithm of another coordinate, shifted to be positive.
 
     Parameters
     ----------
@@ -34,14 +35,19 @@ class LogCoordinate:
     def above(
         cls, base: RealCoordinate | DecimalCoordinate | IntegerCoordinate, minimum: float
     ) -> LogCoordinate:
-        """Choose the shift by the smallest number in base coordinates: none above 0, else so that
-        it becomes 1.
+        """Choose the shift by the smallest number, in coordinates of the base.
+
+        Positive numbers are not shifted; otherwise the smallest becomes 1, as in CTAB-GAN+.
         """
         return cls(base, 0.0 if minimum > 0 else 1.0 - minimum)
 
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
-        """Map numbers of shape (n,) to coordinates of shape (n,); raise ColumnDataError for those
-        without logarithm.
+        """Map numbers of shape (n,) to coordinates of shape (n,).
+
+        Raises
+        ------
+        ColumnDataError
+            If shifted numbers are not positive, or the base refuses them.
         """
         shifted = self.base.forward(numbers) + self.shift
         below = int(np.count_nonzero(shifted <= 0))
@@ -62,7 +68,10 @@ class LogCoordinate:
         return self.base.nearest(numbers)
 
     def spacing(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distance to the next value of the grid, shape (n,)."""
+        """Return the distance to the next value of the grid, shape (n,).
+
+        It is that of the base over the shifted number, to first order.
+        """
         return self.base.spacing(coordinates) * np.exp(-coordinates)
 
     def stretch(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,5 +79,5 @@ class LogCoordinate:
         return self.base.stretch(coordinates) * np.exp(np.minimum(coordinates, _MAX_LOG))
 
     def finer(self) -> LogCoordinate:
-        """Return a coordinate for the same numbers and those between them."""
+        """Return a coordinate that also holds the numbers between the steps."""
         return LogCoordinate(self.base.finer(), self.shift)

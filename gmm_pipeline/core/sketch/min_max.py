@@ -1,9 +1,9 @@
-"""The extremes of floating-point numbers, found by their bits: integers are compared several at a
-time.
+"""Minimum and maximum of floating-point numbers, by their bits.
 
-As integers, the bits of numbers are in the order of the numbers where the sign is positive, and in
-the opposite order where it is negative; with all bits but the sign's inverted there, they are
-ordered throughout. NaN lies beyond the infinities then, on the side of its sign.
+Read as int64, the bits of positive numbers are ordered as the numbers are, those of negative ones
+in reverse; inverting all bits but the sign of negative ones makes the order hold for all. Integers
+are compared several at a time in vector registers, which the rules for NaN prevent for floats. NaN
+sorts beyond the infinity of its sign.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _BUT_SIGN = (1 << _SIGN_SHIFT) - 1
 
 @kernel
 def _ordered(bits: int) -> int:
-    """Return the integer of a number's bits, in the order of numbers; or the other way round."""
+    """Map the bits of a number to an integer in the order of numbers, or such an integer back."""
     return bits ^ ((bits >> _SIGN_SHIFT) & _BUT_SIGN)
 
 
 @kernel
 def min_max(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the least and the most of values of shape (n,); (+inf, −inf) if there are none.
+    """Return the minimum and the maximum of values of shape (n,); (+inf, −inf) if there are none.
 
-    If one is NaN, at least one of both is no finite number; −0.0 is less than 0.0.
+    If a value is NaN, at least one of the two is not finite. −0.0 is less than 0.0.
     """
     found = np.array([np.inf, -np.inf])
     if not values.size:

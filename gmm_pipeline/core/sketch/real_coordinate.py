@@ -17,8 +17,8 @@ class RealCoordinate:
     Parameters
     ----------
     exponent : int
-        0 but for columns whose numbers are so small or large that their variances would not be
-        normal numbers.
+        0, unless the column's numbers are so small or large that their variances would not be
+        normal float64 numbers.
     """
 
     exponent: int = 0
@@ -34,11 +34,11 @@ class RealCoordinate:
             return np.ldexp(coordinates, -self.exponent) if self.exponent else coordinates
 
     def nearest(self, numbers: Numbers) -> Numbers:
-        """Return the nearest numbers that have a coordinate, shape (n,)."""
+        """Return the nearest numbers that have a coordinate, shape (n,): all numbers have one."""
         return numbers
 
     def spacing(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distance to the next value of the grid, shape (n,): 0, as there is none."""
+        """Return the distance to the next value of the grid, shape (n,): 0, as there is no grid."""
         return np.zeros(coordinates.size)
 
     def stretch(self, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,5 +47,5 @@ class RealCoordinate:
             return np.full(coordinates.size, np.ldexp(1.0, -self.exponent))
 
     def finer(self) -> RealCoordinate:
-        """Return the same without a grid."""
+        """Return a coordinate without a grid: this one."""
         return self

@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _POINT_MASS = 0.02
+"""Values with more than this share of the rows are left out: quartiles could fall on them."""
 _FEWEST = 64
+"""Fewer values than this tell little about a distribution: then point masses are kept."""
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = -1000, 1000
+"""2**±exponent is a normal float64 within these bounds, with room for products."""
 
 
 def weighted_quantiles(
     values: NDArray[np.float64], weights: NDArray[np.float64], probabilities: tuple[float, ...]
 ) -> NDArray[np.float64]:
-    """Return lower quantiles of sorted `values` (each an element of `values`), shape
-    (len(probabilities),).
-    """
+    """Return lower quantiles of sorted values, each one of them; shape (len(probabilities),)."""
     cumulative = np.cumsum(weights)
     positions = np.searchsorted(cumulative, np.asarray(probabilities) * cumulative[-1], side="left")
     quantiles: NDArray[np.float64] = values[np.minimum(positions, values.size - 1)]
@@ -28,8 +29,9 @@ def weighted_quantiles(
 
 
 def _without_point_masses(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Select the values that each hold a small share of what is selected; all of them where too few
-    would remain.
+    """Select the values of which each holds a small share of the selected rows.
+
+    All of them if too few would remain.
     """
     kept = np.ones(weights.size, dtype=np.bool_)
     while True:
@@ -44,10 +46,10 @@ def _without_point_masses(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
 def center_and_scale(
     values: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> tuple[float, int]:
-    """Return the median and the exponent e such that half the inter-quartile range is near 2**e.
+    """Return the median and the exponent e such that half the interquartile range is about 2**e.
 
-    A power of two as scale makes the division by it exact. Where the quartiles coincide (few
-    values, large point masses), wider quantiles take their place.
+    With a power of two as scale, dividing by it is exact. Where the quartiles coincide (few values,
+    large point masses), wider quantiles are used.
 
     Parameters
     ----------
@@ -66,6 +68,7 @@ def center_and_scale(
         ),
         0.0,
     )
+    # Halves: the difference of two finite numbers may overflow, that of their halves cannot.
     furthest = max(abs(values[0] / 2 - center / 2), abs(values[-1] / 2 - center / 2))
     if spread == 0.0:
         spread = furthest or 1.0

@@ -1,6 +1,4 @@
-"""The sketch of a column: a small summary of its rows that is exact in integers and can be merged
-in any order.
-"""
+"""The sketch of a column: a small summary, exact in integers and mergeable in any order."""
 
 from __future__ import annotations
 
@@ -18,8 +16,11 @@ from gmm_pipeline.core.sketch.weighted_points import Extents, WeightedPoints, us
 from gmm_pipeline.errors import ColumnDataError
 
 _NEARBY_STEPS = 2.5
+"""Values at most two steps apart are neighbours on the grid; half a step is for rounding."""
 _HEAPED = 3.0
+"""A value with this many times its neighbours' rows is heaped, as round numbers are."""
 _SMALL_PART = 1e-3
+"""Spread of a value that stands for itself, in steps: not 0, lest a component collapse on it."""
 
 Label = str | int | float | bool
 """A category: the value as Python holds it."""
@@ -27,7 +28,7 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True)
 class Specials:
-    """Rows that hold no finite number or category."""
+    """Rows without a finite number or category: nulls, NaN and infinities."""
 
     nulls: int = 0
     nans: int = 0
@@ -36,7 +37,7 @@ class Specials:
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """All of these rows."""
         return self.nulls + self.nans + self.positive_infinities + self.negative_infinities
 
     def merge(self, other: Specials) -> Specials:
@@ -58,7 +59,7 @@ class LabelCounts:
 
     @classmethod
     def of(cls, counter: Counter[Label]) -> LabelCounts:
-        """Bring counts into their one canonical order."""
+        """Return counts in their canonical order, sorted by category; −0.0 becomes 0.0."""
         labels = tuple(
             label + 0.0 if isinstance(label, float) else label for label in sorted(counter)
         )
@@ -78,9 +79,7 @@ class LabelCounts:
 
 @dataclass(frozen=True)
 class NumberSample:
-    """What is learned of the numbers of a column before they are counted: distinct values, and
-    those with many rows.
-    """
+    """A sample of a column's numbers: counts of distinct values, and which values are frequent."""
 
     values: ValueCounts
     heavy: Numbers
@@ -91,7 +90,7 @@ class NumberSample:
         return self.values.rows
 
     def merge(self, other: NumberSample) -> NumberSample:
-        """Return what is learned from the rows of both."""
+        """Return the sample over the rows of both."""
         return NumberSample(self.values.merge(other.values), np.union1d(self.heavy, other.heavy))
 
 
@@ -100,9 +99,7 @@ Body = ValueCounts | LabelCounts | GridCounts | NumberSample
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows that were counted: those without a finite number or category, and the others by what
-    they hold.
-    """
+    """Counts of rows: nulls, NaN and infinities, and the body: finite numbers or categories."""
 
     specials: Specials
     body: Body
@@ -113,7 +110,7 @@ class Tally:
         return self.specials.rows + self.body.rows
 
     def merge(self, other: Tally) -> Tally:
-        """Return the tally of the rows of both, whose bodies have to be of the same form."""
+        """Return the tally over the rows of both, whose bodies have to be of the same class."""
         if type(self.body) is not type(other.body):
             raise ValueError("tallies of different forms cannot be merged")
         merged: Body = self.body.merge(other.body)  # type: ignore[arg-type]
@@ -122,13 +119,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is known of a column before it is fitted.
+    """The sketch of a column.
 
     Parameters
     ----------
     tally : Tally
-        Finite numbers, counted exactly while few are distinct and on a grid otherwise; or
-        categories; and the rest.
+        The body counts categories; or finite numbers, exactly while few are distinct, on a grid
+        otherwise.
     coordinate : Coordinate or None
         The coordinate of the numbers; None for categories.
     """
@@ -142,9 +139,7 @@ class Sketch:
         return self.tally.rows
 
     def merge(self, other: Sketch) -> Sketch:
-        """Return the sketch of the rows of both, which have to share their form, coordinate and
-        grid.
-        """
+        """Return the sketch over the rows of both, which share form, coordinate and grid."""
         if self.coordinate != other.coordinate:
             raise ValueError("sketches in different coordinates cannot be merged")
         merged = self.tally.merge(other.tally)
@@ -156,9 +151,7 @@ class Sketch:
 
     @property
     def numbers(self) -> ValueCounts:
-        """The numbers that are counted one by one: all of them where few are distinct, else those
-        with many rows.
-        """
+        """The numbers that are counted one by one: all while few are distinct, else frequent."""
         body = self.tally.body
         if isinstance(body, GridCounts):
             return body.apart
@@ -178,16 +171,14 @@ class Sketch:
 
     @property
     def size(self) -> int:
-        """How many values, cells or categories are counted."""
+        """The number of values, cells or categories that are counted."""
         body = self.tally.body
         if isinstance(body, LabelCounts):
             return len(body.labels)
         return self.numbers.values.size + (body.cells.size if isinstance(body, GridCounts) else 0)
 
     def points(self, without: Numbers | None = None) -> WeightedPoints:
-        """Return the finite numbers as weighted points in coordinates, sorted, except those of
-        `without`.
-        """
+        """Return the finite numbers, except those of `without`, as sorted points in coordinates."""
         if self.coordinate is None:
             raise ValueError("categories have no coordinates")
         single = self._counted(without)
@@ -205,9 +196,7 @@ class Sketch:
         )
 
     def extents(self, without: Numbers | None = None) -> Extents:
-        """Return where the finite numbers lie, except those of `without`: single values and whole
-        cells.
-        """
+        """Return where finite numbers lie, except those of `without`: single values and cells."""
         if self.coordinate is None:
             raise ValueError("categories have no coordinates")
         single = self._counted(without)
@@ -229,8 +218,12 @@ class Sketch:
 
 
 def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.float64]:
-    """Return the coordinates of counted numbers; raise ColumnDataError with the rows of those that
-    have none.
+    """Return the coordinates of counted numbers.
+
+    Raises
+    ------
+    ColumnDataError
+        With the number of rows whose numbers have no coordinate.
     """
     try:
         return coordinate.forward(numbers.values)
@@ -242,12 +235,12 @@ def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.flo
 def _rounding_variances(
     positions: NDArray[np.float64], weights: NDArray[np.float64], coordinate: Coordinate
 ) -> NDArray[np.float64]:
-    """Return the variance that rounding to a grid hides, shape (n,).
+    """Return the variance that rounding to the column's grid hides, shape (n,), in coordinates.
 
-    Where values of the grid are in use side by side, each stands for the interval around it, which
-    keeps components from collapsing on single ones. A value without others nearby stands for
-    itself, and so does one that holds several times the rows of those around it, as round numbers
-    do; components may get far narrower than a step there.
+    A value whose neighbours on the grid are in use stands for the interval around it, of variance
+    step² / 12 (Sheppard, 1898), which keeps components from collapsing on single values. A value
+    without neighbours stands for itself; so does one with several times the rows of those around
+    it, as round numbers have, and components there may get far narrower than a step.
     """
     steps = coordinate.spacing(positions)
     gaps = np.diff(positions, prepend=-np.inf, append=np.inf)

@@ -1,4 +1,4 @@
-"""Numbers that lie on a grid of equal steps, and their coordinates: the kernels of these."""
+"""Kernels for numbers on a grid of equal steps: test whether they lie on it, snap them to it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from gmm_pipeline.errors import OffGridError
 
 @kernel
 def all_on_decimal_grid(x: NDArray[np.float64], steps: float, furthest: float) -> bool:
-    """Whether all numbers are nearest to multiples of 1 / steps that are at most so many steps from
-    0.
-    """
+    """Whether all numbers are nearest to multiples of 1 / steps, at most `furthest` steps out."""
     others = 0
     for i in range(x.size):
+        # Counting instead of stopping at the first lets the compiler use vector instructions.
         step = x[i] * steps
         others += (np.rint(step) / steps != x[i]) | (abs(step) > furthest)
     return others == 0
@@ -23,7 +22,7 @@ def all_on_decimal_grid(x: NDArray[np.float64], steps: float, furthest: float) -
 
 @kernel
 def snap_decimals(x: NDArray[np.float64], steps: float, nearest: NDArray[np.float64]) -> None:
-    """Write the nearest multiple of 1 / steps of each number; no zero is negative."""
+    """Write the nearest multiple of 1 / steps of each number; adding 0.0 turns −0.0 into 0.0."""
     for i in range(x.size):
         nearest[i] = np.rint(x[i] * steps) / steps + 0.0
 
@@ -32,7 +31,7 @@ def snap_decimals(x: NDArray[np.float64], steps: float, nearest: NDArray[np.floa
 def from_origin(
     numbers: NDArray[np.int64], origin: int, per_unit: int, x: NDArray[np.float64]
 ) -> None:
-    """Write how many units each whole number is from the origin."""
+    """Write the distance of each whole number from the origin, in units."""
     for i in range(numbers.size):
         x[i] = np.float64(numbers[i] - origin) / per_unit
 
@@ -47,10 +46,12 @@ def to_whole_numbers(
     origin: int,
     numbers: NDArray[np.int64],
 ) -> None:
-    """Write the whole number that is nearest to x · factor steps of a divisor from the origin,
-    within bounds.
+    """Write the whole number nearest to each coordinate: origin + divisor · rint(x · factor).
+
+    The number of steps is clipped to [low, high].
     """
     for i in range(x.size):
+        # Clipped as a float: a cast of larger floats to int64 is undefined.
         numbers[i] = np.int64(np.rint(min(max(x[i] * factor, low), high))) * divisor + origin
 
 

@@ -1,7 +1,7 @@
-"""Exact counts of distinct values, which thin out to a sample of them when there are too many.
+"""Exact counts of distinct values, which become counts of a sample when there are too many.
 
-A value belongs to the sample at level l if the first l bits of its hash are zero. The level is the
-lowest at which at most `MAX_DISTINCT` distinct values remain; it and the counts depend on the rows alone,
+A value is in the sample at level l if the first l bits of its hash are zero. The level is the
+lowest at which at most `MAX_DISTINCT` values remain, so level and counts depend on the rows alone,
 not on their order or grouping (Gibbons, 2001, "Distinct sampling for highly-accurate answers to
 distinct values queries"). Level 0 holds every value.
 """
@@ -18,24 +18,28 @@ from gmm_pipeline.core.kernel import LANES, kernel
 from gmm_pipeline.core.sketch.numbers import Numbers
 
 MAX_DISTINCT = 1 << 14
-"""Most distinct values that are counted exactly."""
+"""Most distinct values that are counted exactly; columns with more are counted on a grid.
+
+EM takes time in proportion to the values, and a grid column has about as many cells in use.
+"""
 TABLE_SLOTS = 1 << 16
-"""Slots of the hash table of counts."""
+"""Slots of the hash table of counts: four for each value, so probing ends quickly."""
 
 _ONE = np.uint64(1)
 _SHIFT = np.uint64(33)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
+"""MurmurHash3's 64-bit finaliser (Appleby), with shifts by 33."""
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _WORD = 64
-_MOST_STEPS = 1 << 12
+_MAX_SPAN = 1 << 12
+"""Whole numbers within such a span are counted in an array: 128 kB in `LANES` copies."""
 ONE_EACH = np.ones(1, dtype=np.int64)
 """The weights of rows that are counted one by one: a single weight holds for all."""
 
 
 @dataclass(frozen=True)
 class ValueCounts:
-    """Distinct values and how many rows hold each; all of them at level 0, about 1 in 2**level
-    otherwise.
+    """Distinct values and their rows: all values at level 0, about 1 in 2**level otherwise.
 
     Parameters
     ----------
@@ -64,7 +68,7 @@ class ValueCounts:
         return cls(np.empty(0, dtype=dtype), np.empty(0, dtype=np.int64))
 
     def select(self, chosen: NDArray[np.bool_]) -> ValueCounts:
-        """Return some of the values; `chosen` has shape (n,)."""
+        """Return the counts of some of the values; `chosen` has shape (n,)."""
         return ValueCounts(self.values[chosen], self.counts[chosen], self.level)
 
     def merge(self, other: ValueCounts) -> ValueCounts:
@@ -85,6 +89,7 @@ def hash_of(bits: np.uint64) -> np.uint64:
 
 @kernel
 def _in_sample(hashed: np.uint64, level: int) -> bool:
+    """Whether a value is in the sample of a level: the level's leading bits of its hash are 0."""
     return level == 0 or hashed >> np.uint64(_WORD - level) == 0
 
 
@@ -92,8 +97,9 @@ def _in_sample(hashed: np.uint64, level: int) -> bool:
 def count_up(
     keys: NDArray[np.uint64], counts: NDArray[np.int64], bits: np.uint64, hashed: np.uint64, by: int
 ) -> int:
-    """Add to the count of a value; return 1 if it is new to the table, of a power of 2 of slots,
-    else 0.
+    """Add to the count of a value; return 1 if it is new to the table, else 0.
+
+    The number of slots is a power of two; empty slots have a count of 0.
     """
     mask = np.uint64(keys.size - 1)
     slot = hashed & mask
@@ -107,7 +113,7 @@ def count_up(
 
 @kernel
 def _thin(keys: NDArray[np.uint64], counts: NDArray[np.int64], level: int) -> int:
-    """Keep the values that belong to a level; return how many they are."""
+    """Keep the values in the sample of a level; return how many there are."""
     held = np.flatnonzero(counts)
     held_keys, held_counts = keys[held], counts[held]
     counts[:] = 0
@@ -128,8 +134,9 @@ def _count(
     size: int,
     level: int,
 ) -> tuple[int, int]:
-    """Add values, each `weights[i]` times (a single weight holds for all); return the new size and
-    level.
+    """Add values, each `weights[i]` times; return the new size and level.
+
+    A single weight holds for all values.
     """
     last_weight = weights.size - 1
     for i in range(bits.size):
@@ -144,25 +151,21 @@ def _count(
 
 
 @kernel
-def _count_steps(values: Numbers, least: int, counts: NDArray[np.int64]) -> None:
-    """Count whole numbers by their distance from the least, in the tables of `counts`, (LANES,
-    distances).
-    """
+def _count_near(values: Numbers, least: int, counts: NDArray[np.int64]) -> None:
+    """Count whole numbers by their distance from the least, in `counts`, (LANES, distances)."""
     for i in range(values.size):
         counts[i & (LANES - 1), values[i] - least] += 1
 
 
 def _counts_of_near(values: Numbers) -> ValueCounts | None:
-    """Return the counts of whole numbers that are many and near each other, without a hash table;
-    else None.
-    """
+    """Return the counts of whole numbers within a short span, without hashing; else None."""
     if values.dtype != np.int64 or not values.size:
         return None
     least, most = int(values.min()), int(values.max())
-    if most - least >= min(_MOST_STEPS, values.size):
+    if most - least >= min(_MAX_SPAN, values.size):
         return None
     counts = np.zeros((LANES, most - least + 1), dtype=np.int64)
-    _count_steps(values, least, counts)
+    _count_near(values, least, counts)
     sums = counts.sum(axis=0)
     held = np.flatnonzero(sums)
     return ValueCounts(held + least, sums[held])
@@ -187,7 +190,7 @@ class ValueCounter:
             self._add(near.values, near.counts)
 
     def add_counts(self, other: ValueCounts) -> None:
-        """Count what was counted elsewhere."""
+        """Add counts made by another counter."""
         if other.level > self._level:
             self._level = other.level
             self._size = _thin(self._keys, self._counts, self._level)
@@ -195,7 +198,7 @@ class ValueCounter:
             self._add(other.values, other.counts)
 
     def counts(self) -> ValueCounts:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         held = np.flatnonzero(self._counts)
         values = self._keys[held].view(self._dtype)
         order = np.argsort(values)

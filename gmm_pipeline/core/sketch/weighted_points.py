@@ -1,4 +1,4 @@
-"""Weighted points on a line: what a mixture is fitted to."""
+"""Weighted points on a line: the summary of a column's rows that a mixture is fitted to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.sketch.robust_scale import center_and_scale
 
 NEIGHBOURS = 5
-"""Values on either side of one that tell what weight is usual around it."""
+"""Values on either side whose median weight is "usual": enough that one heaped value (a round
+number) among them does not move it.
+"""
 _FURTHEST = 2.0**500
+"""Squares of positions up to here are finite."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class WeightedPoints:
     def of(
         cls, positions: NDArray[np.float64], weights: NDArray[np.float64] | None = None
     ) -> WeightedPoints:
-        """Take single values, each of weight 1 unless told otherwise, in any order."""
+        """Return single values, in any order, as points; of weight 1 if no weights are given."""
         order = np.argsort(positions, kind="stable")
         weights = np.ones(positions.size) if weights is None else weights.astype(np.float64)
         return cls(positions[order].astype(np.float64), weights[order], np.zeros(positions.size))
@@ -52,7 +55,7 @@ class WeightedPoints:
         return float(self.weights.sum())
 
     def nonempty(self) -> WeightedPoints:
-        """Return the points that stand for any rows."""
+        """Return the points of positive weight."""
         held = self.weights > 0
         return (
             self
@@ -61,10 +64,10 @@ class WeightedPoints:
         )
 
     def standardised(self) -> tuple[WeightedPoints, float, int]:
-        """Return the points as (x − center) / 2**exponent with a robust center and exponent, and
-        those two.
+        """Return the points as (x − center) / 2**exponent, the center, and the exponent.
 
-        What lies beyond 2**500 is moved there, so that squares stay finite.
+        Center and exponent are robust (see `robust_scale`). Positions beyond ±2**500 are moved
+        there, so that squares stay finite.
         """
         weighted = self.weights > 0
         center, exponent = center_and_scale(self.positions[weighted], self.weights[weighted])
@@ -77,11 +80,10 @@ class WeightedPoints:
         )
 
     def coarsened(self, size: int) -> WeightedPoints:
-        """Merge neighbours into at most about `size` groups, keeping each group's mean and
-        variance.
+        """Merge neighbours into about `size` groups at most, each with its mean and variance.
 
-        Half of the boundaries divide the rows evenly, half divide the asinh of the positions, so
-        that sparse tails keep their shape. The points have to be standardised.
+        Half of the boundaries divide the rows evenly, half divide the asinh of the positions
+        evenly, so that sparse tails keep their shape. The points have to be standardised.
         """
         if self.size <= size:
             return self
@@ -91,6 +93,7 @@ class WeightedPoints:
         group = np.floor(shares * (size / 2)) + np.floor(reach * (size / 2))
         starts = np.flatnonzero(np.diff(group, prepend=-1.0))
         weights = np.add.reduceat(self.weights, starts)
+        # Groups of weight 0 are removed at the end; 1 avoids 0 / 0 until then.
         weights_or_one = np.where(weights > 0, weights, 1.0)
         means = np.add.reduceat(self.weights * self.positions, starts) / weights_or_one
         within = np.square(self.positions - np.repeat(means, np.diff(starts, append=self.size)))
@@ -99,14 +102,15 @@ class WeightedPoints:
 
 
 def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each point the median weight of the `NEIGHBOURS` nearest on either side, shape
-    (n,); 0 if alone.
+    """Return the median weight of the `NEIGHBOURS` nearest points on either side, shape (n,).
+
+    0 for a point that is alone.
     """
     if weights.size <= 1:
         return np.zeros(weights.size)
     padded = np.pad(weights, NEIGHBOURS, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1)
-    # NaN comes last in the order. NumPy's own median without NaN takes ten times as long.
+    # Sorting puts the NaN of the padding last; `np.nanmedian` takes ten times as long.
     ordered = np.sort(np.delete(windows, NEIGHBOURS, axis=1), axis=1)
     places = np.arange(weights.size)
     neighbours = np.minimum(places, NEIGHBOURS) + np.minimum(places[::-1], NEIGHBOURS)
@@ -118,7 +122,7 @@ def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Extents:
-    """Where rows lie: from `lows` to `highs`, as many as `weights`, each of shape (n,)."""
+    """Where rows lie: `weights` rows from `lows` to `highs`, each of shape (n,)."""
 
     lows: NDArray[np.float64]
     highs: NDArray[np.float64]
@@ -126,9 +130,9 @@ class Extents:
 
     @property
     def range(self) -> tuple[float, float]:
-        """Where they begin and end; (+inf, −inf) when there are none."""
+        """The smallest and largest coordinate; (+inf, −inf) when there are no rows."""
         return float(self.lows.min(initial=np.inf)), float(self.highs.max(initial=-np.inf))
 
     def within(self, low: float, high: float) -> float:
-        """Return the weight of what may lie between two coordinates."""
+        """Return the weight of the rows that may lie between two coordinates."""
         return float(self.weights[(self.highs >= low) & (self.lows <= high)].sum())
