@@ -72,12 +72,12 @@ def dictionary_of(text_type: pa.DataType) -> pa.DataType:
     return pa.dictionary(pa.int32(), pa.string() if pat.is_string_view(text_type) else text_type)
 
 
-def with_dictionary(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+def with_dictionary(array: pa.Array, target: pa.DataType) -> pa.Array:
     """Return text, plain or as a dictionary, as a dictionary of a given type."""
     encoded = array if pat.is_dictionary(array.type) else array.dictionary_encode()
-    values = encoded.dictionary.cast(wanted.value_type)
+    values = encoded.dictionary.cast(target.value_type)
     return pa.DictionaryArray.from_arrays(
-        encoded.indices.cast(wanted.index_type), values, ordered=wanted.ordered
+        encoded.indices.cast(target.index_type), values, ordered=target.ordered
     )
 
 
@@ -115,14 +115,14 @@ def cast_to_field(array: pa.Array, field: pa.Field) -> pa.Array:
     ColumnDataError
         If the cast would change values.
     """
-    wanted = value_type(field.type)
-    if pat.is_null(wanted) and array.null_count == len(array):
+    target = value_type(field.type)
+    if pat.is_null(target) and array.null_count == len(array):
         return pa.nulls(len(array))
     try:
-        return array if array.type == wanted else array.cast(wanted)
+        return array if array.type == target else array.cast(target)
     except pa.ArrowInvalid as error:
         raise ColumnDataError(
-            f"holds values that are no {wanted}, the type that it was fitted in: {error}",
+            f"holds values that are no {target}, the type that it was fitted in: {error}",
             column=field.name,
             remedy="Cast the column, or fit again",
         ) from error

@@ -107,18 +107,18 @@ def _on_the_same_grid(
 ) -> Sketch | None:
     """Count the new rows on the sketch's grid; return None if they do not fit it."""
     known, coordinate = body_of(sketch.tally, GridCounts), sketch.coordinate
-    wanted = declared_numbers(field, request.atoms)
+    declared = declared_numbers(field, request.atoms)
     apart = known.apart.values
     if (
         coordinate is None
         or isinstance(coordinate, LogCoordinate) != request.log
-        or not np.isin(wanted, apart).all()
+        or not np.isin(declared, apart).all()
     ):
         return None
     try:
         tally = count(partial(GridNumberCounter, known.grid, coordinate, apart), [new])
         added = body_of(tally, GridCounts)
-        together = known.merge(added).only_heavy_apart(coordinate, wanted)
+        merged = known.merge(added).only_heavy_apart(coordinate, declared)
     except ColumnDataError:
         return None
     if _may_be_heavy(known, added, known.rows_of(added.cells), added.counts).any():
@@ -127,7 +127,7 @@ def _on_the_same_grid(
             known, added, known.most_rows_at(coordinate.forward(numbers)), counts
         ).any():
             return None
-    return Sketch(Tally(sketch.tally.specials.merge(tally.specials), together), coordinate)
+    return Sketch(Tally(sketch.tally.specials.merge(tally.specials), merged), coordinate)
 
 
 def _may_be_heavy(

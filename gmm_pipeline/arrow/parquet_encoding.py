@@ -40,14 +40,16 @@ def choose_encoding(column: pa.ChunkedArray) -> str:
     """
     if pat.is_uint8(column.type) or pat.is_uint16(column.type) or pat.is_uint32(column.type):
         return DELTA
-    whole = pat.is_integer(column.type) or pat.is_temporal(column.type)
-    if not (whole or pat.is_float32(column.type) or pat.is_float64(column.type)):
+    whole_numbers = pat.is_integer(column.type) or pat.is_temporal(column.type)
+    if not (whole_numbers or pat.is_float32(column.type) or pat.is_float64(column.type)):
         return DICTIONARY
     sample = column.slice(0, _SAMPLE_ROWS).combine_chunks().drop_null()
     bits = np.sort(sample.view(f"int{column.type.bit_width}").to_numpy())
     repeats = len(column) >= _SAMPLE_ROWS and _repeats(bits)
     span = int(bits[-1]) - int(bits[0]) if len(bits) else 0
-    if whole and span.bit_length() <= (_FEW_BITS if repeats else column.type.bit_width // 2):
+    if whole_numbers and span.bit_length() <= (
+        _FEW_BITS if repeats else column.type.bit_width // 2
+    ):
         return DELTA
     return DICTIONARY if repeats else PLAIN
 

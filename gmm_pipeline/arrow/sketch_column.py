@@ -157,28 +157,28 @@ def _sketch_numbers(
     windows, rest = sample_windows(rows)
     first = count(partial(NumberSampler, numeric.dtype), windows)
     sample = body_of(first, NumberSample)
-    whole = Tally(first.specials, sample.values)
+    tally = Tally(first.specials, sample.values)
     if sample.values.exact and rest:
-        whole = whole.merge(count(partial(DistinctNumberCounter, numeric.dtype), rest))
-    values = body_of(whole, ValueCounts)
+        tally = tally.merge(count(partial(DistinctNumberCounter, numeric.dtype), rest))
+    values = body_of(tally, ValueCounts)
     plain = numeric.coordinate(values.values)
     if values.exact:
-        return Sketch(whole, _coordinate_for(plain, values.values[:1], request))
+        return Sketch(tally, _coordinate_for(plain, values.values[:1], request))
     minimum = values.values[:1]
     if request.log:
         minimum = body_of(
             count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts
         ).values
-    wanted = declared_numbers(field, request.atoms)
-    apart = numbers_of(np.union1d(sample.heavy, wanted), numeric.dtype)
+    declared = declared_numbers(field, request.atoms)
+    apart = numbers_of(np.union1d(sample.heavy, declared), numeric.dtype)
     # If the sample suggested a grid that other rows do not lie on, count again without it.
     try:
         return _on_grid(
-            _coordinate_for(plain, minimum, request), values, apart, wanted, rows, count
+            _coordinate_for(plain, minimum, request), values, apart, declared, rows, count
         )
     except OffGridError:
         return _on_grid(
-            _coordinate_for(plain.finer(), minimum, request), values, apart, wanted, rows, count
+            _coordinate_for(plain.finer(), minimum, request), values, apart, declared, rows, count
         )
     except ColumnDataError as error:
         refused = count(partial(RefusedCounter, plain, numeric.dtype), [range(rows)])
@@ -189,14 +189,14 @@ def _on_grid(
     coordinate: Coordinate,
     values: ValueCounts,
     apart: Numbers,
-    wanted: Numbers,
+    declared: Numbers,
     rows: int,
     count: CountingPass,
 ) -> Sketch:
     """Count a column on a grid that is placed by a sample of its values."""
     grid = Grid.around(coordinate.forward(values.values), values.counts.astype(float))
     counted = count(partial(GridNumberCounter, grid, coordinate, apart), [range(rows)])
-    body = body_of(counted, GridCounts).only_heavy_apart(coordinate, wanted)
+    body = body_of(counted, GridCounts).only_heavy_apart(coordinate, declared)
     return Sketch(Tally(counted.specials, body), coordinate)
 
 

@@ -79,15 +79,15 @@ def look_up(
     All arrays have shape (n,); `patterns` is scratch space.
     """
     _find_cells(x, table, patterns, modes, rows)
-    open_ones = 0
+    n_undecided = 0
     for i in range(x.size):
         entry = modes[i]
         modes[i] = table.modes[entry, int(draws[i] * DRAWS)]
         if modes[i] == UNDECIDED:
             modes[i] = _between(draws[i], table.certain[entry])
-            rows[open_ones] = i
-            open_ones += modes[i] == UNDECIDED
-    return open_ones
+            rows[n_undecided] = i
+            n_undecided += modes[i] == UNDECIDED
+    return n_undecided
 
 
 @kernel

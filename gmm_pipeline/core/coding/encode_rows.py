@@ -53,21 +53,27 @@ def encode_sampled(
 ) -> None:
     """Write value and rank of each row, with the mode drawn; in blocks that stay in the cache."""
     probabilities = np.empty(table.means.size)
-    places, row_draws, patterns = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, dtype=np.int64)
+    coordinates, row_draws, patterns = (
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.empty(BLOCK, dtype=np.int64),
+    )
     modes, positions = np.empty(BLOCK, dtype=np.int64), np.empty(BLOCK, dtype=np.int64)
-    left_open = np.empty(BLOCK, dtype=np.int64)
+    undecided = np.empty(BLOCK, dtype=np.int64)
     for start in range(0, x.size, BLOCK):
         end = min(start + BLOCK, x.size)
-        n = _take_continuous(x[start:end], atoms[start:end], places, positions)
+        n = _take_continuous(x[start:end], atoms[start:end], coordinates, positions)
         for j in range(n):
             row_draws[j] = uniform(
                 first_key, second_key, first_row + np.uint64(start + positions[j])
             )
-        n_open = look_up(places[:n], row_draws[:n], draws, patterns[:n], modes[:n], left_open[:n])
-        for j in left_open[:n_open]:
-            modes[j] = sample_mode(places[j], row_draws[j], table, probabilities)
+        n_undecided = look_up(
+            coordinates[:n], row_draws[:n], draws, patterns[:n], modes[:n], undecided[:n]
+        )
+        for j in undecided[:n_undecided]:
+            modes[j] = sample_mode(coordinates[j], row_draws[j], table, probabilities)
         _write(
-            places[:n],
+            coordinates[:n],
             modes[:n],
             positions[:n],
             atoms[start:end],
@@ -91,37 +97,37 @@ def encode_most_likely(
 ) -> None:
     """Write value and rank of each row, with the most likely mode."""
     probabilities = np.empty(table.means.size)
-    places = np.empty(x.size)
+    coordinates = np.empty(x.size)
     modes, positions = np.empty(x.size, dtype=np.int64), np.empty(x.size, dtype=np.int64)
-    n = _take_continuous(x, atoms, places, positions)
+    n = _take_continuous(x, atoms, coordinates, positions)
     for j in range(n):
-        modes[j] = most_likely_mode(places[j], table, probabilities)
-    _write(places[:n], modes[:n], positions[:n], atoms, table, ranks, bound, value, rank)
+        modes[j] = most_likely_mode(coordinates[j], table, probabilities)
+    _write(coordinates[:n], modes[:n], positions[:n], atoms, table, ranks, bound, value, rank)
 
 
 @kernel
 def _take_continuous(
     x: NDArray[np.float64],
     atoms: NDArray[np.int32],
-    places: NDArray[np.float64],
+    coordinates: NDArray[np.float64],
     positions: NDArray[np.int64],
 ) -> int:
     """Write the coordinates of the rows that are no atoms, and their positions; return how many."""
     if atoms.size == 0:
         for i in range(x.size):
-            places[i], positions[i] = x[i], i
+            coordinates[i], positions[i] = x[i], i
         return x.size
     n = 0
     for i in range(x.size):
         # Written always, counted only if it is no atom: without a branch on what is unpredictable.
-        places[n], positions[n] = x[i], i
+        coordinates[n], positions[n] = x[i], i
         n += atoms[i] < 0
     return n
 
 
 @kernel
 def _write(
-    places: NDArray[np.float64],
+    coordinates: NDArray[np.float64],
     modes: NDArray[np.int64],
     positions: NDArray[np.int64],
     atoms: NDArray[np.int32],
@@ -133,21 +139,21 @@ def _write(
 ) -> None:
     """Write value and rank of all rows, (n,), of which `positions` are in continuous modes."""
     if positions.size == value.size:
-        _write_continuous(places, modes, table, ranks, bound, value, rank)
+        _write_continuous(coordinates, modes, table, ranks, bound, value, rank)
         return
     write_atoms(atoms, ranks, value, rank)
     own_values, own_ranks = (
         np.empty(positions.size, dtype=value.dtype),
         np.empty(positions.size, dtype=rank.dtype),
     )
-    _write_continuous(places, modes, table, ranks, bound, own_values, own_ranks)
+    _write_continuous(coordinates, modes, table, ranks, bound, own_values, own_ranks)
     for j in range(positions.size):
         value[positions[j]], rank[positions[j]] = own_values[j], own_ranks[j]
 
 
 @kernel
 def _write_continuous(
-    places: NDArray[np.float64],
+    coordinates: NDArray[np.float64],
     modes: NDArray[np.int64],
     table: ModeTable,
     ranks: Ranks,
@@ -156,22 +162,22 @@ def _write_continuous(
     rank: NDArray[np.unsignedinteger],
 ) -> None:
     """Write value and rank of rows in Gaussian modes or tails."""
-    for i in range(places.size):
+    for i in range(coordinates.size):
         rank[i] = ranks.continuous[modes[i]]
     if table.n_gaussians > 0:
-        for i in range(places.size):
+        for i in range(coordinates.size):
             # Rows in tails are written too, by the last Gaussian mode, and overwritten below: the
             # loop has no branch then.
             mode = min(modes[i], table.n_gaussians - 1)
-            in_gaussian = (places[i] - table.means[mode]) / table.half_widths[mode]
+            in_gaussian = (coordinates[i] - table.means[mode]) / table.half_widths[mode]
             value[i] = min(max(in_gaussian, -bound), bound)
     n_in_tails = 0
-    for i in range(places.size):
+    for i in range(coordinates.size):
         n_in_tails += modes[i] >= table.n_gaussians
     if n_in_tails > 0:
-        for i in range(places.size):
+        for i in range(coordinates.size):
             if modes[i] >= table.n_gaussians:
-                value[i] = min(max(value_in_mode(places[i], modes[i], table), -bound), bound)
+                value[i] = min(max(value_in_mode(coordinates[i], modes[i], table), -bound), bound)
 
 
 @kernel

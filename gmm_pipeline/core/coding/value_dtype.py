@@ -80,7 +80,10 @@ def _densest_range(extents: Extents) -> float:
 
 
 def _resolves_grid(
-    mode: GaussianMode | TailMode, model: ColumnModel, places: NDArray[np.float64], rounding: float
+    mode: GaussianMode | TailMode,
+    model: ColumnModel,
+    coordinates: NDArray[np.float64],
+    rounding: float,
 ) -> bool:
     """Whether rounding encoded values moves no value of a mode by a quarter of a step."""
     if isinstance(mode, TailMode):
@@ -90,7 +93,7 @@ def _resolves_grid(
         low, high = mode.mean - reach, mode.mean + reach
     if model.rules.extremes == "clip":
         high = math.inf
-    taken = places[(places >= low) & (places <= high)]
+    taken = coordinates[(coordinates >= low) & (coordinates <= high)]
     if not taken.size or model.coordinate is None:
         return True
     steps = model.coordinate.spacing(taken)

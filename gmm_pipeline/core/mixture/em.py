@@ -20,9 +20,9 @@ from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.core.mixture.squarem import squarem_step, write_parameters
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
-_STEPS_BEFORE_LEAP = 2
+_STEPS_PER_EXTRAPOLATION = 2
 """SQUAREM extrapolates from three successive parameters, so from two steps of EM."""
-_FIRST_REACH = 4.0
+_FIRST_MAX_LENGTH = 4.0
 """First limit of the extrapolation's length, in steps, and the factor by which the limit grows.
 
 The default `mstep` of the R package SQUAREM.
@@ -92,40 +92,40 @@ def _run(
     """
     total_weight = weights.sum()
     n_components = mixture.shape[1]
-    sums, before_leap, path = (
+    sums, before_extrapolation, path = (
         np.empty((3, n_components)),
         np.empty((3, n_components)),
         np.empty((3, 3, n_components)),
     )
-    furthest, reach = _FIRST_REACH, 1.0
-    noted = 0
+    max_length, length = _FIRST_MAX_LENGTH, 1.0
+    n_recorded = 0
     step = 0
     while step < history.size:
         value = expectation(positions, weights, spreads, mixture, sums) / total_weight
-        if reach > 1.0:
+        if length > 1.0:
             # `not >` instead of `<=`: a NaN is undone as well.
             if not value > history[step - 1] + max(tol, 0.0):
-                _copy(before_leap, mixture)
-                furthest = max(0.5 * reach, _FIRST_REACH)
-                reach = 1.0
+                _copy(before_extrapolation, mixture)
+                max_length = max(0.5 * length, _FIRST_MAX_LENGTH)
+                length = 1.0
                 continue
-            if reach == furthest:
-                furthest *= _FIRST_REACH
-            reach = 1.0
+            if length == max_length:
+                max_length *= _FIRST_MAX_LENGTH
+            length = 1.0
         history[step] = value
         step += 1
         # A plain step of EM gained little: the criterion is never met by an extrapolation, which
         # was undone above if it gained no more than `tol`.
         if step > 1 and value - history[step - 2] < tol:
             return step, True
-        write_parameters(mixture, path[noted])
-        noted += 1
+        write_parameters(mixture, path[n_recorded])
+        n_recorded += 1
         _m_step(sums, total_weight, variance_floor, mixture)
-        if noted == _STEPS_BEFORE_LEAP and step < history.size:
-            noted = 0
-            write_parameters(mixture, path[_STEPS_BEFORE_LEAP])
-            _copy(mixture, before_leap)
-            reach = squarem_step(path, furthest, variance_floor, mixture)
+        if n_recorded == _STEPS_PER_EXTRAPOLATION and step < history.size:
+            n_recorded = 0
+            write_parameters(mixture, path[_STEPS_PER_EXTRAPOLATION])
+            _copy(mixture, before_extrapolation)
+            length = squarem_step(path, max_length, variance_floor, mixture)
     return history.size, False
 
 

@@ -62,18 +62,21 @@ def _accumulate(
     """
     n_components = mixture.shape[1]
     sums[:] = 0.0
-    room = np.empty((n_components + 4, min(_POINTS_AT_A_TIME, positions.size)))
+    scratch = np.empty((n_components + 4, min(_POINTS_AT_A_TIME, positions.size)))
     total = 0.0
     for start in range(0, positions.size, _POINTS_AT_A_TIME):
         points = slice(start, start + _POINTS_AT_A_TIME)
         x, weight, spread = positions[points], weights[points], spreads[points]
-        _fill_densities(x, spread, mixture, room)
-        largest, share = room[n_components, : x.size], room[n_components + 1, : x.size]
-        density, logarithm = room[n_components + 2, : x.size], room[n_components + 3, : x.size]
+        _fill_densities(x, spread, mixture, scratch)
+        largest, share = scratch[n_components, : x.size], scratch[n_components + 1, : x.size]
+        density, logarithm = (
+            scratch[n_components + 2, : x.size],
+            scratch[n_components + 3, : x.size],
+        )
         # Loops over points are innermost and simple, so that the compiler uses vector instructions.
         density[:] = 0.0
         for k in range(n_components):
-            relative = room[k, : x.size]
+            relative = scratch[k, : x.size]
             for i in range(x.size):
                 density[i] += relative[i]
         logarithms(density, logarithm)
@@ -82,7 +85,7 @@ def _accumulate(
         for i in range(x.size):
             total += weight[i] * (largest[i] + logarithm[i])
         for k in range(n_components):
-            relative, pivot = room[k, : x.size], pivots[k]
+            relative, pivot = scratch[k, : x.size], pivots[k]
             zeroth, first, second = sums[0, k], sums[1, k], sums[2, k]
             for i in range(x.size):
                 r = share[i] * relative[i]
@@ -99,25 +102,25 @@ def _fill_densities(
     x: NDArray[np.float64],
     spread: NDArray[np.float64],
     mixture: NDArray[np.float64],
-    room: NDArray[np.float64],
+    scratch: NDArray[np.float64],
 ) -> None:
     """Write weighted densities at each x, (n_components, n), relative to the largest.
 
     The next row gets the logarithm of the largest.
     """
     n_components = mixture.shape[1]
-    largest = room[n_components, : x.size]
+    largest = scratch[n_components, : x.size]
     largest[:] = -np.inf
     for k in range(n_components):
         constant = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
         half_precision = 0.5 / mixture[2, k]
-        mean, density = mixture[1, k], room[k, : x.size]
+        mean, density = mixture[1, k], scratch[k, : x.size]
         for i in range(x.size):
             d = x[i] - mean
             density[i] = constant - (d * d + spread[i]) * half_precision
             largest[i] = max(largest[i], density[i])
     for k in range(n_components):
-        density = room[k, : x.size]
+        density = scratch[k, : x.size]
         for i in range(x.size):
             density[i] -= largest[i]
         exponentials(density, _NEGLIGIBLE)

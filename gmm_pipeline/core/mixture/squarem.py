@@ -29,11 +29,14 @@ def write_parameters(mixture: NDArray[np.float64], parameters: NDArray[np.float6
 
 @kernel
 def squarem_step(
-    path: NDArray[np.float64], furthest: float, variance_floor: float, mixture: NDArray[np.float64]
+    path: NDArray[np.float64],
+    max_length: float,
+    variance_floor: float,
+    mixture: NDArray[np.float64],
 ) -> float:
     """Extrapolate `mixture` from three successive parameters, `path`; return the length in steps.
 
-    The length is at most `furthest`; it is 1 if the mixture stays at the last parameters. Means
+    The length is at most `max_length`; it is 1 if the mixture stays at the last parameters. Means
     count in units of the components' standard deviations, so that the length does not depend on the
     units of the points.
     """
@@ -46,20 +49,22 @@ def squarem_step(
             v = path[2, j, k] - path[1, j, k] - r
             first_squares += unit * r * r
             second_squares += unit * v * v
-    reach = min(np.sqrt(first_squares / second_squares), furthest) if second_squares > 0.0 else 1.0
+    length = (
+        min(np.sqrt(first_squares / second_squares), max_length) if second_squares > 0.0 else 1.0
+    )
     # An extrapolation of one step ends at the last parameters: nothing to do.
-    if not reach > 1.0:
+    if not length > 1.0:
         return 1.0
     total = 0.0
     for j in range(3):
         for k in range(n_components):
             r = path[1, j, k] - path[0, j, k]
             v = path[2, j, k] - path[1, j, k] - r
-            there = path[0, j, k] + reach * (2.0 * r + reach * v)
-            mixture[j, k] = there if j == 1 else np.exp(there)
+            extrapolated = path[0, j, k] + length * (2.0 * r + length * v)
+            mixture[j, k] = extrapolated if j == 1 else np.exp(extrapolated)
     for k in range(n_components):
         total += mixture[0, k]
         mixture[2, k] = max(mixture[2, k], variance_floor)
     for k in range(n_components):
         mixture[0, k] /= total
-    return reach
+    return length

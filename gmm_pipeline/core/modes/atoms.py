@@ -63,10 +63,10 @@ def choose_atoms(
     found = numbers_of(np.union1d(masses, declared), numbers.values.dtype)
     if not found.size:
         return AtomChoice(found, "continuous", f"{_distinct(sketch)} and no point masses")
-    held = int(numbers.counts[np.isin(numbers.values, found)].sum())
-    share = held / max(sketch.tally.body.rows, 1)
+    rows = int(numbers.counts[np.isin(numbers.values, found)].sum())
+    share = rows / max(sketch.tally.body.rows, 1)
     what = "declared atoms" if np.isin(found, declared).all() else "point masses"
-    if held == sketch.tally.body.rows:
+    if rows == sketch.tally.body.rows:
         return AtomChoice(found, "categorical", f"all of its numbers are {what}")
     return AtomChoice(found, "mixed", f"{share:.1%} of its numbers are {what}")
 

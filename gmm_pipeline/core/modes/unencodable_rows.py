@@ -37,11 +37,11 @@ def _unseen_rows(model: ColumnModel, sketch: Sketch) -> int:
     """Count nulls, NaN, infinities and categories that the model has no mode for."""
     specials, atoms = sketch.tally.specials, {atom.value for atom in model.atoms}
     # As text, because NaN equals nothing, itself included.
-    held = {str(value) for value in atoms if isinstance(value, float)}
+    numbers = {str(value) for value in atoms if isinstance(value, float)}
     rows = 0 if None in atoms else specials.nulls
-    rows += 0 if "nan" in held else specials.nans
-    rows += 0 if "inf" in held else specials.positive_infinities
-    rows += 0 if "-inf" in held else specials.negative_infinities
+    rows += 0 if "nan" in numbers else specials.nans
+    rows += 0 if "inf" in numbers else specials.positive_infinities
+    rows += 0 if "-inf" in numbers else specials.negative_infinities
     body = sketch.tally.body
     if not isinstance(body, LabelCounts):
         return rows
@@ -75,8 +75,8 @@ def _unencodable_singles(model: ColumnModel, numbers: ValueCounts) -> int:
     try:
         positions = model.coordinate.forward(numbers.values)
     except ColumnDataError:
-        held = numbers.select(~without_coordinate(model.coordinate, numbers.values))
-        return numbers.rows - held.rows + _unencodable_singles(model, held)
+        others = numbers.select(~without_coordinate(model.coordinate, numbers.values))
+        return numbers.rows - others.rows + _unencodable_singles(model, others)
     low, high = _range(model)
     return numbers.select((positions < low) | (positions > high)).rows
 

@@ -26,30 +26,44 @@ class AtomIndex:
         Finite and distinct.
     atoms : int32 array of shape (n,)
         The atom of each, from 0 on.
-    otherwise : int
+    missing : int
         Below 0: what `find` returns for all other numbers.
     """
 
-    def __init__(self, numbers: Numbers, atoms: NDArray[np.int32], otherwise: int) -> None:
+    def __init__(self, numbers: Numbers, atoms: NDArray[np.int32], missing: int) -> None:
         slot_bits = max(_LEAST_SLOT_BITS, (2 * numbers.size + 1).bit_length())
         self._shift = np.uint64(_WORD - slot_bits)
         self._keys = np.zeros(1 << slot_bits, dtype=np.uint64)
-        self._atoms = np.full(1 << slot_bits, otherwise, dtype=np.int32)
+        self._atoms = np.full(1 << slot_bits, missing, dtype=np.int32)
         # Of floats, −0.0 is the one number that equals another one of other bits.
-        self._also_zero = np.uint64(1 << (_WORD - 1) if numbers.dtype == np.float64 else 0)
-        _fill(numbers.view(np.uint64), atoms, self._also_zero, self._shift, self._keys, self._atoms)
+        self._negative_zero = np.uint64(1 << (_WORD - 1) if numbers.dtype == np.float64 else 0)
+        _fill(
+            numbers.view(np.uint64),
+            atoms,
+            self._negative_zero,
+            self._shift,
+            self._keys,
+            self._atoms,
+        )
 
     def find(self, numbers: Numbers) -> NDArray[np.int32]:
-        """Return the atom of each number, or `otherwise`, shape (n,)."""
+        """Return the atom of each number, or `missing`, shape (n,)."""
         found = np.empty(numbers.size, dtype=np.int32)
-        _find(numbers.view(np.uint64), self._also_zero, self._shift, self._keys, self._atoms, found)
+        _find(
+            numbers.view(np.uint64),
+            self._negative_zero,
+            self._shift,
+            self._keys,
+            self._atoms,
+            found,
+        )
         return found
 
 
 @kernel
-def _key(number: np.uint64, also_zero: np.uint64) -> np.uint64:
+def _key(number: np.uint64, negative_zero: np.uint64) -> np.uint64:
     """Return the bits by which a number is looked up: −0.0 has those of 0.0."""
-    return _ZERO if number == also_zero else number
+    return _ZERO if number == negative_zero else number
 
 
 @kernel
@@ -77,14 +91,14 @@ def _slot_of(
 def _fill(
     numbers: NDArray[np.uint64],
     atoms_of: NDArray[np.int32],
-    also_zero: np.uint64,
+    negative_zero: np.uint64,
     shift: np.uint64,
     keys: NDArray[np.uint64],
     atoms: NDArray[np.int32],
 ) -> None:
     """Enter numbers and their atoms into an empty table."""
     for i in range(numbers.size):
-        key = _key(numbers[i], also_zero)
+        key = _key(numbers[i], negative_zero)
         slot = _slot_of(key, shift, keys, atoms)
         keys[slot], atoms[slot] = key, atoms_of[i]
 
@@ -92,7 +106,7 @@ def _fill(
 @kernel
 def _find(
     numbers: NDArray[np.uint64],
-    also_zero: np.uint64,
+    negative_zero: np.uint64,
     shift: np.uint64,
     keys: NDArray[np.uint64],
     atoms: NDArray[np.int32],
@@ -101,23 +115,23 @@ def _find(
     """Look up numbers: all in their first slot, then the few that were displaced from it."""
     # Whether a row is an atom is unpredictable, so the first loop has no branch on it: a
     # mispredicted branch costs more than the work that it would save.
-    elsewhere, n_elsewhere = np.empty(numbers.size, dtype=np.int64), 0
+    displaced, n_displaced = np.empty(numbers.size, dtype=np.int64), 0
     for i in range(numbers.size):
-        key = _key(numbers[i], also_zero)
+        key = _key(numbers[i], negative_zero)
         slot = _first_slot(key, shift)
         found[i] = atoms[slot]
-        elsewhere[n_elsewhere] = i
-        n_elsewhere += (atoms[slot] >= 0) & (keys[slot] != key)
-    for i in elsewhere[:n_elsewhere]:
-        found[i] = atoms[_slot_of(_key(numbers[i], also_zero), shift, keys, atoms)]
+        displaced[n_displaced] = i
+        n_displaced += (atoms[slot] >= 0) & (keys[slot] != key)
+    for i in displaced[:n_displaced]:
+        found[i] = atoms[_slot_of(_key(numbers[i], negative_zero), shift, keys, atoms)]
 
 
 @kernel
-def replace_atoms(numbers: Numbers, atoms: NDArray[np.int32], instead: Numbers) -> Numbers:
+def replace_atoms(numbers: Numbers, atoms: NDArray[np.int32], replacement: Numbers) -> Numbers:
     """Return numbers, (n,), with those that are atoms replaced by another one, (1,)."""
     others = np.empty_like(numbers)
     for i in range(numbers.size):
-        others[i] = numbers[i] if atoms[i] == NO_ATOM else instead[0]
+        others[i] = numbers[i] if atoms[i] == NO_ATOM else replacement[0]
     return others
 
 
@@ -155,8 +169,8 @@ def place_atoms(
     """
     n_nulls = 0
     for i in range(atoms.size):
-        atom, held = max(atoms[i], 0), atoms[i] >= 0
-        numbers[i] = numbers_of_atoms[atom] if held else numbers[i]
-        nulls[i] = held & null_of_atoms[atom]
+        atom, is_atom = max(atoms[i], 0), atoms[i] >= 0
+        numbers[i] = numbers_of_atoms[atom] if is_atom else numbers[i]
+        nulls[i] = is_atom & null_of_atoms[atom]
         n_nulls += nulls[i]
     return n_nulls

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import BLOCK, kernel
-from gmm_pipeline.core.sketch.grid import CELLS, OFFSET_BITS, Grid, find_places
+from gmm_pipeline.core.sketch.grid import CELLS, OFFSET_BITS, Grid, find_cells
 from gmm_pipeline.core.sketch.min_max import min_max
 
 _PACKED_BITS = 6
@@ -56,7 +56,7 @@ class CellSums:
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
         """Add finite values that stand for several rows each; both arrays have shape (n,)."""
         self._widen(*min_max(values))
-        cells, offsets = self._grid.places(values)
+        cells, offsets = self._grid.cells_and_offsets(values)
         np.add.at(
             self._sums, cells, (counts * np.stack([np.ones_like(offsets), offsets, offsets**2])).T
         )
@@ -79,7 +79,7 @@ class CellSums:
         """
         if self.minimum > self.maximum:
             return np.empty(0, dtype=np.int64)
-        (first, last), _ = self._grid.places(np.array([self.minimum, self.maximum]))
+        (first, last), _ = self._grid.cells_and_offsets(np.array([self.minimum, self.maximum]))
         cells: NDArray[np.int64] = first + np.flatnonzero(sums[first : last + 1])
         return cells
 
@@ -112,7 +112,7 @@ def _add(
     for start in range(0, values.size, BLOCK):
         block = values[start : start + BLOCK]
         n = block.size
-        find_places(block, center, inverse_scale, cells[:n], offsets[:n])
+        find_cells(block, center, inverse_scale, cells[:n], offsets[:n])
         first, last = _span(cells[:n].view(np.int32))
         # Cells are ordered as values are, so a block within the cells used so far has no new
         # extreme; most blocks skip this search.

@@ -50,8 +50,8 @@ class DecimalCoordinate:
         apart, so that any number would seem to lie on the grid; those count as off it.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            held: NDArray[np.bool_] = self.snap(x) == x
-            return held & (np.abs(x) * 10.0**self.places <= 2.0 ** (self.digits - 3))
+            on_grid: NDArray[np.bool_] = self.snap(x) == x
+            return on_grid & (np.abs(x) * 10.0**self.places <= 2.0 ** (self.digits - 3))
 
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
         """Return the coordinates of float64 numbers, shape (n,): the numbers themselves.

@@ -50,7 +50,9 @@ class Grid:
         """Centre and scale a grid by a sample of sorted values and their weights, both (n,)."""
         return cls(*center_and_scale(values, weights))
 
-    def places(self, values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def cells_and_offsets(
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the cells of finite values and their offsets there, both of shape (n,).
 
         Offsets count units of 2**-OFFSET_BITS of a cell's width.
@@ -59,7 +61,7 @@ class Grid:
             np.empty(values.size, dtype=np.int64),
             np.empty(values.size, dtype=np.int64),
         )
-        find_places(values, self.center, 2.0**-self.exponent, cells, offsets)
+        find_cells(values, self.center, 2.0**-self.exponent, cells, offsets)
         return cells, offsets
 
     def edges(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -80,7 +82,7 @@ def pattern_of(y: float) -> int:
 
 
 @kernel
-def find_places(
+def find_cells(
     values: NDArray[np.float64],
     center: float,
     inverse_scale: float,

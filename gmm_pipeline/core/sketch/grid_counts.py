@@ -67,7 +67,7 @@ class GridCounts:
         Of c rows with mean μ and variance σ², at most c·σ² / (σ² + (x − μ)²) are at x, by
         Cantelli's inequality. The bound is exact for a cell that holds at most two distinct values.
         """
-        cells, offsets = self.grid.places(coordinates)
+        cells, offsets = self.grid.cells_and_offsets(coordinates)
         used = np.isin(cells, self.cells)
         most = np.zeros(coordinates.size, dtype=np.int64)
         most[used] = list(
@@ -108,21 +108,21 @@ class GridCounts:
             ValueCounts(self.apart.values, self.apart.counts + other.apart.counts),
         )
 
-    def only_heavy_apart(self, coordinate: Coordinate, wanted: Numbers) -> GridCounts:
+    def only_heavy_apart(self, coordinate: Coordinate, declared: Numbers) -> GridCounts:
         """Return the counts with only frequent and declared numbers counted apart.
 
         The others move to their cells. Which numbers were counted apart may depend on the order of
         the rows; which of them stay apart does not.
         """
         heavy = self.apart.counts >= SMALLEST_SHARE * self.rows
-        stay = heavy | np.isin(self.apart.values, wanted)
-        settled = replace(self, apart=self.apart.select(stay))
+        stay = heavy | np.isin(self.apart.values, declared)
+        pruned = replace(self, apart=self.apart.select(stay))
         leaving = self.apart.select(~stay & (self.apart.counts > 0))
         if not leaving.rows:
-            return settled
-        counter = GridCounter(self.grid, coordinate, settled.apart.values)
+            return pruned
+        counter = GridCounter(self.grid, coordinate, pruned.apart.values)
         counter.add_counts(leaving)
-        return settled.merge(counter.counts())
+        return pruned.merge(counter.counts())
 
     def extents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the smallest and largest coordinate of each cell, both of shape (n,)."""

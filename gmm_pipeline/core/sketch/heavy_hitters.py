@@ -57,25 +57,25 @@ def _count(
 @kernel
 def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     """Subtract the median count from all values and drop those at 0; return how many remain."""
-    held_keys, held_counts = (
+    old_keys, old_counts = (
         np.empty(CAPACITY + 2, dtype=np.uint64),
         np.empty(CAPACITY + 2, dtype=np.int64),
     )
-    n_held = 0
+    n_values = 0
     for slot in range(counts.size):
-        held_keys[n_held], held_counts[n_held] = keys[slot], counts[slot]
-        n_held += counts[slot] != 0
+        old_keys[n_values], old_counts[n_values] = keys[slot], counts[slot]
+        n_values += counts[slot] != 0
     # Mostly more than half of the counts are 1, the minimum; then it is the median, without a
     # partition.
-    median = held_counts[:n_held].min()
-    if 2 * np.count_nonzero(held_counts[:n_held] == median) <= n_held:
-        median = np.partition(held_counts[:n_held], n_held // 2)[n_held // 2]
+    median = old_counts[:n_values].min()
+    if 2 * np.count_nonzero(old_counts[:n_values] == median) <= n_values:
+        median = np.partition(old_counts[:n_values], n_values // 2)[n_values // 2]
     counts[:] = 0
     size = 0
-    for i in range(n_held):
-        if held_counts[i] > median:
+    for i in range(n_values):
+        if old_counts[i] > median:
             size += count_up(
-                keys, counts, held_keys[i], hash_of(held_keys[i]), held_counts[i] - median
+                keys, counts, old_keys[i], hash_of(old_keys[i]), old_counts[i] - median
             )
     return size
 

@@ -186,11 +186,11 @@ class Sketch:
         weights, spreads = single.counts.astype(np.float64), np.zeros(positions.size)
         body = self.tally.body
         if isinstance(body, GridCounts):
-            cells, evens = body.points()
+            cells, cell_spreads = body.points()
             order = np.argsort(np.concatenate([positions, cells]), kind="stable")
             positions = np.concatenate([positions, cells])[order]
             weights = np.concatenate([weights, body.counts.astype(np.float64)])[order]
-            spreads = np.concatenate([spreads, evens])[order]
+            spreads = np.concatenate([spreads, cell_spreads])[order]
         return WeightedPoints(
             positions, weights, spreads + _rounding_variances(positions, weights, self.coordinate)
         )

@@ -114,14 +114,14 @@ def count_up(
 @kernel
 def _thin(keys: NDArray[np.uint64], counts: NDArray[np.int64], level: int) -> int:
     """Keep the values in the sample of a level; return how many there are."""
-    held = np.flatnonzero(counts)
-    held_keys, held_counts = keys[held], counts[held]
+    used = np.flatnonzero(counts)
+    old_keys, old_counts = keys[used], counts[used]
     counts[:] = 0
     size = 0
-    for i in range(held.size):
-        hashed = hash_of(held_keys[i])
+    for i in range(used.size):
+        hashed = hash_of(old_keys[i])
         if _in_sample(hashed, level):
-            size += count_up(keys, counts, held_keys[i], hashed, held_counts[i])
+            size += count_up(keys, counts, old_keys[i], hashed, old_counts[i])
     return size
 
 
@@ -167,8 +167,8 @@ def _counts_of_near(values: Numbers) -> ValueCounts | None:
     counts = np.zeros((LANES, most - least + 1), dtype=np.int64)
     _count_near(values, least, counts)
     sums = counts.sum(axis=0)
-    held = np.flatnonzero(sums)
-    return ValueCounts(held + least, sums[held])
+    used = np.flatnonzero(sums)
+    return ValueCounts(used + least, sums[used])
 
 
 class ValueCounter:
@@ -199,10 +199,10 @@ class ValueCounter:
 
     def counts(self) -> ValueCounts:
         """Return the counts so far."""
-        held = np.flatnonzero(self._counts)
-        values = self._keys[held].view(self._dtype)
+        used = np.flatnonzero(self._counts)
+        values = self._keys[used].view(self._dtype)
         order = np.argsort(values)
-        return ValueCounts(values[order], self._counts[held][order], self._level)
+        return ValueCounts(values[order], self._counts[used][order], self._level)
 
     def _add(self, values: Numbers, weights: NDArray[np.int64]) -> None:
         bits = (values + self._dtype.type(0)).view(np.uint64)

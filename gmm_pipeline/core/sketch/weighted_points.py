@@ -56,11 +56,13 @@ class WeightedPoints:
 
     def nonempty(self) -> WeightedPoints:
         """Return the points of positive weight."""
-        held = self.weights > 0
+        weighted = self.weights > 0
         return (
             self
-            if held.all()
-            else WeightedPoints(self.positions[held], self.weights[held], self.spreads[held])
+            if weighted.all()
+            else WeightedPoints(
+                self.positions[weighted], self.weights[weighted], self.spreads[weighted]
+            )
         )
 
     def standardised(self) -> tuple[WeightedPoints, float, int]:
@@ -112,10 +114,10 @@ def usual_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1)
     # Sorting puts the NaN of the padding last; `np.nanmedian` takes ten times as long.
     ordered = np.sort(np.delete(windows, NEIGHBOURS, axis=1), axis=1)
-    places = np.arange(weights.size)
-    neighbours = np.minimum(places, NEIGHBOURS) + np.minimum(places[::-1], NEIGHBOURS)
+    index = np.arange(weights.size)
+    neighbours = np.minimum(index, NEIGHBOURS) + np.minimum(index[::-1], NEIGHBOURS)
     medians: NDArray[np.float64] = (
-        ordered[places, (neighbours - 1) // 2] + ordered[places, neighbours // 2]
+        ordered[index, (neighbours - 1) // 2] + ordered[index, neighbours // 2]
     ) / 2
     return medians
 
