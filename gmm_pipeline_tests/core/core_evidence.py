@@ -1,4 +1,4 @@
-"""What several tests of the core share."""
+"""Helpers that several tests of the core share."""
 
 from collections.abc import Iterable
 from functools import partial, reduce
@@ -107,9 +107,7 @@ def model_of(
     column: str = "amount",
     **rules: Any,
 ) -> ColumnModel:
-    """Return a model of Gaussian modes given as (weight, mean, std), which writes float64 unless
-    told otherwise.
-    """
+    """Return a model of Gaussian modes given as (weight, mean, std), by default in float64."""
     return ColumnModel(
         column=column,
         rows=1,
@@ -132,7 +130,8 @@ def chi_square(observed: NDArray[Any], expected: NDArray[np.float64]) -> float:
 
 
 def chi_square_bound(degrees: int) -> float:
-    """Return what a chi-square statistic exceeds about once in a million times (Wilson & Hilferty,
-    1931).
+    """Return the bound that a chi-square statistic exceeds about once in a million times.
+
+    Wilson & Hilferty (1931).
     """
     return float(degrees * (1 - 2 / (9 * degrees) + 4.75 * np.sqrt(2 / (9 * degrees))) ** 3)

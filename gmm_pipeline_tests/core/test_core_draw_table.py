@@ -1,4 +1,4 @@
-"""What is looked up in a table of draws is what evaluating the modes' probabilities gives."""
+"""The lookup table of draws gives the same modes as evaluating their probabilities."""
 
 import numpy as np
 import pytest
@@ -58,9 +58,7 @@ def evaluated(
 def contradicted(
     x: NDArray[np.float64], draws: NDArray[np.float64], table: DrawTable, modes: ModeTable
 ) -> tuple[int, int]:
-    """Return how many draws at x the table decides otherwise than the evaluation, and how many it
-    decides.
-    """
+    """Return how many draws at x the table decides wrongly, and how many it decides."""
     found, wanted, rows = (np.empty(x.size, dtype=np.int64) for _ in range(3))
     left_open = look_up(x, draws, table, np.empty(x.size, dtype=np.int64), found, rows)
     evaluated(x, draws, modes, wanted)
@@ -186,6 +184,6 @@ def test_nearly_all_rows_are_decided_by_the_table(
     assert decided > 0.99 * x.size
 
 
-def test_what_adds_to_every_probability_is_evaluated_for_each_row() -> None:
+def test_a_probability_floor_is_evaluated_in_each_row() -> None:
     model = model_of(OVERLAPPING, extremes="clip", probability_floor=1e-6)
     assert draw_table(mode_table(model)) is NOTHING_DECIDED

@@ -142,7 +142,7 @@ INTEGERS = np.array([1, 2])
         ),
     ],
 )
-def test_sketches_that_do_not_fit_together_are_not_merged(
+def test_sketches_of_different_form_coordinate_or_grid_are_not_merged(
     one: Callable[[], Sketch], other: Callable[[], Sketch], why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):

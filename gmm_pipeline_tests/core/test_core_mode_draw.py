@@ -1,6 +1,4 @@
-"""Row-wise statistical tests of the draw: for chosen x, mode frequencies over many rows match the
-responsibilities.
-"""
+"""Statistical tests of the draw: at chosen x, modes occur as often as their probabilities say."""
 
 import numpy as np
 import pytest
@@ -72,7 +70,7 @@ def test_the_modes_of_rows_far_apart_are_drawn_by_their_probabilities(
     assert_frequencies(modes, probabilities(model, x))
 
 
-def test_what_lies_among_other_values_is_drawn_by_its_own_probabilities() -> None:
+def test_a_value_among_others_is_drawn_by_its_own_probabilities() -> None:
     model = model_of(GAUSSIANS)
     x = np.random.default_rng(0).choice(SHARED, 7 * ROWS)
     modes = drawn_modes(codec_of(model), x, 0)

@@ -1,6 +1,4 @@
-"""Columns of a million rows: what a fit to their sketch is worth, and that it does not depend on
-the rows' order.
-"""
+"""Columns of a million rows: fits to their sketch are as good, in any order of the rows."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -53,9 +51,7 @@ def sketch_of(rows: NDArray[np.float64] | pa.Array, slice_rows: int = 150_000) -
 
 @pytest.fixture(scope="module")
 def heavy_tailed() -> NDArray[np.float64]:
-    """Student's t with 2 degrees of freedom: its variance is infinite, and its extremes lie at
-    about ±1000.
-    """
+    """Student's t with 2 degrees of freedom: infinite variance, extremes at about ±1000."""
     return np.random.default_rng(0).standard_t(2, ROWS)
 
 
@@ -104,7 +100,7 @@ def test_few_distinct_values_are_sketched_exactly() -> None:
     assert bits(sketch.tally.body) == bits(count_values(rows))
 
 
-def test_what_is_no_number_is_counted_apart() -> None:
+def test_nulls_nan_and_infinities_are_counted_separately() -> None:
     sketch = sketch_of(
         pa.array([1.5, None, float("nan"), float("inf"), 1.5, -float("inf"), None, -0.0])
     )
@@ -137,9 +133,7 @@ def test_the_windows_and_what_lies_between_them_hold_every_row_once(rows: int) -
 
 @pytest.fixture
 def _narrow_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a short column have rows between its windows, as otherwise only one of more than 2**24
-    rows has.
-    """
+    """Give a short column rows between its windows, as columns over 2**24 rows have."""
     monkeypatch.setattr(sketching, "FULL_SAMPLE_ROWS", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 10)
 

@@ -82,7 +82,7 @@ def test_a_larger_mixture_is_at_least_as_likely() -> None:
     assert (np.diff(found) > -1e-5).all()
 
 
-def test_what_a_component_costs_decides_how_many_are_chosen() -> None:
+def test_the_cost_of_a_component_decides_how_many_are_chosen() -> None:
     true = Mixture(np.array([0.5, 0.5]), np.array([0.0, 6.0]), np.array([1.0, 1.0]))
     search = MixtureSearch(points_of(true), variance_floor=FLOOR)
     search.run(1, 4, seed=0)

@@ -1,4 +1,4 @@
-"""Items that are made ahead come in order, and what stops their making stops the caller."""
+"""Prefetched items come in order, and an error while one is computed reaches the caller."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def test_items_come_in_their_order_even_if_they_count_as_false() -> None:
     assert list(prefetch([])) == []
 
 
-def test_the_next_item_is_made_while_the_last_is_used() -> None:
+def test_the_next_item_is_computed_while_the_last_is_used() -> None:
     made = threading.Event()
 
     def items() -> Iterator[int]:

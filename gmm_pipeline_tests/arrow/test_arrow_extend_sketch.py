@@ -1,4 +1,4 @@
-"""The sketch of a column that has grown, from the sketch it had and the new rows alone."""
+"""The sketch of a column that grew, from its earlier sketch and the new rows alone."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -28,17 +28,15 @@ LOG = SketchRequest(log=True)
 
 
 class Rows:
-    """A counting pass over an array, in slices with counters of their own; it remembers what it was
-    asked for.
-    """
+    """A counting pass over an array, in slices with their own counters; records its ranges."""
 
     def __init__(self, array: pa.Array, slice_rows: int = 20_000) -> None:
         self.array = array
         self.slice_rows = slice_rows
-        self.asked: list[range] = []
+        self.ranges: list[range] = []
 
     def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
-        self.asked += ranges
+        self.ranges += ranges
         tallies = []
         for rows in ranges:
             for start in range(rows.start, max(rows.stop, rows.start + 1), self.slice_rows):
@@ -59,12 +57,10 @@ def sketch_of(array: pa.Array, request: SketchRequest = AUTO) -> Sketch:
 def extended(
     sketch: Sketch, array: pa.Array, request: SketchRequest = AUTO, stop: int | None = None
 ) -> Sketch | None:
-    """Extend a sketch by the rows of an array that it does not have, up to `stop`, and by a pass
-    over these alone.
-    """
+    """Extend a sketch by a pass over the rows of an array that it lacks, up to `stop`."""
     rows, new = Rows(array), range(sketch.rows, len(array) if stop is None else stop)
     result = extend_sketch(sketch, field_of(array), new, request, rows)
-    assert all(new.start <= asked.start and asked.stop <= new.stop for asked in rows.asked)
+    assert all(new.start <= part.start and part.stop <= new.stop for part in rows.ranges)
     return result
 
 
@@ -122,7 +118,7 @@ FEW_VALUES: dict[str, tuple[Callable[[np.random.Generator, int], pa.Array], Sket
 @pytest.mark.parametrize("column", FEW_VALUES)
 @settings(max_examples=15)
 @given(SEEDS, st.integers(1, 400))
-def test_what_is_counted_exactly_becomes_the_sketch_of_all_rows_bit_for_bit(
+def test_exact_counts_become_the_sketch_of_all_rows_bit_for_bit(
     column: str, seed: int, rows: int
 ) -> None:
     make, request = FEW_VALUES[column]
@@ -285,13 +281,13 @@ NOT_TO_EXTEND: dict[str, tuple[Any, Any, SketchRequest, SketchRequest]] = {
 
 
 @pytest.mark.parametrize("reason", NOT_TO_EXTEND)
-def test_a_column_is_to_be_sketched_anew_for(reason: str) -> None:
+def test_all_rows_have_to_be_sketched_again_for(reason: str) -> None:
     first, new, before, now = NOT_TO_EXTEND[reason]
     array = pa.array(np.concatenate([first, new]))
     assert extended(sketch_of(array.slice(0, len(first)), before), array, now) is None
 
 
-def test_a_column_of_another_type_is_to_be_sketched_anew() -> None:
+def test_all_rows_of_another_type_have_to_be_sketched_again() -> None:
     array = pa.array([1.0, 2.0, 3.0])
     assert extended(sketch_of(array.slice(0, 2).cast(pa.int64())), array) is None
     whole = pa.array(NORMAL)

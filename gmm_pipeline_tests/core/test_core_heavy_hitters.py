@@ -1,4 +1,4 @@
-"""Values that hold many rows are found and counted exactly, whatever the order of the rows."""
+"""Frequent values are found and counted exactly, whatever the order of the rows."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_negative_zero_counts_as_zero() -> None:
 
 @settings(max_examples=25)
 @given(SEEDS)
-def test_settled_counts_depend_neither_on_the_order_of_rows_nor_on_what_else_was_counted_apart(
+def test_final_counts_depend_neither_on_the_order_of_rows_nor_on_other_numbers_counted_apart(
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ def test_settled_counts_depend_neither_on_the_order_of_rows_nor_on_what_else_was
     assert (settled[0].minimum, settled[0].maximum) == (in_cells.min(), in_cells.max())
 
 
-def test_what_is_not_heavy_and_not_wanted_settles_in_its_cell() -> None:
+def test_a_number_that_is_neither_frequent_nor_declared_goes_to_its_cell() -> None:
     rows = np.concatenate([np.random.default_rng(0).normal(0, 1, 5000), np.full(4, 0.5)])
     grid = grid_around(np.sort(rows))
     settled = count_on(grid, rows, apart=np.array([0.5])).only_heavy_apart(REAL, np.empty(0))

@@ -101,7 +101,7 @@ def test_categories_are_ranked_by_their_rows() -> None:
     np.testing.assert_allclose(ranking.frequencies, np.array([5, 5, 3, 2, 1]) / 16, rtol=1e-15)
 
 
-def test_what_is_no_number_is_an_atom_of_its_own() -> None:
+def test_nulls_nan_and_infinities_are_atoms() -> None:
     specials = Specials(nulls=4, nans=3, positive_infinities=2, negative_infinities=1)
     sketch = sketch_on_grid(continuous_rows(1000), specials)
     model = fitted(sketch, max_modes=2)

@@ -20,8 +20,8 @@ WEIGHTS, MEANS, VARIANCES = (
 )
 # The rows and the expected mixture of Spark's own tests of its Gaussian mixture.
 SPARK_ROWS = np.fromstring(
-    "-5.1971 -2.5359 -3.8220 -5.2211 -5.0602 4.7118 6.8989 3.4592 4.6322 5.7048 4.6567 5.5026 4.5605 "
-    "5.2043 6.2734",
+    "-5.1971 -2.5359 -3.8220 -5.2211 -5.0602 4.7118 6.8989 3.4592 4.6322 5.7048 4.6567 "
+    "5.5026 4.5605 5.2043 6.2734",
     sep=" ",
 )
 

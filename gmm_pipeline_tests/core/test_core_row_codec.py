@@ -36,9 +36,7 @@ def random_rows(seed: int, n: int = 300) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def restricted_responsibilities(model: ColumnModel, x: float) -> NDArray[np.float64]:
-    """Return the posterior probabilities at x among the modes that reach it, or all where none
-    does.
-    """
+    """Return the posterior probabilities at x among the modes that reach it, else among all."""
     mixture = model.mixture()
     reaching = np.abs(x - mixture.means) <= REACH * 4 * mixture.stds
     chances = mixture.responsibilities(np.array([x]))[0] * (reaching | ~reaching.any())
@@ -187,7 +185,7 @@ def test_atoms_come_back_exactly(seed: int) -> None:
     assert (decoded[atoms >= 0] == 0).all()
 
 
-def test_what_stands_beside_an_atom_is_not_read() -> None:
+def test_the_coordinate_of_an_atom_is_not_read() -> None:
     codec = codec_of(model_of(GAUSSIANS, ATOMS))
     value, rank = codec.encode(np.array([np.nan, np.inf]), np.array([0, 1], dtype=np.int32), 0)
     other = codec.encode(np.zeros(2), np.array([0, 1], dtype=np.int32), 0)
@@ -284,9 +282,7 @@ def test_a_value_that_no_mode_reaches_comes_back_all_the_same(x: float) -> None:
 
 @pytest.mark.parametrize("mode_choice", ["sample", "argmax"])
 @pytest.mark.parametrize("x", [1e3, -1e3, 1e9, 1e100, 1e200, -1e300])
-def test_a_value_that_no_mode_reaches_goes_to_the_mode_that_is_likeliest_so_far_out(
-    x: float, mode_choice: str
-) -> None:
+def test_a_value_that_no_mode_reaches_goes_to_the_nearest_mode(x: float, mode_choice: str) -> None:
     model = model_of(GAUSSIANS, mode_choice=mode_choice)
     _, rank = codec_of(model).encode(np.array([x]), no_atoms(1), 0)
     assert modes(model, rank).tolist() == [2]  # by far the widest
@@ -308,7 +304,7 @@ def test_ranks_have_the_narrowest_dtype_that_holds_them(n_modes: int, dtype: typ
 
 
 @pytest.mark.parametrize("value_dtype", ["float32", "float64"])
-def test_rows_have_the_dtypes_that_the_codec_announces(value_dtype: ValueDtype) -> None:
+def test_rows_have_the_dtypes_of_the_codec(value_dtype: ValueDtype) -> None:
     codec = codec_of(model_of(GAUSSIANS, ATOMS, value_dtype=value_dtype))
     value, rank = codec.encode(np.zeros(3), no_atoms(3), 0)
     assert value.dtype == codec.value_dtype == np.dtype(value_dtype)

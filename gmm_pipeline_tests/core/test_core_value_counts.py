@@ -130,7 +130,7 @@ def test_rows_that_come_in_batches_count_as_rows_that_come_at_once(
     assert bits(counter.counts()) == bits(count_values(rows))
 
 
-def test_merging_leaves_what_was_merged_as_it_was() -> None:
+def test_merging_does_not_change_its_inputs() -> None:
     one, other = count_values(np.array([1.0, 2.0])), count_values(np.array([2.0, 3.0]))
     before = bits([one, other])
     one.merge(other)
@@ -161,7 +161,7 @@ def test_no_rows_are_counted_as_no_values() -> None:
     assert bits(nothing.merge(some)) == bits(some) == bits(some.merge(nothing))
 
 
-def test_what_is_given_is_not_changed() -> None:
+def test_counting_does_not_change_its_input() -> None:
     rows = np.array([-0.0, 1.0])
     rows.flags.writeable = False
     assert count_values(rows[::-1]).rows == 2

@@ -8,7 +8,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0
 
 
 @given(st.lists(FINITE))
-def test_extremes_are_the_least_and_the_most(values: list[float]) -> None:
+def test_min_max_finds_the_smallest_and_the_largest_value(values: list[float]) -> None:
     assert min_max(np.array(values, dtype=float)) == (
         min(values, default=np.inf),
         max(values, default=-np.inf),
@@ -16,5 +16,5 @@ def test_extremes_are_the_least_and_the_most(values: list[float]) -> None:
 
 
 @given(st.lists(FINITE | st.sampled_from([np.nan, -np.nan, np.inf, -np.inf])))
-def test_a_single_value_that_is_no_finite_number_is_seen(values: list[float]) -> None:
+def test_a_single_value_that_is_not_finite_is_found(values: list[float]) -> None:
     assert all_finite(np.array(values, dtype=float)) == np.isfinite(values).all()

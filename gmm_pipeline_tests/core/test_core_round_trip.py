@@ -48,14 +48,14 @@ def totals(found: RoundTrip) -> tuple[int, int, int, int]:
     return tuple(int(rows.sum()) for rows in counted)  # type: ignore[return-value]
 
 
-def test_rows_are_told_apart_by_what_became_of_them() -> None:
+def test_rows_are_counted_by_their_outcome() -> None:
     half_ulp = 2.0**-23 * 4
     found = compare([1.0, 2.0, 3.0, np.nan], [1.0, 2.0 + half_ulp, 3.1, np.nan], [0.0] * 4)
     assert totals(found) == (4, 2, 1, 1)
     assert found.largest_error.tolist() == pytest.approx([0.1, 0, 0])
 
 
-def test_rows_are_told_apart_by_their_modes() -> None:
+def test_rows_are_counted_by_their_modes() -> None:
     found = compare([1.0, 2.0, 3.0, 4.0], [1.0, 2.5, 3.0, 4.0], [0.0, 0.0, 3.0, -2.0], [2, 1, 1, 0])
     assert found.rows.tolist() == [1, 2, 1]
     assert found.exact.tolist() == [1, 1, 1]
@@ -86,7 +86,7 @@ def test_the_precision_follows_how_far_numbers_move_with_their_coordinates(
     ] == (2, 1)
 
 
-def test_a_row_that_became_null_or_was_has_changed() -> None:
+def test_a_row_that_is_null_before_or_after_only_has_changed() -> None:
     found = count_numbers(
         np.array([0.0, 0.0, 3.0]),
         np.array([0.0, 0.0, 3.0]),
@@ -104,7 +104,7 @@ def test_a_value_of_exactly_the_reach_is_not_beyond_it() -> None:
     assert compare([0.0] * 4, [0.0] * 4, [0.99, -0.99, 0.9901, -7.0]).beyond_reach.sum() == 2
 
 
-def test_what_became_nan_has_changed() -> None:
+def test_a_number_that_became_nan_has_changed() -> None:
     found = compare([1.0, np.nan], [np.nan, 1.0], [0.0, 0.0])
     assert totals(found) == (2, 0, 0, 2)
     assert found.largest_error[0] == np.inf
@@ -137,7 +137,7 @@ def test_comparisons_of_many_rows_are_those_of_their_parts() -> None:
     assert whole.exact.sum() == np.count_nonzero((before == after) & ~lost)
 
 
-def test_labels_come_back_or_have_changed() -> None:
+def test_labels_are_exact_or_have_changed() -> None:
     found = count_labels(np.array([True, False, True]), np.array([0, 1, 1], dtype=np.uint8), 3)
     assert found.rows.tolist() == [1, 2, 0]
     assert found.exact.tolist() == [1, 1, 0]
