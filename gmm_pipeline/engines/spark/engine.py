@@ -29,7 +29,7 @@ from gmm_pipeline.engines.parts import (
 )
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
-from gmm_pipeline.engines.spark.rows import NumberRows
+from gmm_pipeline.engines.spark.rows import TaskNumbers
 from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class SparkEngine(CountingEngine):
         seed: int,
     ) -> MixtureFit:
         shares = self._shared_out(pieces(range(column.rows), ROWS_PER_GROUP))
-        rows = partial(NumberRows(column, coordinate, without, shares).frame, self._session)
+        rows = partial(TaskNumbers(column, coordinate, without, shares).frame, self._session)
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
     def _count(

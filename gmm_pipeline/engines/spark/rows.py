@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class NumberRows:
+class TaskNumbers:
     """The finite numbers of a column but for some, read by tasks.
 
     Parameters
