@@ -37,6 +37,7 @@ class PipelineError(Exception):
         self.column = column
         self.rows = rows
         self.remedy = remedy
+        # The text is an argument too: logs and tracebacks of other tools show `args`.
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -44,6 +45,7 @@ class PipelineError(Exception):
         count = (
             "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
         )
+        # Messages of other libraries, quoted in a problem, may end with a full stop of their own.
         problem = self.problem if self.remedy is None else self.problem.removesuffix(".")
         next_step = "" if self.remedy is None else f". {self.remedy}"
         return f"{where}{problem}{count}{next_step}"

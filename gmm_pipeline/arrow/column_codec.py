@@ -45,6 +45,7 @@ Codecs = Mapping[str, ColumnCodec]
 
 def column_codec(model: ColumnModel, ranking: Ranking, field: pa.Field) -> ColumnCodec:
     """Return the codec of a fitted column; decoded rows have the type of `field`."""
+    # Only columns of numbers have a coordinate.
     if model.coordinate is None:
         return LabelCodec(model, ranking, field)
     return NumberCodec(model, ranking, field)

@@ -53,10 +53,11 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
             remedy="Leave the column out (--columns), or cast it to a number, a date, "
             "a string or a boolean",
         )
+    # Who stores numbers in a dictionary means them as categories.
     if kind == "categorical" or not numeric or pat.is_dictionary(field.type):
         if kind not in {"auto", "categorical"}:
             raise UnsupportedTypeError(
-                f"type {field.type} has no numbers for kind = {kind}",
+                f"type {field.type} holds no numbers, which kind = {kind} needs",
                 column=field.name,
                 remedy="Use kind = categorical or auto",
             )
@@ -93,8 +94,10 @@ def plain_labels(array: pa.Array) -> pa.Array:
     if counts_units(array.type):
         batch = NumberBatch.of(array)
         return pa.array(batch.numbers, mask=batch.nulls)
+    # Arrow's kernels for look-ups do not take float16.
     if pat.is_float16(array.type):
         array = array.cast(pa.float32())
+    # Adding 0.0 turns −0.0 into 0.0; Arrow would count them as two labels.
     return pc.add(array, pa.scalar(0.0, array.type)) if pat.is_floating(array.type) else array
 
 
@@ -116,13 +119,14 @@ def cast_to_field(array: pa.Array, field: pa.Field) -> pa.Array:
         If the cast would change values.
     """
     target = value_type(field.type)
+    # Arrow casts nothing to the null type.
     if pat.is_null(target) and array.null_count == len(array):
         return pa.nulls(len(array))
     try:
         return array if array.type == target else array.cast(target)
     except pa.ArrowInvalid as error:
         raise ColumnDataError(
-            f"holds values that are no {target}, the type that it was fitted in: {error}",
+            f"holds values that are not {target}, the type of the fitted rows: {error}",
             column=field.name,
             remedy="Cast the column, or fit again",
         ) from error

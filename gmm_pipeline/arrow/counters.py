@@ -119,6 +119,7 @@ class MinimumCounter(_NumberCounter):
             self._add_counts(ValueCounts(numbers_of([numbers.min()], numbers.dtype), ONE_EACH))
 
     def _add_counts(self, counts: ValueCounts) -> None:
+        # Merging sorts the two and turns −0.0 into 0.0.
         merged = self._smallest.merge(ValueCounts(counts.values[:1], counts.counts[:1]))
         self._smallest = ValueCounts(merged.values[:1], merged.counts[:1])
 
@@ -140,6 +141,7 @@ class RefusedCounter(_NumberCounter):
         try:
             self._coordinate.forward(numbers)
         except ColumnDataError as error:
+            # The error counts the rows of this batch; all batches together make the message.
             self._rows += error.rows or 0
 
     def _add_counts(self, counts: ValueCounts) -> None:

@@ -49,6 +49,7 @@ def encode_arrays(
         Encodes the columns of a batch concurrently.
     """
     schema = encoded_schema(codecs)
+    # The columns' arrays have to end at the same rows to be joined in batches.
     sources = {column: rechunk(arrays[column], ROWS_PER_GROUP) for column in codecs}
 
     def encode_next(column: str, row: int) -> EncodedRows | None:
@@ -116,6 +117,7 @@ def names_to_decode(schema: pa.Schema, codecs: Codecs) -> list[str]:
     SourceError
         If one is missing.
     """
+    # Decoding no rows raises the same errors for missing columns as decoding some.
     decode_batch(codecs, pa.RecordBatch.from_pylist([], schema=schema), 0)
     known = {*encoded_schema(codecs).names, *wide_schema(codecs).names}
     return [name for name in schema.names if name in known]
@@ -129,11 +131,12 @@ def _read_encoded(batch: pa.RecordBatch, column: str, codec: ColumnCodec) -> Enc
     else:
         rank = ranks_from_one_hot(batch, column, codec.rows.n_modes)
     known = rank < codec.rows.n_modes
+    # Generated ranks may be signed integers or floats.
     if rank.dtype.kind != "u":
         known &= (rank >= 0) & (rank == np.floor(rank))
     if not known.all():
         raise ColumnDataError(
-            f"has ranks that are none of its {codec.rows.n_modes} modes'",
+            f"has ranks that none of its {codec.rows.n_modes} modes has",
             column=column,
             rows=int(np.count_nonzero(~known)),
             remedy="Decode with the fit that the rows were encoded or generated for",

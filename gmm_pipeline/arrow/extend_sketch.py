@@ -87,6 +87,7 @@ class _NewRowsPass:
         """Count the new rows of the ranges; add all known rows if row 0 is among the ranges."""
         first = self.known.rows
         new = [range(max(rows.start, first), rows.stop) for rows in ranges if rows.stop > first]
+        # All known rows are counted with row 0, so that a pass in several ranges counts them once.
         counting = counter()
         if any(rows.start == 0 for rows in ranges):
             counting.add_tally(self.known)
@@ -121,6 +122,7 @@ def _on_the_same_grid(
         merged = known.merge(added).only_heavy_apart(coordinate, declared)
     except ColumnDataError:
         return None
+    # First by whole cells, which takes no pass over rows; then, if need be, by their numbers.
     if _may_be_heavy(known, added, known.rows_of(added.cells), added.counts).any():
         numbers, counts = _frequent(known, coordinate, new, count)
         if _may_be_heavy(
@@ -151,6 +153,7 @@ def _frequent(
     Some that are not may be among them.
     """
     sample = body_of(count(partial(NumberSampler, known.apart.values.dtype), [new]), NumberSample)
+    # The sample's counts are lower bounds: a second pass counts the candidates exactly.
     numbers = numbers_of(np.setdiff1d(sample.heavy, known.apart.values), sample.heavy.dtype)
     counted = count(partial(GridNumberCounter, known.grid, coordinate, numbers), [new])
     return numbers, body_of(counted, GridCounts).apart.counts

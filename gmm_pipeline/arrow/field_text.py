@@ -13,6 +13,7 @@ _KEY = b"gmm_pipeline.field"
 
 def field_to_text(field: pa.Field) -> str:
     """Return a field as text, for `field_from_text`."""
+    # Arrow's own format keeps what names of types do not say, such as time zones and metadata.
     return base64.b64encode(pa.schema([field]).serialize().to_pybytes()).decode()
 
 

@@ -47,6 +47,7 @@ class LabelCodec:
         stand_in = None if model.rest is None else model.rest.stand_in
         self._has_stand_in = stand_in is not None
         self._labels = labels_of([*known, stand_in], field)
+        # A stream of its own: decoding must not repeat the draws of encoding.
         self._key = DrawKey.of(model.rules.seed, f"{model.column}\0rest")
         shares = np.zeros(0) if model.rest is None else np.array(model.rest.shares)
         self._cumulative = np.cumsum(shares)
@@ -57,7 +58,9 @@ class LabelCodec:
         unseen = found.is_null().to_numpy(zero_copy_only=False) if found.null_count else None
         if unseen is not None:
             refuse_unseen_labels(self._model, found.null_count)
+            # Any number will do for most_frequent: rank 0 is written over it below.
             found = found.fill_null(self._n_atoms if self._model.rules.unseen == "rest" else 0)
+        # Rare labels are numbered after the atoms; their shared mode is the first number after.
         atoms = np.minimum(found.to_numpy(), np.int32(self._n_atoms))
         encoded = EncodedRows(*self.rows.encode(np.zeros(len(array)), atoms, first_row))
         if unseen is not None and self._model.rules.unseen == "most_frequent":
@@ -101,11 +104,13 @@ class LabelCodec:
         """Draw rare labels for rows by their shares, as offsets among the rare labels."""
         draws = uniforms(self._key, first_row, rows) * self._cumulative[-1]
         drawn: NDArray[np.int64] = np.searchsorted(self._cumulative, draws, side="right")
+        # Rounding may put the largest draw at the very end of the cumulative shares.
         return np.minimum(drawn, self._cumulative.size - 1)
 
 
 def _same(before: pa.Array, after: pa.Array) -> NDArray[np.bool_]:
     """Return in which rows two arrays hold the same."""
+    # Arrow has no comparison of null arrays.
     if pat.is_null(before.type):
         return np.ones(len(before), dtype=np.bool_)
     equal = pc.equal(before, after).fill_null(False)

@@ -31,8 +31,10 @@ class LabelCounter:
         encoded = (
             array if pat.is_dictionary(array.type) else plain_labels(array).dictionary_encode()
         )
+        # Counting small integers is much cheaper than counting labels.
         indices = encoded.indices.drop_null().to_numpy().astype(np.intp, copy=False)
         counts = np.bincount(indices, minlength=len(encoded.dictionary))
+        # A dictionary may hold labels that no row of this array has.
         used = np.flatnonzero(counts)
         self._specials = self._specials.merge(Specials(nulls=encoded.indices.null_count))
         self._pending.append(
@@ -42,6 +44,7 @@ class LabelCounter:
             )
         )
         self._n_pending += used.size
+        # Summing seldom: each time, all pending labels are hashed.
         if self._n_pending > _MAX_PENDING:
             self._sum_pending()
 
@@ -61,6 +64,7 @@ class LabelCounter:
         if not self._pending:
             return
         labels, counts = zip(*self._pending, strict=True)
+        # Dictionaries may hold nulls as labels, too.
         encoded = pa.concat_arrays(labels).dictionary_encode(null_encoding="encode")
         sums = np.zeros(len(encoded.dictionary), dtype=np.int64)
         np.add.at(sums, encoded.indices.to_numpy(), np.concatenate(counts))

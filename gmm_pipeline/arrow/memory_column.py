@@ -28,4 +28,5 @@ class MemoryColumn:
 
     def arrays(self, rows: range) -> Iterator[pa.Array]:
         """Yield consecutive arrays that together hold a range of rows."""
+        # Slices share the table's memory.
         yield from self.values.slice(rows.start, len(rows)).iterchunks()

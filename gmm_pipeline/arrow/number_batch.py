@@ -34,6 +34,7 @@ class NumberBatch:
         """Return the rows of an Arrow array of any type that holds numbers."""
         if not array.null_count:
             return cls(to_numbers(array), None)
+        # Filled with 0: Arrow would convert integers with nulls to floats.
         nulls = array.is_null().to_numpy(zero_copy_only=False)
         return cls(
             to_numbers(
@@ -48,6 +49,7 @@ class NumberBatch:
 
     def finite(self) -> NDArray[np.bool_] | None:
         """Return which rows hold a finite number, shape (n,); None when all do."""
+        # Integers are finite; scanning them would cost a pass.
         usable = None
         if self.numbers.dtype == np.float64:
             usable = (

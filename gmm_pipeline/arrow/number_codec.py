@@ -56,6 +56,7 @@ class NumberCodec:
         finite = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(
             np.int32
         )
+        # Without continuous modes, a number that is no atom has no mode.
         self._no_atom = NO_ATOM if model.n_continuous else _UNSEEN
         self._finite_atoms = (
             AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
@@ -78,6 +79,7 @@ class NumberCodec:
             atoms[unseen] = 0 if self._model.atoms else NO_ATOM
         encoded = EncodedRows(*self.rows.encode(x, atoms, first_row))
         if replaced:
+            # Rank 0 is the most frequent mode; value 0 is its mean or middle, or the atom itself.
             encoded.value[unseen], encoded.rank[unseen] = 0.0, 0
         return encoded
 
@@ -85,6 +87,7 @@ class NumberCodec:
         """Decode rows to the column's own type."""
         del first_row
         if not self._model.n_continuous:
+            # Ranks were checked when the rows were read.
             return pc.take(self._atoms_by_rank, pa.array(encoded.rank), boundscheck=False)
         return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
@@ -166,6 +169,7 @@ class NumberCodec:
         if not self._atom_numbers.size:
             return from_numbers(self._coordinate.backward(x), None, self.field.type)
         if self._model.n_continuous:
+            # A copy, because the coordinate may have returned x itself.
             numbers = self._coordinate.backward(x).copy()
         else:
             numbers = np.empty_like(self._atom_numbers, shape=x.shape)

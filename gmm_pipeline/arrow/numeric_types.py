@@ -86,6 +86,7 @@ def to_numbers(array: pa.Array) -> Numbers:
         )
     if pat.is_decimal(arrow_type):
         return _unscaled(array)
+    # Arrow casts these to int64 only by way of int32.
     if pat.is_date32(arrow_type) or pat.is_time32(arrow_type):
         array = array.cast(pa.int32())
     return _numpy(array, pa.int64())
@@ -113,11 +114,12 @@ def number_of(value: Any, arrow_type: pa.DataType, column: str) -> float:
     """
     try:
         given = time.fromisoformat(value) if pat.is_time(arrow_type) else value
+        # By way of text: a float such as 0.1 is no exact decimal.
         given = str(value) if pat.is_decimal(arrow_type) else given
         return to_numbers(pa.array([given]).cast(arrow_type)).tolist()[0]  # type: ignore[no-any-return]
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise SettingsError(
-            f"{value!r} is no value of type {arrow_type}",
+            f"{value!r} is not a value of type {arrow_type}",
             column=column,
             remedy="Write numbers, or dates as 2013-12-31",
         ) from error
@@ -148,6 +150,7 @@ def _unscaled(array: pa.Array) -> NDArray[np.int64]:
     words = array.type.byte_width // 4
     buffer = np.frombuffer(array.buffers()[1], dtype=np.int32)
     parts = buffer[array.offset * words : (array.offset + len(array)) * words].reshape(-1, words)
+    # decimal32 has a single word.
     if words < _INT64_WORDS:
         return parts[:, 0].astype(np.int64)
     numbers = np.ascontiguousarray(parts[:, :_INT64_WORDS]).view(np.int64)[:, 0]
@@ -172,6 +175,7 @@ def _scaled(numbers: Numbers, nulls: NDArray[np.bool_] | None, arrow_type: pa.Da
     else:
         parts[:, :_INT64_WORDS] = integers.view(np.int32).reshape(-1, _INT64_WORDS)
         parts[:, _INT64_WORDS:] = (integers >> 63)[:, np.newaxis]
+    # Arrow's own packing of booleans to bits.
     validity = None if nulls is None else pa.array(~nulls).buffers()[1]
     return pa.Array.from_buffers(arrow_type, numbers.size, [validity, pa.py_buffer(parts)])
 

@@ -48,10 +48,11 @@ def ranks_from_one_hot(batch: pa.RecordBatch, column: str, n_modes: int) -> NDAr
         [read_numbers(batch, _one_hot_name(column, rank), column) for rank in range(n_modes)]
     )
     one_hot = (flags == 1).sum(axis=0) == 1
+    # Probabilities such as 1 and 0.3 have one 1 as well.
     one_hot &= (flags == 0).sum(axis=0) == n_modes - 1
     if not one_hot.all():
         raise ColumnDataError(
-            "does not have one 1 and otherwise 0 among its ranks",
+            "is not one-hot: each row needs one 1 and otherwise 0 in its rank columns",
             column=column,
             rows=int(np.count_nonzero(~one_hot)),
             remedy="Take the arg max of generated probabilities before decoding",

@@ -21,6 +21,7 @@ def clip_out_of_range(
     low, high = coordinate.backward(np.array(model.range))
     finite = batch.finite()
     numbers = batch.numbers.copy()
+    # A slice makes views where all numbers are finite; a mask would copy twice.
     chosen = slice(None) if finite is None else finite
     numbers[chosen] = np.clip(coordinate.nearest(numbers[chosen]), low, high)
     return NumberBatch(numbers, batch.nulls)

@@ -51,6 +51,7 @@ def write_rows(
         pa.Table.from_batches(pieces, schema=schema).combine_chunks()
         for pieces in split_rows(batches, ROWS_PER_GROUP)
     )
+    # The first row group decides the encodings, so the file is opened only after it is there.
     first = next(groups, schema.empty_table())
     rows = 0
     with _open_writer(path, first, without_statistics) as writer:
@@ -84,6 +85,7 @@ def _open_writer(
             if field.name not in without_statistics and not is_text(field.type)
         ],
         write_page_checksum=True,
+        # Without Arrow's schema, durations would come back as integers.
         store_schema=True,
     )
 
@@ -125,6 +127,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(path: Path) -> pa.Table:
     """Read a small table; raise SourceError if the file is damaged."""
     with _reading(path), open_reader(path) as reader:
+        # Threads would cost more than a small table takes.
         return reader.read(use_threads=False)
 
 

@@ -56,6 +56,7 @@ class ParquetColumn:
             yield pa.nulls(nulls, self.field.type)
             position += nulls
         file_starts = list(accumulate(self.file_rows, initial=self.leading_nulls))
+        # `bisect_right` skips empty files, whose successors start at the same row.
         for number in range(bisect_right(file_starts, position) - 1, len(self.files)):
             if position >= rows.stop:
                 return
@@ -88,6 +89,7 @@ class ParquetColumn:
 
     def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:
         file, name = self._file(path), self.field.name
+        # Otherwise Arrow reads plain text, and the dictionary is made batch by batch.
         numbered = self._is_text_by_dictionary and file.is_dictionary_encoded(name, rows)
         for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):
             yield self._in_type(batch.column(batch.schema.get_field_index(name)))

@@ -44,7 +44,9 @@ def choose_encoding(column: pa.ChunkedArray) -> str:
     if not (whole_numbers or pat.is_float32(column.type) or pat.is_float64(column.type)):
         return DICTIONARY
     sample = column.slice(0, _SAMPLE_ROWS).combine_chunks().drop_null()
+    # By their bits, so that floats, dates and times are sorted and compared as integers.
     bits = np.sort(sample.view(f"int{column.type.bit_width}").to_numpy())
+    # In a short column a dictionary has few rows to pay for itself.
     repeats = len(column) >= _SAMPLE_ROWS and _repeats(bits)
     span = int(bits[-1]) - int(bits[0]) if len(bits) else 0
     if whole_numbers and span.bit_length() <= (

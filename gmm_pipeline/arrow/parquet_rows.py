@@ -55,6 +55,7 @@ class ParquetRows:
             Columns of text to read as dictionaries.
         """
         groups = self._row_groups(rows)
+        # Row groups are read from their first row on; rows before the range are skipped.
         skip, remaining = rows.start - self.starts[groups.start], len(rows)
         with open_reader(self.path, self.metadata, dictionaries) as reader:
             # Pages after the last row of a batch are neither decompressed nor verified.

@@ -65,6 +65,7 @@ class TableRows:
 
     def batches(self, rows: range) -> Iterator[pa.RecordBatch]:
         """Yield consecutive batches that together hold a range of rows."""
+        # Encoding depends on row numbers, so `make` gets that of each batch.
         first = rows.start
         for batch in self.source.batches(rows):
             yield self.make(batch, first)

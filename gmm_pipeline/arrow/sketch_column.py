@@ -60,6 +60,7 @@ def sample_windows(rows: int) -> tuple[list[range], list[range]]:
     """
     if rows <= max(FULL_SAMPLE_ROWS, SAMPLE_WINDOWS * WINDOW_ROWS):
         return [range(rows)], []
+    # The last window ends with the last row, so that a sorted column's extremes are sampled.
     last = rows - WINDOW_ROWS
     grain = min(ROWS_PER_GROUP, last // (SAMPLE_WINDOWS - 1))
     starts = [
@@ -108,7 +109,7 @@ def declared_numbers(field: pa.Field, atoms: Sequence[Any]) -> Numbers:
             raise SettingsError(
                 f"atoms are given for a column of type {field.type}",
                 column=field.name,
-                remedy="Categories are atoms anyway; leave the setting out",
+                remedy="Categories are atoms anyway: remove the setting",
             )
         return np.empty(0)
     return numbers_of(sorted({number_of(atom, plain, field.name) for atom in atoms}), kind.dtype)
@@ -158,18 +159,21 @@ def _sketch_numbers(
     first = count(partial(NumberSampler, numeric.dtype), windows)
     sample = body_of(first, NumberSample)
     tally = Tally(first.specials, sample.values)
+    # While the sample has few distinct values, all rows may have few: count them exactly.
     if sample.values.exact and rest:
         tally = tally.merge(count(partial(DistinctNumberCounter, numeric.dtype), rest))
     values = body_of(tally, ValueCounts)
     plain = numeric.coordinate(values.values)
     if values.exact:
         return Sketch(tally, _coordinate_for(plain, values.values[:1], request))
+    # The smallest number sets the shift of a log coordinate.
     minimum = values.values[:1]
     if request.log:
         minimum = body_of(
             count(partial(MinimumCounter, numeric.dtype), [range(rows)]), ValueCounts
         ).values
     declared = declared_numbers(field, request.atoms)
+    # Frequent numbers may be point masses, so their rows have to be known exactly.
     apart = numbers_of(np.union1d(sample.heavy, declared), numeric.dtype)
     # If the sample suggested a grid that other rows do not lie on, count again without it.
     try:

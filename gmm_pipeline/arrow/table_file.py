@@ -41,6 +41,7 @@ def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
     A thread computes the next batch while one is written.
     """
     write = write_rows if path.suffix.lower() == ".parquet" else _write_csv
+    # Other programs see the old file, or the complete new one.
     with atomic_write(path) as partial:
         return write(partial, schema, prefetch(batches))
 

@@ -26,4 +26,5 @@ def kernel(function: F) -> F:
     It releases the GIL, so threads run it in parallel. It keeps IEEE semantics (no `fastmath`), so
     that every engine and machine computes the same bits.
     """
+    # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))

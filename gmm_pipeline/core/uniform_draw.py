@@ -44,6 +44,8 @@ class DrawKey:
     @classmethod
     def of(cls, seed: int, column: str) -> DrawKey:
         """Derive the key of a column from the seed and the column's name."""
+        # A hash, so that seeds and names that differ in one bit have unrelated keys. A seed has no
+        # null character, so no two pairs of seed and name give the same text.
         digest = hashlib.blake2b(
             f"{seed}\0{column}".encode("utf-8", "surrogatepass"), digest_size=16
         ).digest()
@@ -55,9 +57,11 @@ def uniform(first_key: np.uint64, second_key: np.uint64, row: np.uint64) -> floa
     """Return the draw of one row: 53 random bits, in [0, 1)."""
     bits = row * _GAMMA + first_key
     bits = (bits ^ (bits >> _SHIFT_1)) * _MIX_1
+    # Between the rounds: before them, it would merely add to the first key.
     bits ^= second_key
     bits = (bits ^ (bits >> _SHIFT_2)) * _MIX_2
     bits ^= bits >> _SHIFT_3
+    # 53 bits, so the largest draw is 1 − 2**-53 and no draw rounds to 1.
     return np.float64(bits >> _SHIFT_MANTISSA) * _UNIT
 
 

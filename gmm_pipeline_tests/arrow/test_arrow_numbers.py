@@ -228,7 +228,9 @@ def test_settings_give_numbers_of_every_type(value: Any, kind: pa.DataType, numb
     ids=str,
 )
 def test_a_setting_that_is_no_number_of_the_type_is_refused(value: Any, kind: pa.DataType) -> None:
-    with pytest.raises(SettingsError, match=r"column .amount.: .* is no value of type") as refused:
+    with pytest.raises(
+        SettingsError, match=r"column .amount.: .* is not a value of type"
+    ) as refused:
         number_of(value, kind, "amount")
     assert refused.value.remedy
 

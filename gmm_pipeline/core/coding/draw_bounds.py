@@ -61,6 +61,7 @@ def decide(
     for i in range(sides.size):
         ends[0], ends[1] = patterns[i], patterns[i] + width
         inner, outer = ends.view(np.float64) - 1.0
+        # y itself was rounded: the range has to include what rounds into the cell.
         slack = _ROUNDING * (1.0 + outer)
         near, far = sides[i] * scale * (inner - slack), sides[i] * scale * (outer + slack)
         low, high = min(near, far), max(near, far)
@@ -105,6 +106,7 @@ def _relative_densities(
     base_first, base_last, base_slope_first, base_slope_last = _log_densities(
         low, high, center, reference, modes
     )
+    # `not <`, so that NaN counts as too large.
     if not max(abs(base_first), abs(base_last)) < _LARGEST_LOG:
         return _PARTLY
     for k in range(modes.n_gaussians):
@@ -129,9 +131,11 @@ def _relative_densities(
         steepest = max(abs(slope_first), abs(slope_last)) + max(
             abs(base_slope_first), abs(base_slope_last)
         )
+        # The rounding of the coordinate times the slope, and that of the log densities.
         error = moved * steepest + _ROUNDING * (
             1.0 + abs(first) + abs(last) + abs(base_first) + abs(base_last)
         )
+        # As above: NaN stays undecided.
         if not greatest + error < _LARGEST_RATIO:
             return _PARTLY
         lowest[k] *= math.exp(smallest - error)
@@ -197,6 +201,8 @@ def _decide_draws(
             continue
         least_before += lowest[k]
         most_before += highest[k]
+        # The share up to mode k is least if the modes before are at their lowest and those after at
+        # their highest, and the other way round.
         least_after, most_after = lowest[k + 1 :].sum(), highest[k + 1 :].sum()
         at_least, at_most = 1.0, 1.0
         if most_after > 0.0:

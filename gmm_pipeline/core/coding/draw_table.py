@@ -82,6 +82,7 @@ def look_up(
     n_undecided = 0
     for i in range(x.size):
         entry = modes[i]
+        # One byte of the table decides most rows.
         modes[i] = table.modes[entry, int(draws[i] * DRAWS)]
         if modes[i] == UNDECIDED:
             modes[i] = _between(draws[i], table.certain[entry])
@@ -139,6 +140,8 @@ def draw_table(modes: ModeTable) -> DrawTable:
     It decides nothing for models without Gaussian modes, with too many for uint8, or with a
     probability floor.
     """
+    # Modes and tails are numbered in uint8; a floor changes cumulative probabilities in ways
+    # that the bounds do not cover.
     if not 0 < modes.n_gaussians < UNDECIDED - modes.lows.size or modes.floor > 0.0:
         return NOTHING_DECIDED
     cells = np.empty(_BEYOND + 1 + _CHILDREN * _MOST_DIVIDED, dtype=np.int32)
@@ -166,6 +169,7 @@ def draw_table(modes: ModeTable) -> DrawTable:
             gains,
         )
         divided = _most_worthwhile(gains, _MOST_DIVIDED - n_divided if shift >= _CHILD_BITS else 0)
+        # Cells with one mode for all draws share the rows of _ONE_MODE.
         mixed = ~divided & (decided != decided[:, :1]).any(axis=1)
         cells[entries] = decided[:, :1]
         cells[entries[mixed]] = n_rows + np.arange(np.count_nonzero(mixed))[:, np.newaxis]

@@ -70,6 +70,7 @@ def encode_sampled(
         n_undecided = look_up(
             coordinates[:n], row_draws[:n], draws, patterns[:n], modes[:n], undecided[:n]
         )
+        # Few rows are left for the exponentials.
         for j in undecided[:n_undecided]:
             modes[j] = sample_mode(coordinates[j], row_draws[j], table, probabilities)
         _write(
@@ -142,6 +143,7 @@ def _write(
         _write_continuous(coordinates, modes, table, ranks, bound, value, rank)
         return
     write_atoms(atoms, ranks, value, rank)
+    # Contiguous arrays first, so that the loops over continuous rows use vector instructions.
     own_values, own_ranks = (
         np.empty(positions.size, dtype=value.dtype),
         np.empty(positions.size, dtype=rank.dtype),

@@ -171,7 +171,9 @@ def _count_numbers(
             before[start:end], after[start:end], differently_null[start:end], errors, outcomes
         )
         for j in range(n):
+            # Four counts of a row in one addition: row, exact, within precision, beyond reach.
             outcomes[j] += 1 + ((abs(value[start + j]) > _BOUND) << _BEYOND)
+        # Most blocks come back exactly; only others need the errors.
         if n_exact < n:
             for j in range(n):
                 mode, size = rank[start + j], abs(np.float64(before[start + j]))
@@ -202,8 +204,10 @@ def _compare(
     """Write the errors of rows, (n,), and which are exact; return the number of exact ones."""
     n_exact = 0
     for j in range(before.size):
+        # NaN is the one value that differs from itself, before and after.
         same = (before[j] == after[j]) | ((before[j] != before[j]) & (after[j] != after[j]))
         distance = abs(np.float64(after[j]) - np.float64(before[j]))
+        # A number that became NaN, or an infinity that became another, is as wrong as can be.
         errors[j] = 0.0 if same else np.inf if np.isnan(distance) else distance
         outcomes[j] = same << _EXACT
         n_exact += same

@@ -46,6 +46,7 @@ class RowCodec:
         self._draws = draw_table(self._table)
         self._key = DrawKey.of(model.rules.seed, model.column)
         self._mode_of_rank = mode_of_rank
+        # Modes with tails reach every value, so nothing has to be clipped.
         self._bound = BOUND if model.rules.extremes == "clip" and not model.tails else np.inf
         self.value_dtype: np.dtype[np.floating] = np.dtype(model.rules.value_dtype)
         self.n_modes = model.n_modes

@@ -63,6 +63,7 @@ def narrowest_dtype(model: ColumnModel, sketch: Sketch) -> ValueDtype:
         return "float32"
     finest = min(_densest_range(extents), *(mode.std for mode in model.gaussians))
     widest = max(mode.std for mode in model.gaussians)
+    # Twice, as both ends of a distance are rounded.
     return "float32" if HALF_WIDTH_STDS * widest * 2 * _ROUNDING_32 < _SAFE * finest else "float64"
 
 
@@ -91,6 +92,7 @@ def _resolves_grid(
     else:
         reach = REACH * HALF_WIDTH_STDS * mode.std
         low, high = mode.mean - reach, mode.mean + reach
+    # With clipping, a mode may take values far above its reach, where a log grid is finest.
     if model.rules.extremes == "clip":
         high = math.inf
     taken = coordinates[(coordinates >= low) & (coordinates <= high)]
@@ -109,6 +111,7 @@ def _errors(
         return HALF_WIDTH_STDS * mode.std * rounding + arithmetic
     if mode.direction == 0:
         return mode.half_width / mode.bound * rounding + arithmetic
+    # On a logarithmic scale the error grows with the distance from the anchor.
     distances = np.abs(x - mode.anchor)
     nearest, furthest = sorted((abs(mode.low - mode.anchor), abs(mode.high - mode.anchor)))
     return distances * math.log(furthest / nearest) / 2 / mode.bound * rounding + arithmetic

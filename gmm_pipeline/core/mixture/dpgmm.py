@@ -112,6 +112,8 @@ def fit_dpgmm(
             standardised.positions, standardised.weights
         )
         - log_scale,
+        # The scale enters by the degrees of freedom: the rows, and one of the prior for each
+        # component.
         history=result.history - log_scale * (1.0 + n_components / points.total_weight),
         converged=result.converged,
         n_points=points.size,
@@ -167,6 +169,7 @@ def _partition(points: WeightedPoints, n_components: int) -> NDArray[np.float64]
     centers = np.add.reduceat(coarse.weights * coarse.positions, segments) / np.add.reduceat(
         coarse.weights, segments
     )
+    # Segments end half-way between their centres, as k-means partitions do.
     nearest = np.searchsorted((centers[1:] + centers[:-1]) / 2, points.positions)
     by_size = np.argsort(-np.bincount(nearest, points.weights, n_components), kind="stable")
     responsibilities: NDArray[np.float64] = np.equal(nearest[:, np.newaxis], by_size).astype(

@@ -62,6 +62,7 @@ def _m_step(
     """Update weights, means and variances in place from the sums of the expectation step."""
     for k in range(mixture.shape[1]):
         mixture[0, k] = sums[0, k] / total_weight
+        # A component without rows keeps its mean and variance, at weight 0.
         if sums[0, k] > 0.0:
             mixture[1, k] += sums[1, k]
             mixture[2, k] = max(sums[2, k] / sums[0, k], variance_floor)
@@ -109,6 +110,7 @@ def _run(
                 max_length = max(0.5 * length, _FIRST_MAX_LENGTH)
                 length = 1.0
                 continue
+            # As long as extrapolations succeed at full length, longer ones are tried.
             if length == max_length:
                 max_length *= _FIRST_MAX_LENGTH
             length = 1.0

@@ -42,6 +42,7 @@ def expectation(
     for k in range(pivots.size):
         if sums[0, k] > 0.0:
             from_pivot = sums[1, k] / sums[0, k]
+            # Rounding may make the variance of rows at one value slightly negative.
             sums[2, k] = max(sums[2, k] - sums[1, k] * from_pivot, 0.0)
             sums[1, k] = from_pivot + (pivots[k] - mixture[1, k])
     return total
@@ -86,6 +87,7 @@ def _accumulate(
             total += weight[i] * (largest[i] + logarithm[i])
         for k in range(n_components):
             relative, pivot = scratch[k, : x.size], pivots[k]
+            # Local variables stay in registers in the loop below; elements of an array might not.
             zeroth, first, second = sums[0, k], sums[1, k], sums[2, k]
             for i in range(x.size):
                 r = share[i] * relative[i]
@@ -122,6 +124,7 @@ def _fill_densities(
     for k in range(n_components):
         density = scratch[k, : x.size]
         for i in range(x.size):
+            # Relative to the largest, no exponential overflows, and at least one is 1.
             density[i] -= largest[i]
         exponentials(density, _NEGLIGIBLE)
 

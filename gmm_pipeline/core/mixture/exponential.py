@@ -38,8 +38,10 @@ def exponentials(x: NDArray[np.float64], negligible: float) -> None:
     times a polynomial in r, evaluated in parts that do not wait for each other (Estrin, 1960).
     """
     for i in range(x.size):
+        # Rounding by an addition: a vector instruction on every machine, which `np.rint` is not.
         shifted = np.float64(max(x[i], _LOWEST) * _LOG2_E + _TO_INTEGER)
         m = shifted - _TO_INTEGER
+        # The first product is exact and cancels exactly; the second corrects it.
         r = (max(x[i], _LOWEST) - m * _LN2_HIGH) - m * _LN2_LOW
         r2 = r * r
         r4 = r2 * r2
@@ -47,6 +49,7 @@ def exponentials(x: NDArray[np.float64], negligible: float) -> None:
         middle = (_C6 + r * _C7) + r2 * (_C8 + r * _C9)
         high = (_C10 + r * _C11) + r2 * (_C12 + r * _C13)
         value = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
+        # 2**m by its exponent bits.
         power = np.int64((shifted.view(np.int64) - _INTEGER_BITS + 1023) << 52).view(np.float64)
         x[i] = value * power if x[i] > negligible else 0.0
 
@@ -61,6 +64,7 @@ def logarithms(x: NDArray[np.float64], logarithm: NDArray[np.float64]) -> None:
     """
     bits = x.view(np.int64)
     for i in range(x.size):
+        # Relative to √½, so that m is on both sides of 1 and f stays small.
         power = (bits[i] - _ROOT_HALF_BITS) >> 52
         m = np.int64(bits[i] - (power << 52)).view(np.float64)
         f = m - 1.0

@@ -148,6 +148,7 @@ def refine(points: WeightedPoints, start: Mixture, *, tol: float, max_iter: int)
     """
     summaries = (
         [points]
+        # A summary as large as the points would save nothing.
         if points.size <= REFINEMENT_POINTS
         else [points.coarsened(REFINEMENT_POINTS), points]
     )
@@ -164,6 +165,7 @@ def _of_fewest_needed(
 ) -> Mixture:
     """Return the best mixture on a summary of the points, its size chosen by the criterion."""
     coarse = points.coarsened(SEARCH_POINTS)
+    # Rows, not points: the criteria are about the log-likelihood of the rows.
     rows = coarse.total_weight
     penalties = (
         LightComponentPenalty(min_weight, LIGHT_COST),

@@ -35,6 +35,7 @@ def fit_given_components(
     weights, means, stds = (
         np.array(values, dtype=np.float64) for values in zip(*components, strict=True)
     )
+    # Coordinates of whole numbers count from the column's origin.
     if isinstance(coordinate, IntegerCoordinate):
         means = means - coordinate.origin / coordinate.per_unit
     if isinstance(coordinate, RealCoordinate):

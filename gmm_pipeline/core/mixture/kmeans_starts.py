@@ -169,9 +169,11 @@ def _around_random_centers(
     points: WeightedPoints, n_segments: int, seed: int, attempt: int
 ) -> NDArray[np.int64]:
     """Return where the segments around centres drawn by weight start."""
+    # The project's own draws, so that no release of NumPy changes a fit.
     draws = uniforms(DrawKey.of(seed, f"start {attempt}"), 0, n_segments) * points.total_weight
     drawn = np.searchsorted(np.cumsum(points.weights), np.sort(draws))
     centers = points.positions[np.minimum(drawn, points.size - 1)]
+    # Points belong to their nearest centre: segments end half-way between centres.
     return np.append(0, np.searchsorted(points.positions, (centers[1:] + centers[:-1]) / 2))
 
 
@@ -179,6 +181,7 @@ def _of_segments(
     points: WeightedPoints, starts: NDArray[np.int64], variance_floor: float
 ) -> Mixture:
     """Return the mixture of the non-empty segments' weights, means and standard deviations."""
+    # Equal starts are empty segments.
     starts = np.unique(starts[starts < points.size])
     weights = np.add.reduceat(points.weights, starts)
     means = np.add.reduceat(points.weights * points.positions, starts) / weights

@@ -71,5 +71,6 @@ class Mixture:
 
     def sorted(self) -> Mixture:
         """Return the mixture with components ordered by mean."""
+        # By mean, then std, so that the order is the same in every run.
         order = np.lexsort((self.stds, self.means))
         return Mixture(self.weights[order], self.means[order], self.stds[order])

@@ -99,6 +99,7 @@ class MixtureSearch:
         )
         for size in _started_sizes(smallest, largest):
             self._offer(starts[size - 1])
+        # Up through the sizes by splits, down by merges: what is found on one way serves the other.
         moves = [(splits, size) for size in range(smallest, largest)]
         moves += [(merges, size) for size in range(largest, smallest, -1)]
         explored: dict[tuple[object, int], EMResult] = {}
@@ -157,6 +158,7 @@ class MixtureSearch:
             tol=_SEARCH_TOL,
             max_iter=max_iter,
         )
+        # Counted instead of timed, so that the result does not depend on the machine's load.
         self._evaluations += result.history.size * start.n_components * self._points.size
         return result
 
@@ -171,6 +173,7 @@ def _started_sizes(smallest: int, largest: int) -> list[int]:
 
 def splits(mixture: Mixture) -> Iterator[Mixture]:
     """Yield the mixture with each component split in two: side by side, and narrow within wide."""
+    # _APART² from between the halves, the rest from within them: the variance stays.
     inner = np.sqrt(1 - _APART * _APART)
     for k in range(mixture.n_components):
         weight, mean, std = mixture.weights[k], mixture.means[k], mixture.stds[k]

@@ -44,6 +44,7 @@ def squarem_step(
     first_squares, second_squares = 0.0, 0.0
     for j in range(3):
         for k in range(n_components):
+            # 1 / variance: squared distances of means in units of the component's std.
             unit = np.exp(-path[1, 2, k]) if j == 1 else 1.0
             r = path[1, j, k] - path[0, j, k]
             v = path[2, j, k] - path[1, j, k] - r
@@ -66,5 +67,6 @@ def squarem_step(
         total += mixture[0, k]
         mixture[2, k] = max(mixture[2, k], variance_floor)
     for k in range(n_components):
+        # Extrapolated weights no longer sum to 1.
         mixture[0, k] /= total
     return length

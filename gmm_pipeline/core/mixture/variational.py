@@ -55,6 +55,7 @@ class Prior:
         shares = points.weights / rows
         mean = float(shares @ points.positions)
         variance = float(shares @ (np.square(points.positions - mean) + points.spreads))
+        # Unbiased, as scikit-learn's default covariance prior (`np.cov`) is.
         unbiased = variance / (1.0 - 1.0 / rows) if rows > 1.0 else variance
         return cls(mean, max(unbiased, reg_covar), weight_concentration, reg_covar)
 
@@ -228,6 +229,7 @@ def _accumulate(
             above = terms[k] - largest
             terms[k] = np.exp(above) if above > _NEGLIGIBLE else 0.0
             density += terms[k]
+            # Terms cut off to 0 must not be multiplied by −inf.
             expected += terms[k] * max(above, _NEGLIGIBLE)
         entropy += weights[i] * (np.log(density) - expected / density)
         for k in range(means.size):

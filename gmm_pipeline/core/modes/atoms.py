@@ -83,10 +83,12 @@ def _point_masses(sketch: Sketch, declared: Numbers, most: int) -> Numbers:
     heavy = np.flatnonzero(numbers.counts >= POINT_MASS_SHARE * sketch.tally.body.rows)
     if not heavy.size or sketch.coordinate is None:
         return numbers.values[:0]
+    # Without declared atoms, whose rows would count as usual around their neighbours.
     points = sketch.points(without=declared)
     places = np.searchsorted(points.positions, sketch.coordinate.forward(numbers.values[heavy]))
     usual = usual_weights(points.weights)[places]
     masses = heavy[numbers.counts[heavy] >= POINT_MASS_FACTOR * usual]
+    # Stable, so that ties go to the smaller numbers in every run.
     largest = masses[np.argsort(-numbers.counts[masses], kind="stable")[:most]]
     chosen: Numbers = numbers.values[np.sort(largest)]
     return chosen

@@ -78,6 +78,7 @@ def gaussian_part(
         dropped=tuple(mode for mode, stays in zip(modes, kept, strict=True) if not stays),
         tails=tail_modes(gaussians, sketch.extents(choice.values), sketch.rows) if tails else (),
         fit=FitSummary(
+            # Without spreads, the points are the rows.
             fitted.mean_log_likelihood
             if sketch.complete
             else _mean_log_likelihood(fitted.mixture, points),

@@ -45,6 +45,7 @@ def mode_table(model: ColumnModel) -> ModeTable:
     """Return the table of a model."""
     mixture = mixture_of(model.gaussians + model.dropped)
     half_widths = HALF_WIDTH_STDS * mixture.stds
+    # A component of weight 0 gets −inf, and so is never chosen.
     with np.errstate(divide="ignore"):
         log_factors = np.log(mixture.weights) - np.log(mixture.stds)
     keep = model.rules.extremes == "keep"
@@ -75,6 +76,7 @@ def _takes(x: float, k: int, table: ModeTable) -> bool:
     half_width = table.half_widths[k]
     if abs((x - table.means[k]) / half_width) > table.reach:
         return False
+    # Only if some other mode is that much narrower; most columns never enter the loop.
     if half_width > table.coarse:
         smallest = half_width / MAX_WIDTH_RATIO
         for j in range(table.n_gaussians):
@@ -154,6 +156,7 @@ def sample_mode(x: float, draw: float, table: ModeTable, probabilities: NDArray[
     cumulative = 0.0
     chosen = 0
     for k in range(table.n_gaussians):
+        # Modes of probability 0 must not be chosen, even if rounding leaves the sum below the draw.
         if probabilities[k] > 0.0:
             chosen = k
             cumulative += probabilities[k]

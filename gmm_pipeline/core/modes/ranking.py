@@ -44,6 +44,7 @@ def rank_modes(model: ColumnModel, sketch: Sketch) -> Ranking:
     frequencies = np.array([mode.weight for mode in model.modes], dtype=np.float64)
     if model.n_continuous:
         frequencies[: model.n_continuous] = _continuous_frequencies(model, sketch)
+    # Stable: ties are broken by mode number, the same on every machine.
     order = np.argsort(-frequencies, kind="stable")
     return Ranking(order, frequencies[order])
 

@@ -26,6 +26,7 @@ def category_modes(
     shares = body.counts / rows
     frequent = np.ones(len(body.labels), dtype=np.bool_)
     if max_categories is not None and len(body.labels) > max_categories:
+        # One less than allowed, as the shared mode counts too.
         frequent[np.argsort(-body.counts, kind="stable")[max_categories - 1 :]] = False
     atoms = tuple(AtomMode(body.labels[i], float(shares[i])) for i in np.flatnonzero(frequent))
     return atoms, _shared_mode(body, shares, np.flatnonzero(~frequent))

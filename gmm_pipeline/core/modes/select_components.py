@@ -33,6 +33,7 @@ def supported_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np
             HALF_WIDTH_STDS * mixture.stds
         )
     rows = points.weights @ (distances <= REACH)
+    # At least one has to stay, or nothing could encode the rows.
     kept: NDArray[np.bool_] = (rows >= FEW_ROWS) | (rows == rows.max())
     return kept
 
@@ -42,6 +43,7 @@ def heavy_components(
 ) -> NDArray[np.bool_]:
     """Select components of more than `min_weight`, and always the heaviest."""
     del points
+    # Just below the largest weight, so that the comparison keeps that component.
     kept: NDArray[np.bool_] = mixture.weights > min(
         min_weight, np.nextafter(mixture.weights.max(), 0.0)
     )

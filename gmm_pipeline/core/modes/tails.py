@@ -47,6 +47,7 @@ def tail_modes(
     return tuple(
         TailMode(low, high, anchor, direction, REACH, extents.within(low, high) / rows)
         for gap in _gaps(gaussians, lowest, highest)
+        # Gaps that no row lies in need no tail.
         if extents.within(*gap) > 0
         for low, high, anchor, direction in _pieces(*gap, gaussians)
         if extents.within(low, high) > 0
@@ -71,6 +72,7 @@ def _reaches(gaussians: tuple[GaussianMode, ...]) -> Iterator[tuple[float, float
     for mode in gaussians:
         half_width = HALF_WIDTH_STDS * mode.std
         reach = REACH * _WITHIN * half_width
+        # Far from 0, adding mean and reach rounds by more than _WITHIN allows for.
         rounding = 2 * math.ulp(abs(mode.mean) + reach)
         start, stop = mode.mean - reach + rounding, mode.mean + reach - rounding
         smallest = half_width / MAX_WIDTH_RATIO
@@ -91,6 +93,7 @@ def _pieces(
     below = max((mode.mean for mode in gaussians if mode.mean <= low), default=None)
     above = min((mode.mean for mode in gaussians if mode.mean >= high), default=None)
     if below is not None and above is not None:
+        # Half-way between the means: a value is measured from the nearer one.
         middle = min(max(below / 2 + above / 2, low), high)
         yield from _upwards(low, middle, below)
         yield from _downwards(middle, high, above)
@@ -105,6 +108,7 @@ def _pieces(
 def _upwards(low: float, high: float, anchor: float) -> Iterator[tuple[float, float, float, int]]:
     """Yield the tails of a range above an anchor."""
     distances = _octaves(low - anchor, high - anchor) if low < high else []
+    # Neighbouring tails share their edges, and the ends are exact, so that no value falls between.
     edges = [low, *(anchor + distance for distance in distances[1:-1]), high]
     for (start, stop), (near, far) in zip(pairwise(edges), pairwise(distances), strict=False):
         yield start, stop, anchor, int(_is_long(near, far))

@@ -88,6 +88,7 @@ def _unencodable_in_cells(
     if model.coordinate != coordinate:
         return int(cells.counts.sum())
     low, high = _range(model)
+    # The exact extremes decide most cases, without looking at cells.
     if low <= cells.minimum and cells.maximum <= high:
         return 0
     lows, highs = cells.extents()

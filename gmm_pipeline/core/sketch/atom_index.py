@@ -31,8 +31,10 @@ class AtomIndex:
     """
 
     def __init__(self, numbers: Numbers, atoms: NDArray[np.int32], missing: int) -> None:
+        # More than twice as many slots as numbers, so that most numbers are in their first slot.
         slot_bits = max(_LEAST_SLOT_BITS, (2 * numbers.size + 1).bit_length())
         self._shift = np.uint64(_WORD - slot_bits)
+        # Bits are compared, not numbers: one kernel serves int64 and float64.
         self._keys = np.zeros(1 << slot_bits, dtype=np.uint64)
         self._atoms = np.full(1 << slot_bits, missing, dtype=np.int32)
         # Of floats, −0.0 is the one number that equals another one of other bits.
@@ -148,6 +150,7 @@ def _split_atoms(
     counted = np.zeros((LANES, 1 + counts.size), dtype=np.int64)
     size = 0
     for i in range(numbers.size):
+        # Written always, counted only if it is no atom: no branch on what is unpredictable.
         others[size] = numbers[i]
         size += atoms[i] == NO_ATOM
         counted[i & (LANES - 1), 1 + atoms[i]] += 1
@@ -169,6 +172,7 @@ def place_atoms(
     """
     n_nulls = 0
     for i in range(atoms.size):
+        # A valid index in any case, so that the selections below compile without a branch.
         atom, is_atom = max(atoms[i], 0), atoms[i] >= 0
         numbers[i] = numbers_of_atoms[atom] if is_atom else numbers[i]
         nulls[i] = is_atom & null_of_atoms[atom]

@@ -57,12 +57,15 @@ class CellSums:
         """Add finite values that stand for several rows each; both arrays have shape (n,)."""
         self._widen(*min_max(values))
         cells, offsets = self._grid.cells_and_offsets(values)
+        # `np.add.at`, because several values may lie in one cell.
         np.add.at(
             self._sums, cells, (counts * np.stack([np.ones_like(offsets), offsets, offsets**2])).T
         )
 
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the cells that hold rows, (n,) in increasing order, and their sums, (3, n)."""
+        # Packed sums stay below 64 rows a cell; unpacking all of them makes the result independent
+        # of where batches ended.
         packed = self._in_use(self._packed)
         self._sums[packed] += np.stack(_unpacked(self._packed[packed]), axis=1)
         self._packed[packed] = 0
@@ -70,6 +73,7 @@ class CellSums:
         return cells, self._sums[cells].T.copy()
 
     def _widen(self, least: float, most: float) -> None:
+        # Adding 0.0 turns −0.0 into 0.0: which of the two comes first must not matter.
         self.minimum, self.maximum = min(self.minimum, least + 0.0), max(self.maximum, most + 0.0)
 
     def _in_use(self, sums: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -108,6 +112,7 @@ def _add(
     """
     minimum, maximum = np.inf, -np.inf
     first_used, last_used = CELLS, -1
+    # 32 bits: twice as many fit a vector register, and CELLS and offsets are far below 2**32.
     cells, offsets = np.empty(BLOCK, dtype=np.uint32), np.empty(BLOCK, dtype=np.uint32)
     for start in range(0, values.size, BLOCK):
         block = values[start : start + BLOCK]
@@ -123,6 +128,7 @@ def _add(
         for i in range(n):
             cell, offset = cells[i], np.int64(offsets[i])
             packed[cell] += (1 << _COUNT_SHIFT) + (offset << _OFFSETS_SHIFT) + offset * offset
+            # Rare, so the branch is predicted well.
             if packed[cell] < 0:
                 count, first_power, second_power = _unpacked(packed[cell])
                 sums[cell, 0] += count

@@ -62,6 +62,8 @@ class DecimalCoordinate:
             If numbers lie off the grid.
         """
         x: NDArray[np.float64] = numbers.astype(np.float64, copy=False)
+        # The kernel decides the usual case quickly; the exact count is needed only for an error, or
+        # for narrow types, whose decimals are rounded twice.
         if self.digits in _NARROW or not all_on_decimal_grid(
             x, 10.0**self.places, 2.0 ** (self.digits - 3)
         ):

@@ -59,6 +59,7 @@ def _total_variation(fitted: dict[Any, float], now: dict[Any, float]) -> float:
 def _special_shares(sketch: Sketch) -> dict[Any, float]:
     """Return the shares of nulls, NaN and infinities; tuples as keys, which no label equals."""
     names = ("null", "NaN", "+inf", "-inf")
+    # A sketch of no rows has shares of 0, not 0 / 0.
     rows = max(sketch.rows, 1)
     return {
         (name,): count / rows
@@ -87,6 +88,7 @@ def _heavy_in_either(fitted: Sketch, now: Sketch) -> Numbers:
     either = np.union1d(*heavy)
     for sketch in (fitted, now):
         if not sketch.complete:
+            # In a cell of one sketch, a number's rows are unknown: it would seem to have moved.
             either = either[np.isin(either, sketch.numbers.values)]
     return either
 
@@ -103,6 +105,7 @@ class _Cumulative:
         singles = sketch.numbers
         positions, weights = singles.values.astype(np.float64), singles.counts
         lows, highs, cells = _cells(sketch)
+        # On a grid of the column's own, a cell may hold a single value: then it is a step.
         flat = lows == highs
         steps = np.concatenate([positions, lows[flat]])
         order = np.argsort(steps, kind="stable")
@@ -142,5 +145,6 @@ def _cells(sketch: Sketch) -> tuple[NDArray[np.float64], NDArray[np.float64], ND
 
 def _largest_difference(fitted: _Cumulative, now: _Cumulative) -> float:
     """Return the largest difference of two functions, which are straight between their edges."""
+    # Between edges both are straight, so their difference is largest at an edge.
     x = np.unique(np.concatenate([fitted.edges, now.edges]))
     return min(float(np.abs(fitted.around(x) - now.around(x)).max(initial=0.0)), 1.0)

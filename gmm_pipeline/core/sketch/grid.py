@@ -66,8 +66,10 @@ class Grid:
 
     def edges(self, cells: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each cell's edge nearer to the centre and its signed width, both of shape (n,)."""
+        # Cells are numbered by increasing value; from_center numbers them outwards on each side.
         side = np.where(cells < _SIDE, -1.0, 1.0)
         from_center = np.where(cells < _SIDE, _SIDE - 1 - cells, cells - _SIDE) + _ONE
+        # The edges are the numbers whose remaining mantissa bits are 0.
         inner = (from_center << _CELL_SHIFT).view(np.float64)
         outer = ((from_center + 1) << _CELL_SHIFT).view(np.float64)
         return self.center + side * np.ldexp(inner - 1.0, self.exponent), side * np.ldexp(
@@ -95,6 +97,7 @@ def find_cells(
     """
     for i in range(values.size):
         y = (values[i] - center) * inverse_scale
+        # The bits of a positive float are ordered as the numbers are, so a shift finds the cell.
         pattern = pattern_of(y)
         from_center = min((pattern >> _CELL_SHIFT) - _ONE, _SIDE - 1)
         cells[i] = _SIDE - 1 - from_center if y < 0.0 else _SIDE + from_center

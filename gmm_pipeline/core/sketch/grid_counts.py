@@ -79,6 +79,7 @@ class GridCounts:
         """Return an upper bound of a cell's rows at an offset; Python integers cannot overflow."""
         sums = (self.counts, self.offset_sums, self.square_sums)
         count, first, second = (int(column[position]) for column in sums)
+        # count² times the variance and the squared distance: no division, no rounding.
         spread = count * second - first * first
         distance = (count * offset - first) ** 2
         return count * spread // (spread + distance) if spread + distance else count
@@ -92,6 +93,7 @@ class GridCounts:
             raise ValueError(
                 f"sketches on different grids cannot be merged: {self.grid} and {other.grid}"
             )
+        # Sums of int64 are associative, so any order of merging gives the same bits.
         cells, positions = np.unique(np.concatenate([self.cells, other.cells]), return_inverse=True)
         sums = np.zeros((3, cells.size), dtype=np.int64)
         np.add.at(sums[0], positions, np.concatenate([self.counts, other.counts]))
@@ -114,6 +116,7 @@ class GridCounts:
         The others move to their cells. Which numbers were counted apart may depend on the order of
         the rows; which of them stay apart does not.
         """
+        # Here counts are exact, so the decision depends on the rows alone.
         heavy = self.apart.counts >= SMALLEST_SHARE * self.rows
         stay = heavy | np.isin(self.apart.values, declared)
         pruned = replace(self, apart=self.apart.select(stay))
@@ -149,7 +152,9 @@ class GridCounts:
         """
         edges, widths = self.grid.edges(self.cells)
         with np.errstate(over="ignore", invalid="ignore"):
+            # Offsets were rounded down; half a unit centres them.
             offsets = (self.offset_sums / self.counts + 0.5) / (1 << OFFSET_BITS)
+            # The outermost cells have no outer edge, and rounding may pass the extremes elsewhere.
             positions = np.clip(edges + widths * offsets, self.minimum, self.maximum)
             shares = self._offset_variances()
             variances = np.where(shares > 0, np.square(widths) * shares, 0.0)
@@ -179,6 +184,7 @@ class GridCounter:
         self._grid = grid
         self._coordinate = coordinate
         self._apart = apart
+        # Numbers counted by themselves are looked up like atoms.
         self._apart_index = AtomIndex(apart, np.arange(apart.size, dtype=np.int32), NO_ATOM)
         self._apart_counts = np.zeros(apart.size, dtype=np.int64)
         self._sums = CellSums(grid)

@@ -70,6 +70,7 @@ def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     median = old_counts[:n_values].min()
     if 2 * np.count_nonzero(old_counts[:n_values] == median) <= n_values:
         median = np.partition(old_counts[:n_values], n_values // 2)[n_values // 2]
+    # The table is built anew, because linear probing allows no single removals.
     counts[:] = 0
     size = 0
     for i in range(n_values):
@@ -101,11 +102,13 @@ class HeavyCounter:
         self._add(other.values, other.counts)
 
     def _add(self, values: Numbers, weights: NDArray[np.int64]) -> None:
+        # Adding 0 turns −0.0 into 0.0, whose bits differ.
         bits = (values + self._dtype.type(0)).view(np.uint64)
         self._size = _count(bits, weights, self._keys, self._counts, self._size)
 
     def candidates(self) -> Numbers:
         """Return all values with `SMALLEST_SHARE` of the rows, sorted; others may be among them."""
+        # A count is too low by at most 2 / CAPACITY of the rows.
         enough = self._counts > max(self._rows * (SMALLEST_SHARE - 2 / CAPACITY), 0)
         candidates: Numbers = np.sort(self._keys[enough].view(self._dtype))
         return candidates

@@ -89,6 +89,7 @@ class IntegerCoordinate:
         """Return the nearest numbers that have a coordinate, shape (n,)."""
         reach = FURTHEST_STEPS * self.divisor
         low, high = max(self.origin - reach, self.lowest), min(self.origin + reach, self.highest)
+        # Integer arithmetic throughout: float64 would merge neighbours beyond 2**53.
         differences = np.clip(numbers.astype(np.int64, copy=False), low, high) - np.int64(
             self.origin
         )

@@ -61,6 +61,7 @@ class LogCoordinate:
 
     def backward(self, coordinates: NDArray[np.float64]) -> Numbers:
         """Map coordinates back to numbers."""
+        # The base snaps to its own grid, which undoes the rounding of log and exp.
         return self.base.backward(np.exp(np.minimum(coordinates, _MAX_LOG)) - self.shift)
 
     def nearest(self, numbers: Numbers) -> Numbers:

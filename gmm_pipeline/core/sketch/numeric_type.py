@@ -65,6 +65,7 @@ class FloatType:
         x = numbers.astype(np.float64)
         for places in range(_MAX_PLACES + 1):
             decimals = DecimalCoordinate(places, self.digits)
+            # The fewest places first: multiples of 0.1 are multiples of 0.01, too.
             if x.size and decimals.holds(x).all():
                 return decimals
         return RealCoordinate(-_exponent_to_remove(np.abs(x[x != 0.0])))
@@ -107,6 +108,7 @@ class IntegerType:
             return IntegerCoordinate(0, self.lowest, self.highest, self.per_unit)
         first, last = int(numbers[0]), int(numbers[-1])
         near = max(abs(first), abs(last)) <= _NEAR_ZERO
+        # The median of the distinct numbers keeps the distances on both sides short.
         origin = 0 if near else int(numbers[numbers.size // 2])
         far = max(last - origin, origin - first) > FURTHEST_STEPS
         divisor = (

@@ -26,6 +26,7 @@ class RealCoordinate:
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
         """Map float64 numbers of shape (n,) to coordinates of shape (n,)."""
         x: NDArray[np.float64] = numbers.astype(np.float64, copy=False)
+        # By a power of two, which is exact: numbers come back bit for bit.
         return np.ldexp(x, self.exponent) if self.exponent else x
 
     def backward(self, coordinates: NDArray[np.float64]) -> Numbers:

@@ -35,6 +35,7 @@ def _without_point_masses(weights: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     kept = np.ones(weights.size, dtype=np.bool_)
     while True:
+        # Again until nothing changes: without the largest masses, the share of others grows.
         smaller = kept & (weights <= _POINT_MASS * weights[kept].sum())
         if np.count_nonzero(smaller) < _FEWEST:
             return np.ones(weights.size, dtype=np.bool_)
@@ -62,6 +63,7 @@ def center_and_scale(
     )
     spread = next(
         (
+            # Halves first, as `high - low` may overflow.
             high / 2 - low / 2
             for low, high in zip(bounds[::2], bounds[1::2], strict=True)
             if high > low

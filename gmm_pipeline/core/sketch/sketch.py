@@ -61,7 +61,9 @@ class LabelCounts:
     def of(cls, counter: Counter[Label]) -> LabelCounts:
         """Return counts in their canonical order, sorted by category; −0.0 becomes 0.0."""
         labels = tuple(
-            label + 0.0 if isinstance(label, float) else label for label in sorted(counter)
+            # Python counts −0.0 and 0.0 as one label, and keeps whichever came first.
+            label + 0.0 if isinstance(label, float) else label
+            for label in sorted(counter)
         )
         return cls(labels, np.array([counter[label] for label in labels], dtype=np.int64))
 
@@ -143,6 +145,7 @@ class Sketch:
         if self.coordinate != other.coordinate:
             raise ValueError("sketches in different coordinates cannot be merged")
         merged = self.tally.merge(other.tally)
+        # Merged counts became a sample: the rows would have to be counted again, on a grid.
         if isinstance(merged.body, ValueCounts) and not merged.body.exact:
             raise ValueError(
                 "together the sketches hold too many distinct values to count them exactly"
@@ -187,6 +190,7 @@ class Sketch:
         body = self.tally.body
         if isinstance(body, GridCounts):
             cells, cell_spreads = body.points()
+            # Stable, so that a number at a cell's mean comes first in every run.
             order = np.argsort(np.concatenate([positions, cells]), kind="stable")
             positions = np.concatenate([positions, cells])[order]
             weights = np.concatenate([weights, body.counts.astype(np.float64)])[order]

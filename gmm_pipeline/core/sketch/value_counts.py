@@ -144,6 +144,7 @@ def _count(
         if not _in_sample(hashed, level):
             continue
         size += count_up(keys, counts, bits[i], hashed, weights[min(i, last_weight)])
+        # Several levels may be needed: a level halves the values only on average.
         while size > MAX_DISTINCT:
             level += 1
             size = _thin(keys, counts, level)
@@ -162,8 +163,10 @@ def _counts_of_near(values: Numbers) -> ValueCounts | None:
     if values.dtype != np.int64 or not values.size:
         return None
     least, most = int(values.min()), int(values.max())
+    # A span longer than the batch would cost more to clear and scan than hashing does.
     if most - least >= min(_MAX_SPAN, values.size):
         return None
+    # Rows of one value often follow one another: they take turns in LANES tables.
     counts = np.zeros((LANES, most - least + 1), dtype=np.int64)
     _count_near(values, least, counts)
     sums = counts.sum(axis=0)
@@ -191,6 +194,7 @@ class ValueCounter:
 
     def add_counts(self, other: ValueCounts) -> None:
         """Add counts made by another counter."""
+        # Both have to be at the higher level, whose values are a subset of the lower one's.
         if other.level > self._level:
             self._level = other.level
             self._size = _thin(self._keys, self._counts, self._level)
@@ -201,10 +205,12 @@ class ValueCounter:
         """Return the counts so far."""
         used = np.flatnonzero(self._counts)
         values = self._keys[used].view(self._dtype)
+        # Sorted, so that equal counts have equal bytes whatever the order of the rows.
         order = np.argsort(values)
         return ValueCounts(values[order], self._counts[used][order], self._level)
 
     def _add(self, values: Numbers, weights: NDArray[np.int64]) -> None:
+        # Adding 0 turns −0.0 into 0.0, whose bits differ.
         bits = (values + self._dtype.type(0)).view(np.uint64)
         self._size, self._level = _count(
             bits, weights, self._keys, self._counts, self._size, self._level

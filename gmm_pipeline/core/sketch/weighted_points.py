@@ -91,7 +91,9 @@ class WeightedPoints:
             return self
         shares = (np.cumsum(self.weights) - self.weights / 2) / self.total_weight
         stretched = np.arcsinh(self.positions)
+        # If all points are at one position, the range is 0 and any divisor will do.
         reach = (stretched - stretched[0]) / ((stretched[-1] - stretched[0]) or 1.0)
+        # Both terms never fall, so their sum changes at each boundary of either kind.
         group = np.floor(shares * (size / 2)) + np.floor(reach * (size / 2))
         starts = np.flatnonzero(np.diff(group, prepend=-1.0))
         weights = np.add.reduceat(self.weights, starts)
