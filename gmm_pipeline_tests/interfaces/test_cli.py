@@ -256,8 +256,10 @@ def damaged(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame
         (
             ["--wide"],
             damaged("flag.rank_0", 2),
-            "column 'flag': is not one-hot: each row needs one 1 and otherwise 0 "
-            "in its rank columns (2 rows)",
+            (
+                "column 'flag': is not one-hot: each row needs one 1 and otherwise 0 "
+                "in its rank columns (2 rows)"
+            ),
         ),
         (
             ["--wide"],

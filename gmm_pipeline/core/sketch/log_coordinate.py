@@ -53,7 +53,7 @@ class LogCoordinate:
         below = int(np.count_nonzero(shifted <= 0))
         if below:
             raise ColumnDataError(
-                f"numbers of {-self.shift:g} and less have no logarithm here",
+                f"numbers of {-self.shift:g} and less have no logarithm (transform = log)",
                 rows=below,
                 remedy="Fit again on rows that include them, or with transform = none",
             )
