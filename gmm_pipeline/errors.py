@@ -94,5 +94,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, options, n=3)
     if close:
         return "Did you mean " + " or ".join(repr(option) for option in close) + "?"
+    # Twenty words are still readable at a glance.
     listed = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")  # noqa: PLR2004
     return f"Known are: {listed}."

@@ -9,6 +9,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.column_types import value_type
 
 _KEY = b"gmm_pipeline.field"
+"""The metadata key of the original field in stored columns; part of the store's format."""
 
 
 def field_to_text(field: pa.Field) -> str:

@@ -17,12 +17,14 @@ from gmm_pipeline.core.sketch.numeric_type import FloatType, IntegerType, Numeri
 from gmm_pipeline.errors import ColumnDataError, SettingsError
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+"""Arrow's units of time."""
 _DIGITS = {16: 11, 32: 24, 64: 53}
 """Binary digits of floating-point types, by their width in bits."""
 _MS_PER_DAY = 86_400_000
 _INT64_WORDS = 2
 """Decimals are stored in 32-bit words; the lowest two make an int64."""
 _INT64 = (-(1 << 63), (1 << 63) - 1)
+"""Numbers beyond these bounds cannot be encoded as numbers."""
 
 
 def numeric_type(arrow_type: pa.DataType) -> NumericType | None:

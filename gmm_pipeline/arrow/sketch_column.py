@@ -41,6 +41,7 @@ Larger columns are sampled, which saves one of two passes over all rows.
 SAMPLE_WINDOWS = 64
 """Otherwise the sample has 64 windows of 16,384 rows, spread over the column: a million rows."""
 WINDOW_ROWS = 1 << 14
+"""Rows of a window: a 16th of a row group, so that only a group's first pages are read."""
 
 
 class CountingPass(Protocol):

@@ -32,6 +32,7 @@ _SHIFT_1, _SHIFT_2, _SHIFT_3, _SHIFT_MANTISSA = (
 )
 """… and shifts; the last keeps the 53 bits that a float64 holds."""
 _UNIT = 2.0**-53
+"""The distance of neighbouring draws: 53 bits of a float64."""
 
 
 @dataclass(frozen=True)

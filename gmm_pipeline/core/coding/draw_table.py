@@ -29,8 +29,11 @@ Cells and children take 80 kB and so stay, with the modes in use, in a core's se
 _OCTAVES = 32
 """Octaves on each side of the centre; rows further than 2**32 scales out are evaluated."""
 _CELL_SHIFT = 52 - _CELL_BITS
+"""The bits of 1 + |y| below the cell number; float64 has 52 mantissa bits."""
 _ONE = 1023 << _CELL_BITS
+"""The cell number of 1.0, whose biased exponent is 1023: the innermost cell of a side."""
 _SIDE = _OCTAVES << _CELL_BITS
+"""Cells of each side."""
 _BEYOND = 2 * _SIDE
 """The cell of all coordinates beyond the others."""
 _CHILDREN = 1 << _CHILD_BITS
@@ -59,6 +62,7 @@ class DrawTable(NamedTuple):
 _ONE_MODE = np.repeat(np.arange(DRAWS, dtype=np.uint8)[:, np.newaxis], DRAWS, axis=1)
 """Row k is that of cells where all draws select mode k; in the last one nothing is decided."""
 _NO_BOUNDS = np.broadcast_to(np.array([0.0, 1.0]), (DRAWS, 1, 2)).copy()
+"""No draw is certain: every mode may be the one for all draws from 0 to 1."""
 NOTHING_DECIDED = DrawTable(
     0.0, 1.0, np.full(_BEYOND + 1, UNDECIDED, dtype=np.int32), _ONE_MODE, _NO_BOUNDS
 )

@@ -14,6 +14,7 @@ from gmm_pipeline.core.sketch.numbers import Numbers
 _FLOAT32_PRECISION = 2.0**-22
 """Of a half-width: 8 times what rounding to float32 moves a value within ±1, for the arithmetic."""
 _BOUND = float(np.float32(BOUND))
+"""As encoded values are rounded: a float32 of exactly the bound is not beyond it."""
 _FLOAT64_ULPS = 4 * 2.0**-52
 """Of a number: 4 units in the last place, for encoding and decoding in float64."""
 _EXACT, _WITHIN, _BEYOND = 15, 30, 45

@@ -23,6 +23,7 @@ from gmm_pipeline.core.modes.modes import BOUND
 from gmm_pipeline.core.uniform_draw import DrawKey
 
 _BYTE, _SHORT = 1 << 8, 1 << 16
+"""Modes that uint8 and uint16 number."""
 
 
 def rank_dtype(n_modes: int) -> np.dtype[np.unsignedinteger]:

@@ -105,6 +105,7 @@ class RestMode:
 
 
 Mode = GaussianMode | TailMode | AtomMode | RestMode
+"""Any mode of a column."""
 
 
 def mixture_of(modes: tuple[GaussianMode, ...]) -> Mixture:

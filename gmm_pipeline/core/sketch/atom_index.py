@@ -9,6 +9,7 @@ from gmm_pipeline.core.kernel import LANES, kernel
 from gmm_pipeline.core.sketch.numbers import Numbers
 
 NO_ATOM = -1
+"""Stands for the atom of a number that is none."""
 _LEAST_SLOT_BITS = 6
 """64 slots take 768 bytes; a smaller table would not be faster."""
 _WORD = 64

@@ -17,7 +17,9 @@ from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
 PlainCoordinate = RealCoordinate | DecimalCoordinate | IntegerCoordinate
+"""Coordinates proportional to the column's numbers."""
 Coordinate = PlainCoordinate | LogCoordinate
+"""Any coordinate of a column of numbers."""
 
 
 def without_coordinate(coordinate: Coordinate, numbers: Numbers) -> NDArray[np.bool_]:

@@ -32,10 +32,13 @@ CELLS = 2 * OCTAVES << CELL_BITS
 """Cells of a grid: negative side first, then positive."""
 
 _ONE = 1023 << CELL_BITS
+"""The cell number of 1.0, whose biased exponent is 1023: the innermost cell of a side."""
 _CELL_SHIFT = 52 - CELL_BITS
+"""The bits of 1 + |y| below the cell number; float64 has 52 mantissa bits."""
 _OFFSET_SHIFT = _CELL_SHIFT - OFFSET_BITS
 _OFFSET_MASK = (1 << OFFSET_BITS) - 1
 _SIDE = OCTAVES << CELL_BITS
+"""Cells of each side."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SIGN_SHIFT = 63
 _BUT_SIGN = (1 << _SIGN_SHIFT) - 1
+"""All bits of an int64 but the sign."""
 
 
 @kernel

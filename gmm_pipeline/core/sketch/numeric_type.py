@@ -127,6 +127,7 @@ class IntegerType:
 
 
 NumericType = FloatType | IntegerType
+"""The type of a column of numbers."""
 
 
 def _exponent_to_remove(magnitudes: NDArray[np.float64]) -> int:

@@ -97,6 +97,7 @@ class NumberSample:
 
 
 Body = ValueCounts | LabelCounts | GridCounts | NumberSample
+"""What a tally counts finite numbers or categories by."""
 
 
 @dataclass(frozen=True)
