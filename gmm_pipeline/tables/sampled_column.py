@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.sketching import sample_windows
+from gmm_pipeline.arrow.sketch_column import sample_windows
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows

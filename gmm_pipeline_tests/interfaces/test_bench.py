@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from workplace import Workplace, states
 
-from gmm_pipeline.arrow.sketching import ROWS_READ_WHOLE, SAMPLE_WINDOWS, WINDOW_ROWS
+from gmm_pipeline.arrow.sketch_column import ROWS_READ_WHOLE, SAMPLE_WINDOWS, WINDOW_ROWS
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits.sample_run import Cost, Costs, SampleRun, run_sample, scaled
 from gmm_pipeline.fits.spec import FitSpec
