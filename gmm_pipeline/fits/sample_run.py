@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.sketching import sample_windows
+from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.stages import RAW, SKETCH, TRANSFORMED
 from gmm_pipeline.store.column_folder import ColumnFolder
-from gmm_pipeline.tables.open_table import LocalTable, open_table
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.open_table import open_table
 from gmm_pipeline.tables.sampled_rows import row_groups, sampled_ranges, write_sample
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ from gmm_pipeline.arrow.parquet import ROWS_PER_PART
 from gmm_pipeline.engines.local.machine import peak_memory, reset_peak_memory
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.limits import Limits
+from gmm_pipeline.fits.prepare import FitRequest, prepare
 from gmm_pipeline.fits.sample_run import SampleRun, run_sample, spread_columns
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import present_ledger
-from gmm_pipeline.fits.spec import default_fit_name
 from gmm_pipeline.fits.stages import STAGES
 from gmm_pipeline.interfaces.cli.display import (
     amount,
@@ -28,11 +27,13 @@ from gmm_pipeline.interfaces.cli.display import (
     stderr,
     stdout,
 )
-from gmm_pipeline.interfaces.cli.options import memory_option, source_options, threads_option
-from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
+from gmm_pipeline.interfaces.cli.options import (
+    json_option,
+    limit_options,
+    request_options,
+    store_option,
+)
 from gmm_pipeline.interfaces.cli.table_output import given_engine
-from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables.open_table import open_batches
 
 START_SECONDS = 5.5
 """Of a run besides its columns: Python, Dagster, its instance, kernels. Measured on 2 cores, as a
@@ -45,9 +46,10 @@ _COLUMNS = 4
 
 
 @click.command()
-@source_options
-@threads_option
-@memory_option
+@request_options
+@limit_options
+@store_option
+@json_option
 @click.option(
     "--sample-columns",
     type=click.IntRange(min=1),
@@ -56,20 +58,7 @@ _COLUMNS = 4
     help="Columns to measure, spread over the types; the others are taken to be like these.",
 )
 def bench(
-    source: str,
-    fit: str | None,
-    patterns: str,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
-    assignments: tuple[str, ...],
-    config: Path | None,
-    csv_nulls: tuple[str, ...],
-    store: Path,
-    threads: int,
-    memory: int,
-    sample_columns: int,
-    *,
-    as_json: bool,
+    request: FitRequest, limits: Limits, store: Path, sample_columns: int, *, as_json: bool
 ) -> None:
     """Estimate time, memory and disk of `run` with the same arguments.
 
@@ -84,21 +73,18 @@ def bench(
       gmm-pipeline bench sales.parquet --sample-columns 12 --set method=dpgmm
     """
     started = time.perf_counter()
-    stderr().print(f"Running a sample of {source} …", markup=False)
-    name = fit or default_fit_name(source)
-    threads = threads or os.cpu_count() or 1
+    stderr().print(f"Running a sample of {request.source} …", markup=False)
+    threads = limits.threads or os.cpu_count() or 1
     beside = next(folder for folder in store.absolute().parents if folder.is_dir())
     with TemporaryDirectory(prefix=".gmm_bench_", dir=beside) as temporary:
         folder = Path(temporary)
-        ledger = present_ledger(source, Store(store).fit(name), accept=lambda _: True)
-        table = open_batches(source, ledger.source_files, folder / "source", csv_nulls=csv_nulls)
-        spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
-        spec = on_engine(spec, engine, spark_config)
-        concurrency = Concurrency.of(spec, threads, memory)
+        prepared = prepare(request, store, folder / "source")
+        spec, table = prepared.spec, prepared.table
+        concurrency = Concurrency.of(spec, threads, limits.memory)
         columns = spread_columns(table, spec.columns, sample_columns)
         reset_peak_memory()
         of_a_column = concurrency.memory_of_a_column
-        with given_engine(engine, spark_config, threads, of_a_column) as passes:
+        with given_engine(request.engine, threads, of_a_column) as passes:
             start = START_SECONDS + time.perf_counter() - started
             run = run_sample(spec, table, columns, threads * ROWS_PER_PART, folder, passes)
         peak, free = peak_memory(), shutil.disk_usage(folder).free
@@ -111,7 +97,7 @@ def bench(
     stages = stages_of(run, len(spec.columns), concurrency.columns, threads)
     held = None if peak is None else max(peak, concurrency.held([peak] * concurrency.columns))
     estimate = {
-        "fit": name,
+        "fit": spec.name,
         "rows": table.rows,
         "columns": len(spec.columns),
         "sample": {"rows": run.rows, "columns": list(run.columns), "failed": dict(run.failures)},
@@ -129,7 +115,7 @@ def bench(
     if as_json:
         print_json(estimate)
     else:
-        _print(source, estimate)
+        _print(request.source, estimate)
 
 
 def stages_of(run: SampleRun, columns: int, at_once: int, threads: int) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from gmm_pipeline.interfaces.cli.display import amount, duration, print_table, s
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.spec import FitSpec
-    from gmm_pipeline.tables.open_table import LocalTable
+    from gmm_pipeline.tables.local_table import LocalTable
 
 CORE_SECONDS_PER_ROW = 270e-9
 """Of all stages of a column: `benchmarks/spark.py`, 200 million rows and one worker."""
@@ -38,7 +38,9 @@ def spark_passes(spec: FitSpec, table: LocalTable, columns: Sequence[str]) -> di
         name: partition(
             column.row_bytes, table.rows, 1, sys.maxsize, chunk_bytes=column.chunk_bytes
         ).peak_memory
-        for name, column in footprints(table.files, table.schema, table.rows, columns).items()
+        for name, column in footprints(
+            table.file_metadata(), table.schema, table.rows, columns
+        ).items()
     }
     widest = max(memory, key=lambda name: memory[name])
     return {
