@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from workplace import Workplace, states
 
-from gmm_pipeline.arrow.sketch_column import ROWS_READ_WHOLE, SAMPLE_WINDOWS, WINDOW_ROWS
+from gmm_pipeline.arrow.sketch_column import ROWS_READ_WHOLE
+from gmm_pipeline.arrow.sketch_column import SAMPLE_WINDOWS, WINDOW_ROWS
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits.sample_run import Cost, Costs, SampleRun, run_sample, scaled
 from gmm_pipeline.fits.spec import FitSpec
@@ -173,7 +174,7 @@ def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> 
     assert engine["memory_limit"] == 2_000_000_000
     assert 1 << 28 < engine["peak_memory"] < 1 << 30
     assert 2 * 3000 * (8 + 5) <= engine["disk"] < 3 * 3000 * (8 + 5) + 10_000
-    assert "Local engine: 2 columns at once, with 1 thread each, in batches of 262,144 rows" in told
-    assert "within the limit of 2.0 GB (--memory)" in told
+    assert "Local engine: 2 columns at once, with 1 thread each, that hold 262,144 rows" in told
+    assert "of 2.0 GB that a run may hold" in told
     assert wrong.status == 2
-    assert "Invalid size 'much': use for example 2GB" in wrong.err
+    assert "'much' is no size such as 2GB" in wrong.err
