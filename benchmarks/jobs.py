@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.prepare import Prepared
 from gmm_pipeline.fits.progress import Unwatched
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
@@ -42,11 +43,13 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
     """Return what makes columns through Dagster, as `gmm-pipeline run` does: several at once."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
-    runner = DagsterRunner(spec, store)
+    runner = DagsterRunner(store)
 
     def make(columns: Sequence[str]) -> None:
-        update_ledger(spec.source, folder, accept=lambda _: True)
-        for outcome in runner.run(dict.fromkeys(columns, STAGES), progress or Unwatched(), {}):
+        ledger = update_ledger(spec.source, folder, accept=lambda _: True)
+        prepared = Prepared(spec, folder, ledger, spec.open(ledger, folder.staging))
+        work = dict.fromkeys(columns, STAGES)
+        for outcome in runner.run(prepared, work, progress or Unwatched()):
             if outcome.error:
                 raise RuntimeError(outcome.error)
 

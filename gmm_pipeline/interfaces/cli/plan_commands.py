@@ -211,7 +211,6 @@ def _here(
     return {
         "name": "local",
         "columns_at_once": together.columns,
-        "processes": together.processes,
         "threads": min((each.threads for each in passes), default=cores),
         "rows_per_batch": min((each.batch_rows for each in passes), default=ROWS_PER_GROUP),
         "rows_per_group": ROWS_PER_GROUP,
@@ -224,9 +223,8 @@ def _here(
 
 def _print_passes(passes: dict[str, Any]) -> None:
     threads = f"{passes['threads']} thread" + ("s" if passes["threads"] > 1 else "")
-    together, processes = passes["columns_at_once"], passes["processes"]
+    together = passes["columns_at_once"]
     columns = f"{together} columns at once" if together > 1 else "one column at a time"
-    columns += f" in {processes} processes" if processes > 1 else ""
     stdout().print(
         f"Local engine: {columns}, with {threads} each, in batches of "
         f"{passes['rows_per_batch']:,} rows. Results are stored in row groups of "

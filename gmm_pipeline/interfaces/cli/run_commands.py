@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.fits.limits import Limits
 from gmm_pipeline.fits.prepare import EngineChoice, FitRequest, Prepared, prepare, prepare_stored
+from gmm_pipeline.fits.progress import Outcome
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.spec import FitSpec, load_spec
+from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     engine_options,
@@ -88,8 +91,9 @@ def retry(fit: str | None, limits: Limits, store: Path, *, as_json: bool) -> Non
       gmm-pipeline retry --fit sales
     """
     folder = Store(store).require_present_fit(fit or last_run(Store(store)))
-    record = RunRecord.read(folder)
-    _run(prepare_stored(load_spec(folder), folder), limits, record, as_json=as_json)
+    record, prepared = RunRecord.read(folder), prepare_stored(load_spec(folder), folder)
+    prepared.save()
+    _run(prepared, limits, record, as_json=as_json)
 
 
 def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> None:
@@ -103,16 +107,17 @@ def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> 
 
 
 def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool) -> None:
-    """Do what a run has left to do, print a summary of all columns, and exit with 1 if any
-    failed.
-    """
+    """Do what a run has left to do, print a summary, and exit with 1 if a column failed."""
     started = time.perf_counter()
     spec, folder = prepared.spec, prepared.folder
     left = {status.column: record.remaining(status) for status in prepared.statuses()}
     work = {column: stages for column, stages in left.items() if stages}
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
-    errors, seconds = _execute(prepared, limits, work, refit=record.refit) if work else ({}, {})
+    refit = Refit.ALL if record.refit else Refit.NONE
+    outcomes = _execute(prepared, limits, work, refit) if work else []
+    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
+    seconds = {outcome.column: outcome.seconds for outcome in outcomes}
     entries = [summary_row(status, seconds, errors) for status in prepared.statuses()]
     elapsed = time.perf_counter() - started
     if as_json:
@@ -133,7 +138,7 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
 
 
 def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
-    """Name the columns that the fit had before and the source has no longer."""
+    """Name the columns that the fit had before and the source no longer has."""
     if not folder.spec_path.exists():
         return
     last = load_spec(folder)
@@ -156,28 +161,21 @@ def _tell_what_changed(prepared: Prepared) -> None:
 
 
 def _execute(
-    prepared: Prepared, limits: Limits, work: dict[str, Any], *, refit: bool
-) -> tuple[dict[str, str], dict[str, float]]:
-    """Run the columns; return the errors and the seconds, by column."""
-    spec, store = prepared.spec, prepared.folder.path.parent
-    console = stderr()
+    prepared: Prepared, limits: Limits, work: Mapping[str, Sequence[Stage]], refit: Refit
+) -> list[Outcome]:
+    """Run columns and return how they ended."""
+    console, spec = stderr(), prepared.spec
     console.print(
         f"{spec.name}: {len(work)} of {len(spec.columns)} columns to do; starting Dagster …",
         markup=False,
     )
-    from gmm_pipeline.orchestration.assets import REFIT_ALL, REFIT_TAG
-    from gmm_pipeline.orchestration.engines import session_for_all_runs
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
-    runner = DagsterRunner(spec, store, limits.threads, limits.memory)
-    tags = {REFIT_TAG: REFIT_ALL} if refit else {}
-    with (
-        session_for_all_runs(spec),
-        run_progress(len(work), sum(map(len, work.values()))) as progress,
-    ):
-        outcomes = runner.run(work, progress, tags)
-    errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
-    return errors, {outcome.column: outcome.seconds for outcome in outcomes}
+    runner = DagsterRunner(prepared.folder.path.parent, limits.threads, limits.memory)
+    for message in runner.report_lost_runs():
+        console.print(message, markup=False)
+    with run_progress(len(work), sum(map(len, work.values()))) as progress:
+        return runner.run(prepared, work, progress, refit)
 
 
 def _print_ending(spec: FitSpec, folder: Path, worked: int, failed: int, elapsed: float) -> None:
