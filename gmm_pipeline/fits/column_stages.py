@@ -90,7 +90,7 @@ class ColumnStages:
         return recipes.transformed(raw, model, ranking, self.settings, self.engine(), last)
 
     def _fit_rows(self, points: WeightedPoints, **options: Any) -> MixtureFit:
-        """Fit a mixture to all rows of the column's copy; see `FitRows`."""
+        """Fit a mixture to all rows of the column's copy; see `RowsFitter`."""
         rows = recipes.stored_column(self.folder.require(RAW.name))
         return self.engine().rows_fitter(rows)(points, **options)
 

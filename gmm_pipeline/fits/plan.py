@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from gmm_pipeline.fits.settings import ColumnSettings
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.store.fit_view import ColumnView, FitView
     from gmm_pipeline.store.manifest import Manifest, Origin
-    from gmm_pipeline.store.store import FitFolder
 
 
 class State(StrEnum):
@@ -68,7 +69,10 @@ class ColumnStatus:
 
 
 def column_status(
-    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digests: Sequence[str]
+    column: str,
+    folder: ColumnFolder | ColumnView,
+    settings: ColumnSettings,
+    source_digests: Sequence[str],
 ) -> ColumnStatus:
     """Compare what a column's results were made from with what a run would use now.
 
@@ -114,26 +118,30 @@ def column_status(
     return ColumnStatus(column, tuple(statuses))
 
 
-def column_statuses(spec: FitSpec, folder: FitFolder, ledger: SourceLedger) -> list[ColumnStatus]:
-    """Return the state of each column of a fit by a ledger, which is empty if no file is left."""
-    digests = ledger.digests(spec.csv_nulls)
+def column_statuses(
+    spec: FitSpec, folder: FitFolder | FitView, ledger: SourceLedger | None
+) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, whose source has the files of a ledger; None if it
+    has none left.
+    """
+    digests = ledger.digests(spec.csv_nulls) if ledger else ()
     return [
         column_status(name, folder.column(name), spec.settings.of(name), digests)
         for name in spec.columns
     ]
 
 
-def current_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, by the complete files that its source has now.
-
-    For commands that look at the source for this alone; those that opened it know its ledger, and
-    call `column_statuses`.
+def current_statuses(
+    spec: FitSpec, folder: FitFolder, view: FitView | None = None
+) -> list[ColumnStatus]:
+    """Return the state of each column of a fit, by the files that its source has now and that are
+    whole.
     """
     try:
         ledger = current_ledger(spec.source, folder, looks_complete)
     except SourceError:
-        ledger = SourceLedger(batches=())
-    return column_statuses(spec, folder, ledger)
+        ledger = None
+    return column_statuses(spec, folder if view is None else view, ledger)
 
 
 def _judge(

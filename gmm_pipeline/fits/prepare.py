@@ -14,7 +14,8 @@ from gmm_pipeline.fits.plan import column_statuses
 from gmm_pipeline.fits.settings import EngineName, TableSettings
 from gmm_pipeline.fits.source_ledger import SourceLedger, changes_since, current_ledger, save_ledger
 from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec, select_columns
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import looks_complete
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_batches

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.fits.plan import ColumnStatus, StageStatus
     from gmm_pipeline.fits.stages import Stage
-    from gmm_pipeline.store.store import FitFolder, Store
+    from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 
 
 class RunRecord(BaseModel):

@@ -14,7 +14,7 @@ from gmm_pipeline.store.manifest import FileFacts, digest
 from gmm_pipeline.tables.files import FileStamp, SourceFiles, find_files, looks_complete
 
 if TYPE_CHECKING:
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
 
 _HASHED_BYTES = 1 << 30
 """Bytes that one look at a source hashes at most: SHA-256 takes about a second for them."""

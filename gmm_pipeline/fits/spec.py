@@ -21,7 +21,7 @@ from gmm_pipeline.tables.open_table import open_batches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
 
 _FIT_NAME = re.compile(r"[A-Za-z0-9_]+")
 

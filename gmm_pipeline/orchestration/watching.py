@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
     from gmm_pipeline.tables.local_table import LocalTable
 
 

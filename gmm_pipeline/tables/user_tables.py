@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
+from gmm_pipeline.arrow.identity import Identities, identities_in
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches, read_footer
 from gmm_pipeline.errors import UnsupportedTypeError
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable
@@ -66,8 +67,23 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow()
 
 
+def identities_of(table: Table) -> list[Identities]:
+    """Return what each file of an encoded table says of the fits that encoded it.
+
+    Frames of Polars say nothing and are taken as they are: they come from this process.
+    """
+    if isinstance(table, str | Path):
+        found = find_files(str(table))
+        if found.is_csv:
+            return [{}]
+        return [identities_in(read_footer(file).metadata) for file in found.files]
+    if isinstance(table, pa.Table) and (identities := identities_in(table.schema.metadata)):
+        return [identities]
+    return []
+
+
 def stream_user_table(table: Table) -> Iterator[pa.RecordBatch]:
-    """Yield all rows of a table in order; of files, one batch is in memory at a time."""
+    """Yield the rows of a table in batches; files are streamed, not loaded."""
     if isinstance(table, str | Path):
         found = find_files(str(table))
         if not found.is_csv:

@@ -409,11 +409,11 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
         (["run", "t.parquet", "--set", "kind=numeric"], "kind = 'numeric' is not allowed"),
         (
             ["run", "t.parquet", "--set", "max_modes"],
-            "'max_modes' is no setting. Write SETTING=VALUE",
+            "'max_modes' is not a setting. Write SETTING=VALUE",
         ),
         (
             ["run", "t.parquet", "--set", "amuont.seed=1"],
-            "column 'amuont' that is not there. Did you mean 'amount'",
+            "column 'amuont' that does not exist. Did you mean 'amount'",
         ),
         (
             ["run", "t.parquet", "--columns", "amuont"],

@@ -31,6 +31,7 @@ from gmm_pipeline.interfaces.cli.options import (
 )
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.local_table import LocalTable
 
@@ -113,36 +114,47 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
 @store_option
 @json_option
 def fits(store: Path, *, as_json: bool) -> None:
-    """List the fits in the store, and the earlier fits that later ones replaced.
-
-    An earlier fit has a name with a time, which `show`, `transform` and `inverse` take as --fit.
+    """List the fits in the store, with the generations that show, transform and inverse can use.
 
     \b
     Examples:
       gmm-pipeline fits
-      gmm-pipeline transform new.parquet --fit sales@2026-11-24T03:00:00 --out new_encoded.parquet
+      gmm-pipeline transform new.parquet --fit sales@12 --out new_encoded.parquet
     """
     found = Store(store)
-    specs = {name: load_spec(found.fit(name)) for name in found.fits()}
-    moments = {name: found.fit(name).moments(spec.columns) for name, spec in specs.items()}
-    earlier = {
-        name: [f"{name}@{at:%Y-%m-%dT%H:%M:%S.%f}" for at in times]
-        for name, times in moments.items()
-    }
-    entries = [
-        {"fit": name, "columns": len(spec.columns), "source": spec.source, "earlier": earlier[name]}
-        for name, spec in specs.items()
-    ]
+    entries = [_fit_entry(name, found.fit(name)) for name in found.fits()]
     if as_json:
         print_json(entries)
         return
     print_table(
-        ["fit", "columns", "source", "earlier fits"],
+        ["fit", "columns", "source", "generation", "earlier"],
         [
-            [name, len(spec.columns), spec.source, "\n".join(earlier[name])]
-            for name, spec in specs.items()
+            [
+                entry["fit"],
+                entry["columns"],
+                entry["source"],
+                entry["generation"],
+                "\n".join(f"{each['fit']}  {each['created']:.16}" for each in entry["earlier"]),
+            ]
+            for entry in entries
         ],
     )
+
+
+def _fit_entry(name: str, folder: FitFolder) -> dict[str, Any]:
+    spec = load_spec(folder)
+    *earlier, newest = [folder.snapshot(each) for each in folder.generations()] or [None]
+    return {
+        "fit": name,
+        "columns": len(spec.columns),
+        "source": spec.source,
+        "generation": None if newest is None else newest.generation,
+        "earlier": [
+            {"fit": f"{name}@{each.generation}", "created": each.created.isoformat()}
+            for each in reversed(earlier)
+            if each is not None
+        ],
+    }
 
 
 def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:

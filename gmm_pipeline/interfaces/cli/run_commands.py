@@ -15,6 +15,7 @@ from gmm_pipeline.fits.limits import Limits
 from gmm_pipeline.fits.prepare import EngineChoice, FitRequest, Prepared, prepare, prepare_stored
 from gmm_pipeline.fits.progress import Outcome
 from gmm_pipeline.fits.run_record import RunRecord, last_run
+from gmm_pipeline.fits.snapshots import commit
 from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
@@ -27,7 +28,8 @@ from gmm_pipeline.interfaces.cli.options import (
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 
 
 @click.command()
@@ -115,7 +117,12 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
     for column in left.keys() - work.keys():
         folder.column(column).tidy()
     refit = Refit.ALL if record.refit else Refit.NONE
-    outcomes = _execute(prepared, limits, work, refit) if work else []
+    if work:
+        outcomes = _execute(prepared, limits, work, refit)
+    else:
+        # A run that was killed may have left results that no reader sees yet.
+        commit(spec, folder, spec.columns)
+        outcomes = []
     errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
     seconds = {outcome.column: outcome.seconds for outcome in outcomes}
     entries = [summary_row(status, seconds, errors) for status in prepared.statuses()]
@@ -138,7 +145,7 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
 
 
 def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
-    """Name the columns that the fit had before and the source no longer has."""
+    """Name the columns that the fit had before and the source has no longer."""
     if not folder.spec_path.exists():
         return
     last = load_spec(folder)
