@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from gmm_pipeline.arrow.column_types import Reading, reading_of, value_type
 from gmm_pipeline.arrow.counters import GridNumberCounter, NumberSampler, RowCounter, body_of
 from gmm_pipeline.arrow.numeric_types import numeric_type
-from gmm_pipeline.arrow.sketch_column import CountingPass, SketchRequest, check_infinities, declared_numbers, sketch_column
+from gmm_pipeline.arrow.sketch_column import (
+    CountingPass,
+    SketchRequest,
+    check_infinities,
+    declared_numbers,
+    sketch_column,
+)
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
 from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE

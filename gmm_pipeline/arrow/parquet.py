@@ -10,7 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.column_types import is_text
-from gmm_pipeline.arrow.parquet_encoding import DELTA, DICTIONARY, choose_compression, choose_encoding
+from gmm_pipeline.arrow.parquet_encoding import (
+    DELTA,
+    DICTIONARY,
+    choose_compression,
+    choose_encoding,
+)
 from gmm_pipeline.arrow.regroup import split_rows
 from gmm_pipeline.errors import SourceError
 

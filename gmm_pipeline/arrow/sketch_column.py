@@ -12,7 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_types import Reading, reading_of, value_type
-from gmm_pipeline.arrow.counters import DistinctNumberCounter, GridNumberCounter, MinimumCounter, NumberSampler, RefusedCounter, RowCounter, body_of
+from gmm_pipeline.arrow.counters import (
+    DistinctNumberCounter,
+    GridNumberCounter,
+    MinimumCounter,
+    NumberSampler,
+    RefusedCounter,
+    RowCounter,
+    body_of,
+)
 from gmm_pipeline.arrow.label_counter import LabelCounter
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP

@@ -16,9 +16,20 @@ from gmm_pipeline.core.mixture.fit_mixture import MixtureFit, fit_mixture
 from gmm_pipeline.core.mixture.given_components import fit_given_components
 from gmm_pipeline.core.modes.atoms import AtomChoice, choose_atoms
 from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules
-from gmm_pipeline.core.modes.continuous_part import ContinuousPart, Fitter, gaussian_part, uniform_part
+from gmm_pipeline.core.modes.continuous_part import (
+    ContinuousPart,
+    Fitter,
+    gaussian_part,
+    uniform_part,
+)
 from gmm_pipeline.core.modes.model_column import model_column
-from gmm_pipeline.core.modes.select_components import ComponentSelector, all_components, heavy_components, most_likely_components, supported_components
+from gmm_pipeline.core.modes.select_components import (
+    ComponentSelector,
+    all_components,
+    heavy_components,
+    most_likely_components,
+    supported_components,
+)
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.sketch import Label, Sketch
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints

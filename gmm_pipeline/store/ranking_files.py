@@ -14,7 +14,15 @@ from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.numeric_types import counts_units, texts_of
 from gmm_pipeline.arrow.parquet import read_table, write_table
 from gmm_pipeline.core.modes.column_model import ColumnModel
-from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, AtomMode, GaussianMode, Mode, RestMode, TailMode
+from gmm_pipeline.core.modes.modes import (
+    HALF_WIDTH_STDS,
+    REACH,
+    AtomMode,
+    GaussianMode,
+    Mode,
+    RestMode,
+    TailMode,
+)
 from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.json_forms import coordinate_from_json, coordinate_to_json, number_from_json, number_to_json
+from gmm_pipeline.arrow.json_forms import (
+    coordinate_from_json,
+    coordinate_to_json,
+    number_from_json,
+    number_to_json,
+)
 from gmm_pipeline.arrow.parquet import read_table, write_table
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounts

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.arrow.number_batch import NumberBatch
-from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, number_of, numeric_type, texts_of, to_numbers
+from gmm_pipeline.arrow.numeric_types import (
+    counts_units,
+    from_numbers,
+    number_of,
+    numeric_type,
+    texts_of,
+    to_numbers,
+)
 from gmm_pipeline.core.sketch.numeric_type import FloatType, IntegerType
 from gmm_pipeline.errors import ColumnDataError, SettingsError
 

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.atom_index import NO_ATOM, AtomIndex, place_atoms, replace_atoms, split_atoms
+from gmm_pipeline.core.sketch.atom_index import (
+    NO_ATOM,
+    AtomIndex,
+    place_atoms,
+    replace_atoms,
+    split_atoms,
+)
 
 INTEGERS = st.one_of(st.integers(-6, 6), st.integers(-(2**63), 2**63 - 1))
 FLOATS = st.one_of(st.integers(-6, 6).map(float), st.floats(allow_nan=False, allow_infinity=False))

@@ -12,7 +12,12 @@ from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw
 from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.modes.column_model import ColumnModel
-from gmm_pipeline.core.modes.mode_table import ModeTable, mode_probabilities, mode_table, sample_mode
+from gmm_pipeline.core.modes.mode_table import (
+    ModeTable,
+    mode_probabilities,
+    mode_table,
+    sample_mode,
+)
 from gmm_pipeline.core.modes.modes import REACH, TailMode
 
 TAILS = (

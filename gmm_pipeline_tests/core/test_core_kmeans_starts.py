@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.mixture.kmeans_starts import likeliest_segments, mixture_starts, optimal_segments
+from gmm_pipeline.core.mixture.kmeans_starts import (
+    likeliest_segments,
+    mixture_starts,
+    optimal_segments,
+)
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 ROWS = st.lists(

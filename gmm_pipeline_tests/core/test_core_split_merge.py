@@ -4,7 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.mixture.split_merge import LightComponentPenalty, MixtureSearch, merges, splits
+from gmm_pipeline.core.mixture.split_merge import (
+    LightComponentPenalty,
+    MixtureSearch,
+    merges,
+    splits,
+)
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.modes.column_model import ColumnModel, ValueDtype
-from gmm_pipeline.core.modes.mode_table import mode_probabilities, mode_table, tail_or_nearest_mode, value_in_mode
+from gmm_pipeline.core.modes.mode_table import (
+    mode_probabilities,
+    mode_table,
+    tail_or_nearest_mode,
+    value_in_mode,
+)
 from gmm_pipeline.core.modes.modes import BOUND, REACH, GaussianMode
 from gmm_pipeline.core.modes.tails import tail_modes
 from gmm_pipeline.core.sketch.weighted_points import Extents

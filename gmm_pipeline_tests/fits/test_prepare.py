@@ -367,6 +367,7 @@ def test_a_file_that_comes_during_a_run_is_no_error(
 
     assert run.status == 0, run.err
     assert "1.parquet is new. Run again to use the files as they are now" in run.err
+    monkeypatch.undo()
     assert {entry["rows"] for entry in workplace.call("run", "t", "--json").json()["columns"]} == {
         200
     }

@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 from workplace import Workplace, states
 
-from gmm_pipeline.arrow.sketch_column import ROWS_READ_WHOLE
-from gmm_pipeline.arrow.sketch_column import SAMPLE_WINDOWS, WINDOW_ROWS
+from gmm_pipeline.arrow.sketch_column import FULL_SAMPLE_ROWS, SAMPLE_WINDOWS, WINDOW_ROWS
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits.sample_run import Cost, Costs, SampleRun, run_sample, scaled
 from gmm_pipeline.fits.spec import FitSpec
@@ -101,7 +100,7 @@ def test_passes_are_scaled_to_all_rows_and_fits_are_not() -> None:
 
 
 def test_the_grid_of_many_rows_is_placed_by_a_part_of_them() -> None:
-    sample, windows = ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS
+    sample, windows = FULL_SAMPLE_ROWS, SAMPLE_WINDOWS * WINDOW_ROWS
 
     costs = scaled({name: Cost(1.0, 1.0, 1) for name in STAGES}, sample=sample, rows=3 * sample)
 

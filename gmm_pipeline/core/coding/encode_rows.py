@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.coding.draw_table import DrawTable, look_up
 from gmm_pipeline.core.kernel import BLOCK, kernel
-from gmm_pipeline.core.modes.mode_table import ModeTable, most_likely_mode, sample_mode, value_in_mode
+from gmm_pipeline.core.modes.mode_table import (
+    ModeTable,
+    most_likely_mode,
+    sample_mode,
+    value_in_mode,
+)
 from gmm_pipeline.core.uniform_draw import uniform
 
 

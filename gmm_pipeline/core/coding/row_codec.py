@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.coding.decode_rows import RankTable, decode
 from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table
-from gmm_pipeline.core.coding.encode_rows import Ranks, encode_most_likely, encode_sampled, write_atoms
+from gmm_pipeline.core.coding.encode_rows import (
+    Ranks,
+    encode_most_likely,
+    encode_sampled,
+    write_atoms,
+)
 from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import mode_table
 from gmm_pipeline.core.modes.modes import BOUND

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.fit_mixture import SEARCH_POINTS, MixtureFit
 from gmm_pipeline.core.mixture.kmeans_starts import optimal_segments
-from gmm_pipeline.core.mixture.variational import Moments, Posterior, Prior, e_step, m_step, parameter_bound
+from gmm_pipeline.core.mixture.variational import (
+    Moments,
+    Posterior,
+    Prior,
+    e_step,
+    m_step,
+    parameter_bound,
+)
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, Mode, RestMode, TailMode, mixture_of
+from gmm_pipeline.core.modes.modes import (
+    AtomMode,
+    GaussianMode,
+    Mode,
+    RestMode,
+    TailMode,
+    mixture_of,
+)
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 
 ModeChoice = Literal["sample", "argmax"]

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.modes.column_model import ColumnModel
-from gmm_pipeline.core.modes.mode_table import ModeTable, mode_probabilities, mode_table, most_likely_mode, tail_or_nearest_mode
+from gmm_pipeline.core.modes.mode_table import (
+    ModeTable,
+    mode_probabilities,
+    mode_table,
+    most_likely_mode,
+    tail_or_nearest_mode,
+)
 from gmm_pipeline.core.sketch.numbers import numbers_of
 from gmm_pipeline.core.sketch.sketch import Sketch
 

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
-from gmm_pipeline.core.sketch.snap_to_grid import all_on_decimal_grid, refuse_off_grid, snap_decimals
+from gmm_pipeline.core.sketch.snap_to_grid import (
+    all_on_decimal_grid,
+    refuse_off_grid,
+    snap_decimals,
+)
 
 _NARROW = {24: np.float32, 11: np.float16}
 """Types of fewer binary digits than float64; decimals of such columns are rounded to them."""
