@@ -264,12 +264,12 @@ def damaged(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame
         (
             ["--wide"],
             lambda wide: wide.with_columns(pl.lit(0).alias("flag.rank_0")),
-            "does not have one 1",
+            "column 'flag': is not one-hot",
         ),
         (
             ["--wide"],
             lambda wide: wide.with_columns(pl.lit(1).alias("flag.rank_0")),
-            "does not have one 1",
+            "column 'flag': is not one-hot",
         ),
         (
             ["--wide"],
@@ -378,7 +378,7 @@ def test_transform_refuses_what_the_fit_has_not_seen(
 
     assert transform.status == 1
     assert says in transform.err
-    assert "7 rows" in transform.err or "no int16" in transform.err
+    assert "7 rows" in transform.err or "not int16" in transform.err
     assert not out.exists()
 
 

@@ -12,9 +12,6 @@ from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
-from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
-from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
-from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate

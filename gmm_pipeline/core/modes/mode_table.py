@@ -179,7 +179,7 @@ def most_likely_mode(x: float, table: ModeTable, probabilities: NDArray[np.float
 
 @kernel
 def value_in_mode(x: float, mode: int, table: ModeTable) -> float:
-    """Return the value as which a Gaussian mode or a tail encodes a coordinate."""
+    """Return the value that encodes a coordinate in a Gaussian mode or a tail."""
     if mode < table.n_gaussians:
         value: float = (x - table.means[mode]) / table.half_widths[mode]
         return value
@@ -202,7 +202,7 @@ def value_in_mode(x: float, mode: int, table: ModeTable) -> float:
 
 @kernel
 def coordinate_in_mode(value: float, mode: int, table: ModeTable) -> float:
-    """Return the coordinate that a Gaussian mode or a tail encoded as a value."""
+    """Return the coordinate that a value encodes in a Gaussian mode or a tail."""
     x: float
     if mode < table.n_gaussians:
         x = table.means[mode] + table.half_widths[mode] * value

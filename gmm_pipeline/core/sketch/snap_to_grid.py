@@ -59,7 +59,7 @@ def refuse_off_grid(rows: int, step: str) -> None:
     """Raise OffGridError if any rows hold numbers between the multiples of a step."""
     if rows:
         raise OffGridError(
-            f"numbers lie between the steps of {step} that all fitted rows lie on",
+            f"numbers lie between the multiples of {step} that all fitted rows hold",
             rows=rows,
             remedy="Round them, or fit again on rows that include such numbers",
         )
