@@ -11,15 +11,15 @@ from typing import Protocol
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.counters import RowCounter
-from gmm_pipeline.arrow.extending import extend_sketch
+from gmm_pipeline.arrow.extend_sketch import extend_sketch
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.rows import ColumnRows, TableRows
-from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
+from gmm_pipeline.arrow.sketch_column import SketchRequest, sketch_column
 from gmm_pipeline.arrow.written_file import WrittenFiles
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
-from gmm_pipeline.core.mixture.fitting import MixtureFit
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.coding.round_trip import RoundTrip
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
 from gmm_pipeline.core.sketch.sketch import Sketch, Tally
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.errors import SettingsError
 
 

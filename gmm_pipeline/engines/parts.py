@@ -12,12 +12,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec
-from gmm_pipeline.arrow.encoded_tables import encoded_schema, value_name
-from gmm_pipeline.arrow.fields import stored_schema
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, rechunked, write_rows
+from gmm_pipeline.arrow.encoded_rows import value_name
+from gmm_pipeline.arrow.encoded_tables import encoded_schema
+from gmm_pipeline.arrow.field_text import stored_schema
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART, write_rows
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
+from gmm_pipeline.arrow.regroup import rechunk
 from gmm_pipeline.arrow.rows import ColumnRows, TableRows
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.engines.engine import ExistingParts, prefer_dictionaries
 
 ROWS_PER_TASK = 1 << 20
@@ -59,7 +61,7 @@ def copy_part(
     """Write some rows of a column as they are, with plain values for dictionaries."""
     schema = stored_schema(column.field)
     plain = replace(column, field=schema.field(0))
-    arrays = rechunked(plain.arrays(rows), batch_rows)
+    arrays = rechunk(plain.arrays(rows), batch_rows)
     batches = (pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays)
     write_rows(path, schema, batches, schema.names)
 
@@ -77,7 +79,7 @@ def encode_part(
 
     def encoded_batches() -> Iterator[pa.RecordBatch]:
         row = rows.start
-        for array in rechunked(prefer_dictionaries(column).arrays(rows), batch_rows):
+        for array in rechunk(prefer_dictionaries(column).arrays(rows), batch_rows):
             encoded = codec.encode(array, row)
             outcomes.append(codec.compare(array, encoded, row))
             yield encoded.batch(schema)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gmm_pipeline.arrow.parquet import read_table
-from gmm_pipeline.core.modes.ranks import rank_modes
+from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.column import column_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table

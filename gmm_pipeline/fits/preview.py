@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.sketching import sample_windows
+from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.errors import in_column
 from gmm_pipeline.fits.fitting import atom_choice, sketch_request
 

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.column_codec import column_codec
+from gmm_pipeline.arrow.column_types import reading_of
 from gmm_pipeline.arrow.encoded_tables import encoded_schema
-from gmm_pipeline.arrow.fields import original_field, stored_schema
+from gmm_pipeline.arrow.field_text import original_field, stored_schema
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.parquet_rows import Footers
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes.ranks import rank_modes
+from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.engines.engine import NO_PARTS, Engine, ExistingParts, RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import StoreError, in_column
 from gmm_pipeline.fits import illustrations

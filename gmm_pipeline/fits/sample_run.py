@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.sketching import sample_windows
+from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.stages import RAW, SKETCH, TRANSFORMED

@@ -11,7 +11,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from gmm_pipeline.core.modes.modes import Extremes, ModeChoice, OutOfRange, Unseen, ValueDtype
+from gmm_pipeline.core.modes.column_model import (
+    Extremes,
+    ModeChoice,
+    OutOfRange,
+    Unseen,
+    ValueDtype,
+)
 from gmm_pipeline.errors import SettingsError, did_you_mean
 from gmm_pipeline.fits.config_text.documents import read_document
 from gmm_pipeline.fits.config_text.validation import validate_document

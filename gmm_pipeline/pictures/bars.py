@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.modes.modes import AtomMode, ColumnModel, GaussianMode, Mode, RestMode
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, Mode, RestMode
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.numbers import share_text
 from gmm_pipeline.pictures.units import atom_text

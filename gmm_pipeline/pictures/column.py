@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.pictures.bars import atoms_picture, atoms_thumbnail
 from gmm_pipeline.pictures.density import density_picture, density_thumbnail

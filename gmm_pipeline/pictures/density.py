@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.axes import legend, outside, share_axis, value_axes

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _EVEN_REACH = math.sqrt(3.0) * (1.0 - 1e-9)
 """An even spread reaches √3 standard deviations; a bit less, so that values stay in their bar."""

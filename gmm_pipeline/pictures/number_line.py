@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.modes.modes import AtomMode, ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.coordinate import Coordinate, LogCoordinate, numbers_of
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.modes import AtomMode
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.numbers import numbers_of
 from gmm_pipeline.core.sketch.sketch import Sketch
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.errors import ColumnDataError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes.modes import ColumnModel
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.number_line import NumberLine
 from gmm_pipeline.pictures.panels import Panel, ShareAxis

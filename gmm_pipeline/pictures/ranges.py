@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.pictures.histogram import rows_in_bars
 
 _TRIMMED = 0.005

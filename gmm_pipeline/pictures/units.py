@@ -14,15 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pat
 
+from gmm_pipeline.arrow.column_types import labels_of, value_type
 from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, texts_of
-from gmm_pipeline.arrow.types import labels_of, value_type
-from gmm_pipeline.core.sketch.coordinate import (
-    Coordinate,
-    DecimalCoordinate,
-    IntegerCoordinate,
-    LogCoordinate,
-    RealCoordinate,
-)
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.sketch import Label
 from gmm_pipeline.pictures.calendar import (
     DAY,

@@ -13,7 +13,7 @@ from workplace import Workplace
 from gmm_pipeline.arrow import parquet_rows
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.written_file import WrittenFiles
-from gmm_pipeline.engines.engine import NOTHING, Written
+from gmm_pipeline.engines.engine import NO_PARTS, ExistingParts
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import SettingsError, SourceError
 from gmm_pipeline.fits import prepare as preparing
@@ -100,7 +100,7 @@ class ChangingEngine(LocalEngine):
         self._before = before
 
     def copy(
-        self, column: ParquetColumn, folder: pathlib.Path, after: Written = NOTHING
+        self, column: ParquetColumn, folder: pathlib.Path, after: ExistingParts = NO_PARTS
     ) -> WrittenFiles:
         if self._before:
             self._change()

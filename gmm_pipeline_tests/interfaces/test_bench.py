@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from workplace import Workplace, states
 
-from gmm_pipeline.arrow.sketching import ROWS_READ_WHOLE, SAMPLE_WINDOWS, WINDOW_ROWS
+from gmm_pipeline.arrow.sketch_column import FULL_SAMPLE_ROWS, SAMPLE_WINDOWS, WINDOW_ROWS
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits.sample_run import Cost, Costs, SampleRun, run_sample, scaled
 from gmm_pipeline.fits.spec import FitSpec
@@ -100,7 +100,7 @@ def test_passes_are_scaled_to_all_rows_and_fits_are_not() -> None:
 
 
 def test_the_grid_of_many_rows_is_placed_by_a_part_of_them() -> None:
-    sample, windows = ROWS_READ_WHOLE, SAMPLE_WINDOWS * WINDOW_ROWS
+    sample, windows = FULL_SAMPLE_ROWS, SAMPLE_WINDOWS * WINDOW_ROWS
 
     costs = scaled({name: Cost(1.0, 1.0, 1) for name in STAGES}, sample=sample, rows=3 * sample)
 
@@ -173,7 +173,7 @@ def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> 
     assert engine["memory_limit"] == 2_000_000_000
     assert 1 << 28 < engine["peak_memory"] < 1 << 30
     assert 2 * 3000 * (8 + 5) <= engine["disk"] < 3 * 3000 * (8 + 5) + 10_000
-    assert "Local engine: 2 columns at once, with 1 thread each, in batches of 262,144 rows" in told
-    assert "within the limit of 2.0 GB (--memory)" in told
+    assert "Local engine: 2 columns at once, with 1 thread each, that hold 262,144 rows" in told
+    assert "of 2.0 GB that a run may hold" in told
     assert wrong.status == 2
-    assert "Invalid size 'much': use for example 2GB" in wrong.err
+    assert "'much' is no size such as 2GB" in wrong.err

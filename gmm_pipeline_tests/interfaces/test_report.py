@@ -141,8 +141,8 @@ def test_observed_frequencies_are_drawn_where_they_are_known(report: WrittenRepo
     ("out", "says"),
     [
         ("report.pdf", "report.pdf is neither .html nor .htm"),
-        ("missing/report.html", "does not exist. Make it first"),
-        ("t.parquet", "is what would be read from"),
+        ("missing/report.html", "does not exist. Create it first"),
+        ("t.parquet", "is an input of this command"),
     ],
 )
 def test_a_report_goes_nowhere_but_into_a_page_of_its_own(

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from gmm_pipeline.arrow.memory_column import MemoryColumn
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking, rank_modes
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request

@@ -10,7 +10,7 @@ import pytest
 from drawn_column import DrawnColumn, numbers_of_attributes, texts
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.histogram import bar_edges, expected_shares, rows_in_bars
 from gmm_pipeline.pictures.ranges import shown_ranges

@@ -9,18 +9,16 @@ import pyarrow as pa
 import pytest
 
 from gmm_pipeline.arrow.model_document import StoredModel
-from gmm_pipeline.core.modes.ranks import rank_modes
-from gmm_pipeline.core.sketch.coordinate import (
-    Coordinate,
-    DecimalCoordinate,
-    IntegerCoordinate,
-    LogCoordinate,
-    RealCoordinate,
-)
+from gmm_pipeline.core.modes.ranking import rank_modes
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.sketch import Body, LabelCounts, Sketch, Specials, Tally
-from gmm_pipeline.core.sketch.values import ValueCounter
+from gmm_pipeline.core.sketch.value_counts import ValueCounter
 from gmm_pipeline.fits.fitting import fit_modes
 from gmm_pipeline.fits.settings import ColumnSettings, validate_settings
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model, write_model

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.rows import ColumnRows
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.engines.engine import NO_PARTS, CountingEngine, ExistingParts
 from gmm_pipeline.engines.local.partitioning import Partitioning, partition_column
 from gmm_pipeline.engines.parts import (

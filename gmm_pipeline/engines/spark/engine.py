@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.arrow.written_file import WrittenFile
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.core.sketch.sketch import Tally
 from gmm_pipeline.engines.engine import NO_PARTS, CountingEngine, ExistingParts, RowsFitter
 from gmm_pipeline.engines.parts import (
@@ -29,7 +29,7 @@ from gmm_pipeline.engines.parts import (
 )
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
-from gmm_pipeline.engines.spark.rows import NumberRows
+from gmm_pipeline.engines.spark.rows import TaskNumbers
 from gmm_pipeline.engines.spark.session import require_spark
 from gmm_pipeline.engines.spark.tasks import MOST_TASKS, run_and_merge, run_tasks
 
@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.parquet_column import ParquetColumn
     from gmm_pipeline.arrow.rows import TableRows
     from gmm_pipeline.arrow.written_file import WrittenFiles
-    from gmm_pipeline.core.mixture.fitting import MixtureFit
-    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
-    from gmm_pipeline.core.sketch.points import WeightedPoints
+    from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
+    from gmm_pipeline.core.sketch.coordinate import Coordinate
+    from gmm_pipeline.core.sketch.numbers import Numbers
+    from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class SparkEngine(CountingEngine):
         seed: int,
     ) -> MixtureFit:
         shares = self._shared_out(split_rows(range(column.rows), ROWS_PER_GROUP))
-        rows = partial(NumberRows(column, coordinate, without, shares).frame, self._session)
+        rows = partial(TaskNumbers(column, coordinate, without, shares).frame, self._session)
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
     def _count(

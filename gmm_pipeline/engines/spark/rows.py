@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.engines.spark.mixture import POSITION
 from gmm_pipeline.engines.spark.tasks import map_in_arrow
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from gmm_pipeline.arrow.rows import ColumnRows
-    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
+    from gmm_pipeline.core.sketch.coordinate import Coordinate
+    from gmm_pipeline.core.sketch.numbers import Numbers
 
 
 @dataclass(frozen=True)
-class NumberRows:
+class TaskNumbers:
     """The finite numbers of a column but for some, read by tasks.
 
     Parameters
