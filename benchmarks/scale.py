@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     from jobs import Make
 
+    from gmm_pipeline.fits.progress import StageReport
+
 PAIR = ("heavy-tailed", "cents")
 FROM_ROWS = 20_000_000
 """The growth exponent is that from here on."""
@@ -106,9 +108,9 @@ class StageClock(Unwatched):
             self._note_peak()
             self._started[column] = STAGES[0], time.perf_counter()
 
-    def stage(self, column: str, stage: Stage) -> None:
+    def stage(self, report: StageReport) -> None:
         """Note the end of a stage, and the start of the next."""
-        now = time.perf_counter()
+        now, column, stage = time.perf_counter(), report.column, report.stage
         with self._lock:
             self._note_peak()
             self.seconds[stage.name] += now - self._started.pop(column)[1]

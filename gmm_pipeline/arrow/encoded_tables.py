@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec, Encoded
+from gmm_pipeline.arrow.identity import with_identities
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
 from gmm_pipeline.arrow.types import value_type
 from gmm_pipeline.errors import ColumnDataError, SourceError
@@ -38,7 +39,7 @@ def encoded_schema(codecs: Codecs) -> pa.Schema:
             ),
             pa.field(rank_name(column), pa.from_numpy_dtype(codec.rows.rank_dtype), nullable=False),
         ]
-    return pa.schema(fields)
+    return with_identities(pa.schema(fields), codecs)
 
 
 def decoded_schema(codecs: Codecs) -> pa.Schema:
@@ -61,7 +62,7 @@ def wide_schema(codecs: Codecs) -> pa.Schema:
             pa.field(f"{rank_name(column)}_{rank}", pa.uint8(), nullable=False)
             for rank in range(codec.rows.n_modes)
         ]
-    return pa.schema(fields)
+    return with_identities(pa.schema(fields), codecs)
 
 
 def encode_arrays(

@@ -4,6 +4,8 @@ ones.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +13,7 @@ import pyarrow.types as pat
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.column_codec import Encoded
+from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.types import labels_of, plain_labels
 from gmm_pipeline.core.coding.codec import RowCodec
 from gmm_pipeline.core.coding.roundtrip import RoundTrip, count_labels
@@ -39,6 +42,7 @@ class LabelCodec:
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self.field = field
         self._model = model
+        self._ranking = ranking
         self._n_atoms = len(model.atoms)
         known = [
             *(atom.value for atom in model.atoms),
@@ -52,6 +56,11 @@ class LabelCodec:
         self._key = DrawKey.of(model.rules.seed, f"{model.column}\0rest")
         shares = np.zeros(0) if model.rest is None else np.array(model.rest.shares)
         self._cumulative = np.cumsum(shares)
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        return fit_identity(StoredModel(self._model, self.field), self._ranking)
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.column_codec import Encoded
+from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.numbers import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
 from gmm_pipeline.core.coding.codec import RowCodec
@@ -43,6 +44,7 @@ class NumberCodec:
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self.field = field
         self._model = model
+        self._ranking = ranking
         self._coordinate = model.coordinate
         self._own_precision = numeric.precision
         values = [atom.value for atom in model.atoms]
@@ -57,6 +59,11 @@ class NumberCodec:
         self._finite_atoms = (
             AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
         )
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        return fit_identity(StoredModel(self._model, self.field), self._ranking)
 
     def encode(self, array: pa.Array, first_row: int) -> Encoded:
         """Encode consecutive rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import field as with_default
 from itertools import accumulate
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pat
 
-from gmm_pipeline.arrow.parquet_rows import ParquetRows
+from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.arrow.types import dictionary_of, is_text, value_type, with_dictionary
 
 BATCH_ROWS = 1 << 18
@@ -35,6 +35,8 @@ class ParquetColumn:
         Most rows of an array that is read.
     leading_nulls : int
         Rows before those of the files, from files that do not have the column.
+    footers : Footers
+        Of the files, shared by the columns of a table.
     """
 
     field: pa.Field
@@ -42,6 +44,7 @@ class ParquetColumn:
     file_rows: tuple[int, ...]
     batch_rows: int = BATCH_ROWS
     leading_nulls: int = 0
+    footers: Footers = with_default(default_factory=Footers, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
@@ -74,22 +77,10 @@ class ParquetColumn:
 
     def metadata(self, path: Path) -> pq.FileMetaData:
         """Return what one of the files says of itself."""
-        return self._file(path).metadata
-
-    def _file(self, path: Path) -> ParquetRows:
-        if path not in self._files_read:
-            self._files_read[path] = ParquetRows.of(path)
-        return self._files_read[path]
-
-    @cached_property
-    def _files_read(self) -> dict[Path, ParquetRows]:
-        """Files whose footers were read so far: these are long, and read for each range of rows
-        otherwise.
-        """
-        return {}
+        return self.footers.of(path).metadata
 
     def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:
-        file, name = self._file(path), self.field.name
+        file, name = self.footers.of(path), self.field.name
         numbered = self._is_text_by_dictionary and file.numbers_text(name, rows)
         for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):
             yield self._in_type(batch.column(batch.schema.get_field_index(name)))

@@ -11,17 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ByteSize,
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
-    ValidationError,
     field_validator,
 )
 
 from gmm_pipeline.fits.config_text.documents import Document, read_document
 from gmm_pipeline.fits.config_text.mistakes import checked
+from gmm_pipeline.fits.limits import bytes_of
 from gmm_pipeline.fits.settings import ColumnSettings, EngineName, SparkValue, TableSettings
 
 STORE_VARIABLE = "GMM_PIPELINE_STORE"
@@ -161,16 +159,6 @@ class Configuration(BaseModel):
         return Configuration(
             store=_placed(self.store, folder), memory=self.memory, datasets=datasets
         )
-
-
-def bytes_of(memory: str | None) -> int:
-    """Return the bytes that a text such as 2GB stands for, 0 for none; raise ValueError if it is no
-    size.
-    """
-    try:
-        return 0 if memory is None else int(TypeAdapter(ByteSize).validate_python(memory))
-    except ValidationError:
-        raise ValueError(f"{memory!r} is no size such as 2GB or 500MB") from None
 
 
 def read_configuration(path: Path) -> Configuration:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow.codecs import column_codec
 from gmm_pipeline.arrow.column_codec import Encoded
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.numeric_types import counts_units, texts_of
 from gmm_pipeline.arrow.parquet import read_table, write_table
 from gmm_pipeline.arrow.types import value_type
@@ -24,7 +25,6 @@ from gmm_pipeline.core.modes.modes import (
 )
 from gmm_pipeline.core.modes.ranks import Ranking
 from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate, RealCoordinate
-from gmm_pipeline.store.model_files import StoredModel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -73,7 +73,7 @@ def test_footprints_come_from_the_footers_of_all_files(tmp_path: pathlib.Path) -
         )
 
     table = open_table(str(tmp_path), tmp_path)
-    found = footprints(table.files, table.schema, table.rows, ["x", "text", "on"])
+    found = footprints(table.file_metadata(), table.schema, table.rows, ["x", "text", "on"])
 
     assert (found["x"].row_bytes, found["on"].row_bytes) == (8, 1)
     assert found["text"].row_bytes >= 32

@@ -420,7 +420,7 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
             "no column matches 'amuont'. Did you mean 'amount'",
         ),
         (["run", "t.parquet", "--config", "missing.toml"], "missing.toml does not exist"),
-        (["run", "t.parquet", "--fit", "../x"], "'../x' is no name for a fit. Use letters"),
+        (["run", "t.parquet", "--fit", "../x"], "'../x' is not a name for a fit. Use letters"),
         (["status", "--fit", "tt"], "has no fit 'tt'. Did you mean 't'"),
         (["show", "amuont", "--fit", "t"], "has no column 'amuont'. Did you mean 'amount'"),
         (["export", "--fit", "t", "--out", "t.xlsx"], "neither .parquet nor .csv"),

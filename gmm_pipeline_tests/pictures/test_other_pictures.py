@@ -15,7 +15,7 @@ from gmm_pipeline.pictures.calendar import moment_ticks
 from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
 from gmm_pipeline.pictures.numbers import number_ticks, share_text, value_text
-from gmm_pipeline.store.model_files import StoredModel
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.store.ranking_files import ranking_table
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.core.modes.ranks import rank_modes
 from gmm_pipeline.core.sketch.coordinate import (
     Coordinate,
@@ -22,7 +23,7 @@ from gmm_pipeline.core.sketch.sketch import Body, LabelCounts, Sketch, Specials,
 from gmm_pipeline.core.sketch.values import ValueCounter
 from gmm_pipeline.fits.fitting import fit_modes
 from gmm_pipeline.fits.settings import ColumnSettings, validated
-from gmm_pipeline.store.model_files import MODEL_FILE, StoredModel, read_model, write_model
+from gmm_pipeline.store.model_files import MODEL_FILE, read_model, write_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, read_ranking, write_ranking
 from gmm_pipeline.store.sketch_files import SKETCH_FILE, read_sketch, write_sketch
 from gmm_pipeline.store.spark_ml import read_gaussian_mixture

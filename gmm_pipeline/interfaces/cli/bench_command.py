@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import present_ledger
-from gmm_pipeline.fits.spec import default_fit_name
+from gmm_pipeline.fits.limits import Limits
+from gmm_pipeline.fits.prepare import FitRequest, prepare
 from gmm_pipeline.interfaces.cli.display import (
     amount,
     duration,
@@ -22,10 +21,12 @@ from gmm_pipeline.interfaces.cli.display import (
     stderr,
     stdout,
 )
-from gmm_pipeline.interfaces.cli.options import memory_option, source_options, threads_option
-from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
-from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables.open_table import open_batches
+from gmm_pipeline.interfaces.cli.options import (
+    json_option,
+    limit_options,
+    request_options,
+    store_option,
+)
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.projection import Projection
@@ -35,9 +36,10 @@ _COLUMNS = 4
 
 
 @click.command()
-@source_options
-@threads_option
-@memory_option
+@request_options
+@limit_options
+@store_option
+@json_option
 @click.option(
     "--sample-columns",
     type=click.IntRange(min=1),
@@ -46,20 +48,7 @@ _COLUMNS = 4
     help="Columns that are measured; the others are taken to be like these.",
 )
 def bench(
-    source: str,
-    fit: str | None,
-    patterns: str,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
-    assignments: tuple[str, ...],
-    config: Path | None,
-    csv_nulls: tuple[str, ...],
-    store: Path,
-    threads: int,
-    memory: int,
-    sample_columns: int,
-    *,
-    as_json: bool,
+    request: FitRequest, limits: Limits, store: Path, sample_columns: int, *, as_json: bool
 ) -> None:
     """Say what `run` would take here: time, memory and disk, and where the time goes.
 
@@ -74,19 +63,18 @@ def bench(
       gmm-pipeline bench sales.parquet --sample-columns 12 --set method=dpgmm
     """
     started = time.perf_counter()
-    stderr().print(f"Running a sample of {source} …", markup=False)
-    name = fit or default_fit_name(source)
+    stderr().print(f"Running a sample of {request.source} …", markup=False)
     with TemporaryDirectory(prefix=".gmm_bench_", dir=_disk_of(store)) as temporary:
         folder = Path(temporary)
-        ledger = present_ledger(source, Store(store).fit(name), accept=lambda _: True)
         converting = time.perf_counter()
-        table = open_batches(source, ledger.source_files, folder / "source", csv_nulls=csv_nulls)
+        prepared = prepare(request, store, folder / "source")
         converted = time.perf_counter() - converting
-        spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
-        spec = on_engine(spec, engine, spark_config)
+        spec, table = prepared.spec, prepared.table
         from gmm_pipeline.orchestration.sample_run import run_sample
 
-        run = run_sample(spec, table, sample_columns, folder, threads=threads, memory=memory)
+        run = run_sample(
+            spec, table, sample_columns, folder, threads=limits.threads, memory=limits.memory
+        )
         free = shutil.disk_usage(folder).free
     for column, message in run.failures.items():
         stderr().print(
@@ -98,7 +86,7 @@ def bench(
             "no column of the sample could be encoded", remedy="See above, or take other --columns"
         )
     found = {
-        "fit": name,
+        "fit": spec.name,
         "rows": table.rows,
         "columns": len(spec.columns),
         "sample": {
@@ -121,7 +109,7 @@ def bench(
     if as_json:
         print_json(found)
     else:
-        _print(source, found)
+        _print(request.source, found)
 
 
 def _disk_of(store: Path) -> Path:

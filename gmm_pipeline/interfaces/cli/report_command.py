@@ -10,12 +10,12 @@ import click
 
 from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.atomic_write import atomic_write
-from gmm_pipeline.fits.plan import present_statuses
-from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.plan import current_statuses
+from gmm_pipeline.fits.snapshots import view_remarks
+from gmm_pipeline.fits.spec import FitSpec, source_files
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import fit_option, store_option
 from gmm_pipeline.interfaces.cli.progress import counted
-from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.store.store import Store
 
 
@@ -41,12 +41,16 @@ def report(fit: str, out: Path, store: Path) -> None:
 
     folder = Store(store).require_present_fit(fit)
     check_target(out, source_files(folder), (".html", ".htm"))
-    spec = load_spec(folder)
-    statuses = present_statuses(spec, folder)
-    columns = [
-        column_report(status, folder, spec.settings.of(status.column))
-        for status in counted(statuses, "drawing columns")
-    ]
+    with folder.reading() as view:
+        spec = FitSpec.model_validate(view.fit)
+        statuses = current_statuses(spec, folder, view)
+        columns = [
+            column_report(status, view, spec.settings.of(status.column))
+            for status in counted(statuses, "drawing columns")
+        ]
+        remarks = view_remarks(view)
+    for remark in remarks:
+        stderr().print(remark, markup=False)
     page = render(fit_report(spec, statuses, columns, datetime.now(UTC), version("gmm-pipeline")))
     with atomic_write(out) as partial:
         partial.write_text(page, encoding="utf-8")

@@ -16,7 +16,7 @@ from gmm_pipeline.interfaces.cli.display import amount, duration, print_table, s
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.spec import FitSpec
-    from gmm_pipeline.tables.open_table import LocalTable
+    from gmm_pipeline.tables.local_table import LocalTable
 
 
 def spark_passes(spec: FitSpec, table: LocalTable, columns: Sequence[str]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def spark_passes(spec: FitSpec, table: LocalTable, columns: Sequence[str]) -> di
     )
     planned = plan_spark(
         table.rows,
-        footprints(table.files, table.schema, table.rows, columns),
+        footprints(table.file_metadata(), table.schema, table.rows, columns),
         machines,
         spec.spark_config,
     )

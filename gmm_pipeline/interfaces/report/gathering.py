@@ -30,8 +30,8 @@ from gmm_pipeline.interfaces.report.contents import (
 from gmm_pipeline.pictures.column import column_picture, column_thumbnail
 from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import HEADINGS, MOST_MODES, mode_cells
+from gmm_pipeline.store.fit_view import FitView
 from gmm_pipeline.store.ranking_files import ranking_table
-from gmm_pipeline.store.store import FitFolder
 
 _WORST_FIRST = (State.FAILED, State.STALE, State.MISSING, State.DONE)
 
@@ -61,9 +61,7 @@ def fit_report(
     )
 
 
-def column_report(
-    status: ColumnStatus, folder: FitFolder, settings: ColumnSettings
-) -> ColumnReport:
+def column_report(status: ColumnStatus, view: FitView, settings: ColumnSettings) -> ColumnReport:
     """Gather what is known of a column; results that cannot be read leave their pictures out."""
     manifests = [stage.manifest for stage in status.stages if stage.manifest is not None]
     made = _summary(status, MODEL.name)
@@ -71,7 +69,7 @@ def column_report(
     seconds = {status.column: sum(manifest.seconds for manifest in manifests)}
     row = summary_row(status, seconds, {})
     state, message = _state(status)
-    pictures, table = _drawn(status, folder)
+    pictures, table = _drawn(status, view)
     drift = made.get("drift")
     return ColumnReport(
         name=status.column,
@@ -134,10 +132,10 @@ def _changed(settings: ColumnSettings) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _drawn(status: ColumnStatus, folder: FitFolder) -> tuple[Pictures, ModesTable]:
+def _drawn(status: ColumnStatus, view: FitView) -> tuple[Pictures, ModesTable]:
     """Return the pictures and the table of modes of a column, as far as its results can be read."""
     try:
-        fitted = folder.fitted(status.column)
+        fitted = view.column_fit(status.column)
         if fitted is None:
             return Pictures(missing="It is not fitted."), ModesTable()
         stored, ranking = fitted.stored, fitted.ranking
