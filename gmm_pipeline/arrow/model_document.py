@@ -9,23 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.fields import field_from_text, field_to_text
+from gmm_pipeline.arrow.field_text import field_from_text, field_to_text
 from gmm_pipeline.arrow.json_forms import (
     coordinate_from_json,
     coordinate_to_json,
     number_from_json,
     number_to_json,
 )
-from gmm_pipeline.core.modes.modes import (
-    AtomMode,
-    ColumnModel,
-    EncodingRules,
-    FitSummary,
-    GaussianMode,
-    RestMode,
-    TailMode,
-)
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules, FitSummary
+from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, RestMode, TailMode
+from gmm_pipeline.core.modes.ranking import Ranking
 
 FORMAT = 2
 """Of the document. Older ones have no reader: their stage is computed again."""

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.parquet import open_reader, read_footer
 
-_MOST_BYTES_OF_INDEX = 4
-"""Plain text takes more bytes a row."""
+_MAX_INDEX_BYTES = 4
+"""A dictionary index takes at most 4 bytes a row; plain text takes more."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class ParquetRows:
     ----------
     path : Path
     metadata : pyarrow.parquet.FileMetaData
-        What the file says of itself.
     starts : tuple of int
         The first row of each row group, and the row after the last.
     """
@@ -54,8 +53,7 @@ class ParquetRows:
     def batches(
         self, rows: range, columns: Sequence[str], batch_rows: int, dictionaries: Sequence[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """Yield consecutive batches, none empty, that together hold some columns of a range of
-        rows.
+        """Yield consecutive, non-empty batches that hold some columns of a range of rows.
 
         Parameters
         ----------
@@ -64,12 +62,13 @@ class ParquetRows:
         batch_rows : int
             Most rows of a batch.
         dictionaries : sequence of str
-            Columns of text that are read as dictionaries.
+            Columns of text to read as dictionaries.
         """
         groups = self._row_groups(rows)
+        # Row groups are read from their first row on; rows before the range are skipped.
         skip, remaining = rows.start - self.starts[groups.start], len(rows)
         with open_reader(self.path, self.metadata, dictionaries) as reader:
-            # Pages after the last row that is asked for are neither decompressed nor verified.
+            # Pages after the last row of a batch are neither decompressed nor verified.
             size = min(batch_rows, len(rows))
             for batch in reader.iter_batches(
                 size, row_groups=groups, columns=columns, use_threads=False
@@ -81,12 +80,11 @@ class ParquetRows:
                 if not remaining:
                     return
 
-    def numbers_text(self, column: str, rows: range) -> bool:
-        """Whether the row groups of a range hold text as numbers in dictionaries, as far as their
-        sizes tell.
+    def is_dictionary_encoded(self, column: str, rows: range) -> bool:
+        """Whether a column's row groups hold text by dictionary throughout, as far as sizes tell.
 
-        Of plain text, Arrow's dictionary grows with each batch of a row group, and comes whole with
-        each of them.
+        Reading plain text as a dictionary is slow: Arrow's dictionary grows with each batch of a
+        row group, and is returned in full with each of them.
         """
         paths = (
             self.metadata.schema.column(position).path
@@ -100,7 +98,7 @@ class ParquetRows:
         ]
         return all(
             chunk.has_dictionary_page
-            and chunk.total_uncompressed_size <= _MOST_BYTES_OF_INDEX * chunk.num_values
+            and chunk.total_uncompressed_size <= _MAX_INDEX_BYTES * chunk.num_values
             for chunk in chunks
         )
 

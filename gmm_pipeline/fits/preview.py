@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.errors import in_column
 from gmm_pipeline.fits.fitting import atom_choice, sketch_request
-from gmm_pipeline.tables.sampled_column import SampledColumn
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows
@@ -21,6 +25,38 @@ class Preview:
 
     kind: str
     reason: str
+
+
+@dataclass(frozen=True)
+class SampledColumn:
+    """The rows of a column that its grid is learned from: all rows up to 2**24."""
+
+    column: ColumnRows
+
+    @property
+    def field(self) -> pa.Field:
+        """Name and type."""
+        return self.column.field
+
+    @property
+    def windows(self) -> list[range]:
+        """The ranges of rows that are in the sample."""
+        return sample_windows(self.column.rows)[0]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the sample."""
+        return sum(map(len, self.windows))
+
+    def arrays(self, rows: range) -> Iterator[pa.Array]:
+        """Yield consecutive arrays that together hold a range of the sample's rows."""
+        ends = list(accumulate(map(len, self.windows)))
+        for window, end in zip(self.windows, ends, strict=True):
+            first = end - len(window)
+            inside = range(max(rows.start, first), min(rows.stop, end))
+            if inside:
+                offset = window.start - first
+                yield from self.column.arrays(range(inside.start + offset, inside.stop + offset))
 
 
 def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Preview:

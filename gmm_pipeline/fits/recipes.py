@@ -12,16 +12,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.column_codec import column_codec
+from gmm_pipeline.arrow.column_types import reading_of
 from gmm_pipeline.arrow.encoded_tables import encoded_schema
-from gmm_pipeline.arrow.fields import original_field, stored_schema
+from gmm_pipeline.arrow.field_text import original_field, stored_schema
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.parquet_rows import Footers
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes.ranks import rank_modes
-from gmm_pipeline.engines.engine import NOTHING, Engine, FitRows, Written, refuse_rows
+from gmm_pipeline.core.modes.ranking import rank_modes
+from gmm_pipeline.engines.engine import NO_PARTS, Engine, ExistingParts, RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import StoreError, in_column
 from gmm_pipeline.fits import illustrations
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
@@ -152,7 +152,7 @@ def model(
     sketch: Result,
     settings: ColumnSettings,
     last: Result | None = None,
-    fit_rows: FitRows = refuse_rows,
+    fit_rows: RowsFitter = no_rows_fitter,
 ) -> Product:
     """Return the recipe of a column's model: the last one where rows were added that it suits,
     otherwise a new fit.
@@ -261,7 +261,7 @@ def transformed(
         columns=_types(encoded_schema({column.field.name: codec})),
         keeps=kept,
         continues=_continues(kept),
-        illustrate=illustrations.of_transformed(model, feature_rank),
+        illustrate=illustrations.of_transformed(feature_rank),
     )
 
 
@@ -351,8 +351,8 @@ def _extends(
     return same and before != contents[RAW.name] and raw.manifest.leading_files(before) is not None
 
 
-def _written(kept: Result | None) -> Written:
-    return NOTHING if kept is None else Written(kept.manifest.rows, len(kept.tables()))
+def _written(kept: Result | None) -> ExistingParts:
+    return NO_PARTS if kept is None else ExistingParts(kept.manifest.rows, len(kept.tables()))
 
 
 def _continues(kept: Result | None) -> tuple[str, ...]:

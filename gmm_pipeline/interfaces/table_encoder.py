@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.column_types import cast_to_field, reading_of
 from gmm_pipeline.arrow.identity import check_identities
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.rows import TableRows
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import rank_modes
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import StoreError, did_you_mean, in_column
@@ -334,4 +334,4 @@ def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Ite
     column = table.column(name)
     with in_column(name):
         for array in column.arrays(range(column.rows)):
-            yield tables.in_type(array, codec.field)
+            yield cast_to_field(array, codec.field)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from gmm_pipeline.arrow.codecs import column_codec
-from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.column_codec import ColumnCodec, column_codec
 from gmm_pipeline.arrow.model_document import StoredModel
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store.column_folder import Failure

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.codecs import column_codec
-from gmm_pipeline.arrow.column_codec import Encoded
+from gmm_pipeline.arrow.column_codec import column_codec
+from gmm_pipeline.arrow.column_types import value_type
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.numeric_types import counts_units, texts_of
 from gmm_pipeline.arrow.parquet import read_table, write_table
-from gmm_pipeline.arrow.types import value_type
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.modes import (
     HALF_WIDTH_STDS,
     REACH,
     AtomMode,
-    ColumnModel,
     GaussianMode,
     Mode,
     RestMode,
     TailMode,
 )
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate, RealCoordinate
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def _texts(stored: StoredModel, modes: list[Mode], ranking: Ranking) -> list[str
     """
     codec = column_codec(stored.model, ranking, stored.field)
     ranks = np.arange(len(modes)).astype(codec.rows.rank_dtype)
-    middles = codec.decode(Encoded(np.zeros(len(modes), codec.rows.value_dtype), ranks), 0)
+    middles = codec.decode(EncodedRows(np.zeros(len(modes), codec.rows.value_dtype), ranks), 0)
     every = counts_units(value_type(stored.field.type))
     texts = (
         texts_of(middles)

@@ -21,7 +21,7 @@ from gmm_pipeline.arrow.parquet import read_table, write_table
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
 from gmm_pipeline.core.sketch.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ def check_names(table: str, names: Sequence[str]) -> None:
     if duplicates:
         raise SourceError(
             f"{table} has several columns of the same name: {', '.join(map(repr, duplicates))}",
-            remedy="Rename them, so that results can be told apart",
+            remedy="Rename them: results are found by the names of columns",
         )
     if "" in names:
         raise SourceError(

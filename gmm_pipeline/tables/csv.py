@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
@@ -23,6 +26,36 @@ def header(path: Path) -> list[str]:
     """Return the column names in the first line of a CSV file."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         return next(csv.reader(file), [])
+
+
+@dataclass(frozen=True)
+class CsvStaging:
+    """A folder of Parquet forms of CSV files, each named by the files and options it depends on.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist yet.
+    nulls : sequence of str
+        Texts that mean null, besides the empty field.
+    """
+
+    folder: Path
+    nulls: Sequence[str]
+
+    def parquet_of(self, files: SourceFiles, schema: pa.Schema | None) -> Path:
+        """Return the Parquet form of files; they are converted unless it is there.
+
+        Raises
+        ------
+        SourceError
+            If the files cannot be read as CSV, or changed since they were found.
+        """
+        options = json.dumps([files.fingerprint(), list(self.nulls), schema and schema.to_string()])
+        target = self.folder / f"{hashlib.sha256(options.encode()).hexdigest()[:16]}.parquet"
+        if not target.exists():
+            convert(files, target, self.nulls, schema)
+        return target
 
 
 def convert(

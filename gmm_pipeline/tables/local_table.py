@@ -80,6 +80,6 @@ class LocalTable:
     def require_unchanged(self) -> AbstractContextManager[None]:
         """Return a context for reading columns; it raises SourceError if files changed meanwhile.
 
-        Files of CSV may change: columns are read from the Parquet form of what they held.
+        A CSV file may change: its columns are read from a Parquet form that does not.
         """
         return self.versions.require_unchanged()

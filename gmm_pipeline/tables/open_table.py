@@ -13,7 +13,6 @@ from gmm_pipeline.arrow.parquet_rows import Footers, ParquetRows
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables import csv
 from gmm_pipeline.tables.column_names import check_names
-from gmm_pipeline.tables.csv_staging import CsvStaging
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.local_table import LocalTable
 
@@ -32,7 +31,7 @@ def open_table(
     source : str
         A file, a folder or a glob.
     staging : Path
-        A folder for the Parquet form of CSV files; it is made when needed.
+        A folder for the Parquet form of CSV files; it need not exist yet.
     csv_nulls : sequence of str
         Texts that mean null in CSV files, besides the empty field.
     csv_schema : pyarrow.Schema, optional
@@ -76,7 +75,7 @@ def open_batches(
         for batch in batches
         for _, group in groupby(batch.stamps, key=lambda stamp: headers[stamp.path])
     ]
-    staged = CsvStaging(staging, csv_nulls)
+    staged = csv.CsvStaging(staging, csv_nulls)
     differ = len(set(headers.values())) > 1
     if len(groups) > 1:
         with nullcontext() if differ else suppress(SourceError):
@@ -88,7 +87,7 @@ def open_batches(
 
 
 def _open_groups(
-    source: str, groups: Sequence[SourceFiles], staged: CsvStaging, schema: pa.Schema | None
+    source: str, groups: Sequence[SourceFiles], staged: csv.CsvStaging, schema: pa.Schema | None
 ) -> LocalTable:
     """Open groups of CSV files as one table; later groups are read in the types of the first."""
     first = staged.parquet_of(groups[0], schema)

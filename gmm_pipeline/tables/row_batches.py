@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.parquet_rows import Footers
+from gmm_pipeline.arrow.regroup import rechunk
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows
@@ -32,7 +33,7 @@ class JoinedColumns:
         """Yield consecutive batches that together hold a range of rows."""
         schema = pa.schema([column.field for column in self.columns])
         for arrays in zip(
-            *(rechunked(column.arrays(rows), ROWS_PER_GROUP) for column in self.columns),
+            *(rechunk(column.arrays(rows), ROWS_PER_GROUP) for column in self.columns),
             strict=True,
         ):
             yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -57,27 +56,14 @@ def row_groups(table: LocalTable) -> list[range]:
 
 def write_sample(
     table: LocalTable, columns: Sequence[str], ranges: Sequence[range], path: Path
-) -> dict[str, float]:
-    """Write ranges of a table's rows to a Parquet file with the table's own compression.
-
-    Returns
-    -------
-    dict of str to float
-        The seconds in which this thread waited for the disk, by column: few if the operating system
-        has the files in memory.
-    """
+) -> None:
+    """Write ranges of a table's rows to a Parquet file, compressed as its own."""
     schema = pa.schema([table.schema.field(name) for name in columns])
-    seconds = dict.fromkeys(columns, 0.0)
-    sources = {name: table.column(name) for name in columns}
+    sources = [table.column(name) for name in columns]
     with pq.ParquetWriter(path, schema, compression=_compression(table)) as writer:
         for rows in ranges:
-            arrays = []
-            for name, column in sources.items():
-                started = time.perf_counter() - time.thread_time()
-                arrays.append(pa.chunked_array(column.arrays(rows), schema.field(name).type))
-                seconds[name] += time.perf_counter() - time.thread_time() - started
+            arrays = [pa.chunked_array(each.arrays(rows), each.field.type) for each in sources]
             writer.write_table(pa.table(arrays, schema=schema), row_group_size=ROWS_PER_GROUP)
-    return seconds
 
 
 def _compression(table: LocalTable) -> str:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
+from gmm_pipeline.arrow import one_hot
 from gmm_pipeline.arrow.rows import RowBatches, TableRows
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.row_batches import FileRows, JoinedColumns
 
 if TYPE_CHECKING:
-    from gmm_pipeline.arrow.encoded_tables import Codecs
+    from gmm_pipeline.arrow.column_codec import Codecs
     from gmm_pipeline.arrow.rows import ColumnRows
 
 
@@ -23,19 +24,19 @@ def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     """Return the rows of a table encoded, narrow; raise SourceError if it lacks a column."""
     columns = tuple(table.column(name) for name in codecs)
     return TableRows(
-        JoinedColumns(columns), tables.encoded_schema(codecs), partial(tables.encoded, codecs)
+        JoinedColumns(columns), tables.encoded_schema(codecs), partial(tables.encode_batch, codecs)
     )
 
 
 def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     """Return encoded rows, narrow or wide, decoded; raise SourceError if a column is missing."""
-    names = tables.encoded_names(table.schema, codecs)
+    names = tables.names_to_decode(table.schema, codecs)
     source: RowBatches
     if isinstance(table, LocalTable):
         source = FileRows(table.files, table.file_rows, frozenset(names), table.footers)
     else:
         source = JoinedColumns(tuple(table.column(name) for name in names))
-    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decoded, codecs))
+    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decode_batch, codecs))
 
 
 def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
@@ -46,7 +47,7 @@ def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
 def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return stored columns with a column of 0 and 1 for each rank in place of the rank."""
     return TableRows(
-        JoinedColumns(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs)
+        JoinedColumns(tuple(columns)), one_hot.wide_schema(codecs), partial(_widened, codecs)
     )
 
 
@@ -57,4 +58,4 @@ def _unchanged(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
 
 def _widened(codecs: Codecs, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
     del first_row
-    return tables.widened(batch, codecs)
+    return one_hot.one_hot_batch(batch, codecs)

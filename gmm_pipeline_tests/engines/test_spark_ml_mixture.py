@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit, fit_mixture
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml
 from gmm_pipeline.engines.spark.session import local_session

@@ -13,7 +13,7 @@ from workplace import Workplace
 from gmm_pipeline.arrow import parquet_rows
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.written_file import WrittenFiles
-from gmm_pipeline.engines.engine import NOTHING, Written
+from gmm_pipeline.engines.engine import NO_PARTS, ExistingParts
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import SettingsError, SourceError
 from gmm_pipeline.fits import prepare as preparing
@@ -100,7 +100,7 @@ class ChangingEngine(LocalEngine):
         self._before = before
 
     def copy(
-        self, column: ParquetColumn, folder: pathlib.Path, after: Written = NOTHING
+        self, column: ParquetColumn, folder: pathlib.Path, after: ExistingParts = NO_PARTS
     ) -> WrittenFiles:
         if self._before:
             self._change()
@@ -367,6 +367,7 @@ def test_a_file_that_comes_during_a_run_is_no_error(
 
     assert run.status == 0, run.err
     assert "1.parquet is new. Run again to use the files as they are now" in run.err
+    monkeypatch.undo()
     assert {entry["rows"] for entry in workplace.call("run", "t", "--json").json()["columns"]} == {
         200
     }

@@ -22,8 +22,6 @@ from gmm_pipeline.fits.source_ledger import (
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.tables.files import looks_complete
 
-from gmm_pipeline.tables.files import looks_complete
-
 WHOLE = b"PAR1" + b"." * 20 + (4).to_bytes(4, "little") + b"PAR1"
 NAMES = st.lists(
     st.sampled_from([f"{letter}/{digit}" for letter in "aBz" for digit in range(4)]), unique=True

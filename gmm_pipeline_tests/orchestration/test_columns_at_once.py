@@ -11,6 +11,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from gmm_pipeline.orchestration.interruptible import call_at_once
 from workplace import Workplace, results
 
 from gmm_pipeline.fits.progress import Outcome, Unwatched
@@ -18,7 +19,6 @@ from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import STAGES, Stage
 from gmm_pipeline.orchestration.execution import DagsterRunner
-from gmm_pipeline.orchestration.interruptible import call_at_once
 from gmm_pipeline.store.store import Store
 
 GIGABYTE = 1 << 30

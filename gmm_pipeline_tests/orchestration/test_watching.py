@@ -21,8 +21,8 @@ from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
-from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables import files
 

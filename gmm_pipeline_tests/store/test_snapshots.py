@@ -136,7 +136,7 @@ def test_generations_go_by_number_whatever_the_clock_says(
 
         class Earlier(datetime):
             @classmethod
-            def now(cls, tz: object = None) -> datetime:
+            def now(cls, tz: object = None) -> datetime:  # noqa: ARG003
                 return datetime(1999, 1, 1, tzinfo=UTC)
 
         monkeypatch.setattr(f"gmm_pipeline.store.{module}.datetime", Earlier)

@@ -45,7 +45,7 @@ def test_it_is_shown_exported_and_decoded_without_a_change(before: Workplace) ->
     assert_frame_equal(pl.read_parquet(before.path / "back.parquet"), rows(before))
     assert contents(before.store) == {
         **found,
-        **{"sales/.readers": contents(before.store)["sales/.readers"]},
+        "sales/.readers": contents(before.store)["sales/.readers"],
     }
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gmm_pipeline.arrow.column_types import value_type
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
-from gmm_pipeline.arrow.types import value_type
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.core.mixture.em import EMResult
-from gmm_pipeline.core.mixture.fitting import VARIANCE_FLOOR, MixtureFit, in_own_units, refine
+from gmm_pipeline.core.mixture.fit_mixture import VARIANCE_FLOOR, MixtureFit, in_own_units, refine
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
-from gmm_pipeline.engines.spark.tasks import unless_given_up
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
+from gmm_pipeline.engines.spark.tasks import spark_job_errors
 from gmm_pipeline.errors import ColumnDataError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def fit_spark_ml(
     Spark adds 2**-52 to each weighted density and takes a variance as a difference of squares, so
     points further than some 10**7 interquartile ranges from the median spoil its fit.
     """
-    standardised, center, exponent = points.held().standardised()
+    standardised, center, exponent = points.nonempty().standardised()
     coarse = standardised.coarsened(POINTS)
     total, size = coarse.total_weight, min(n_components, coarse.size)
     start = _STANDARD
@@ -168,7 +168,7 @@ def _several(
         maxIter=max_iter,
         **columns,
     )
-    with unless_given_up():
+    with spark_job_errors():
         model = estimator.fit(features)
     weights = np.array(model.weights)
     means = np.array([gaussian.mean.toArray()[0] for gaussian in model.gaussians])

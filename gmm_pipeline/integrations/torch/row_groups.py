@@ -11,8 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gmm_pipeline.arrow.encoded_tables import rank_name, value_name
-from gmm_pipeline.arrow.parquet import open_reader, side_by_side
+from gmm_pipeline.arrow.encoded_rows import rank_name, value_name
+from gmm_pipeline.arrow.parquet import open_reader
+from gmm_pipeline.arrow.regroup import side_by_side
 from gmm_pipeline.errors import SourceError, StoreError
 from gmm_pipeline.interfaces.matrix import NarrowRows
 from gmm_pipeline.store.fit_folder import FitFolder

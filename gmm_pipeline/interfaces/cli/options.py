@@ -156,7 +156,7 @@ def request_options(command: Callable[..., None]) -> Callable[..., None]:
 def _spark_settings(engine: EngineName, assignments: tuple[str, ...]) -> dict[str, str]:
     """Return Spark's settings by name; raise SettingsError for what is not one."""
     if assignments and engine != "spark":
-        raise SettingsError("--spark-config is given without Spark", remedy="Add --engine spark")
+        raise SettingsError("--spark-config needs Spark", remedy="Add --engine spark")
     pairs = [assignment.partition("=") for assignment in assignments]
     for key, equals, _ in pairs:
         if not equals or not key.startswith("spark."):

@@ -93,8 +93,9 @@ def retry(fit: str | None, limits: Limits, store: Path, *, as_json: bool) -> Non
       gmm-pipeline retry --fit sales
     """
     folder = Store(store).require_present_fit(fit or last_run(Store(store)))
-    record = RunRecord.read(folder)
-    _run(prepare_stored(load_spec(folder), folder), limits, record, as_json=as_json)
+    record, prepared = RunRecord.read(folder), prepare_stored(load_spec(folder), folder)
+    prepared.save()
+    _run(prepared, limits, record, as_json=as_json)
 
 
 def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> None:
@@ -108,9 +109,7 @@ def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> 
 
 
 def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool) -> None:
-    """Do what a run has left to do, print a summary of all columns, and exit with 1 if any
-    failed.
-    """
+    """Do what a run has left to do, print a summary, and exit with 1 if a column failed."""
     started = time.perf_counter()
     spec, folder = prepared.spec, prepared.folder
     left = {status.column: record.remaining(status) for status in prepared.statuses()}

@@ -30,10 +30,19 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineChoice) -> Non
 
 
 @contextmanager
-def given_engine(engine: EngineChoice, threads: int) -> Iterator[Engine]:
-    """Give the engine of a command's options; its Spark session ends with the context."""
+def given_engine(engine: EngineChoice, threads: int, memory: int | None = None) -> Iterator[Engine]:
+    """Give the engine of a command's options; its Spark session ends with the context.
+
+    Parameters
+    ----------
+    engine : EngineChoice
+    threads : int
+        Of the local engine; 0 means one per core.
+    memory : int, optional
+        Bytes that the local engine may hold.
+    """
     if engine.name == "local":
-        yield LocalEngine(threads or None)
+        yield LocalEngine(threads or None, memory)
         return
     from gmm_pipeline.engines.spark.engine import SparkEngine
     from gmm_pipeline.engines.spark.session import spark_session
