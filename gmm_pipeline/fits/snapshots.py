@@ -48,7 +48,7 @@ def view_remarks(view: FitView) -> list[str]:
     missing = [name for name in spec.columns if name not in view.fitted]
     if missing:
         remarks.append(f"Left out, as they are not fitted: {', '.join(missing)}")
-    newest = view.folder.snapshot()
+    newest = view.folder.snapshots.get()
     if view.folder.generation is None and newest is not None and newest != view.snapshot:
         _, *others = newest.columns_by_source().values()
         behind = ", ".join(sorted(name for names in others for name in names))

@@ -143,7 +143,9 @@ def fits(store: Path, *, as_json: bool) -> None:
 
 def _fit_entry(name: str, folder: FitFolder) -> dict[str, Any]:
     spec = load_spec(folder)
-    *earlier, newest = [folder.snapshot(each) for each in folder.generations()] or [None]
+    *earlier, newest = [folder.snapshots.get(each) for each in folder.snapshots.generations()] or [
+        None
+    ]
     return {
         "fit": name,
         "columns": len(spec.columns),
