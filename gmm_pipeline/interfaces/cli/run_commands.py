@@ -100,9 +100,8 @@ def retry(fit: str | None, limits: Limits, store: Path, *, as_json: bool) -> Non
 def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> None:
     """Run what is missing or stale, or everything."""
     prepared.save()
-    columns = [status.column for status in prepared.statuses() if refit or not status.done]
-    record = RunRecord.now(columns, refit=refit)
-    if columns:
+    record = RunRecord.of(prepared.statuses(), refit=refit)
+    if record.columns:
         record.write(prepared.folder)
     _run(prepared, limits, record, as_json=as_json)
 
