@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.prepare import Prepared
 from gmm_pipeline.fits.progress import Unwatched
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
 from gmm_pipeline.orchestration.execution import DagsterRunner
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.fits.progress import Progress
     from gmm_pipeline.store.result import Result
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
 
 Make = Callable[[Sequence[str]], None]
 """Makes all results of columns."""
@@ -42,11 +43,13 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
     """Return what makes columns through Dagster, as `gmm-pipeline run` does: several at once."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
-    runner = DagsterRunner(spec, store)
+    runner = DagsterRunner(store)
 
     def make(columns: Sequence[str]) -> None:
-        take_stock(spec.source, folder, accept=lambda _: True)
-        for outcome in runner.run(dict.fromkeys(columns, STAGES), progress or Unwatched(), {}):
+        ledger = update_ledger(spec.source, folder, accept=lambda _: True)
+        prepared = Prepared(spec, folder, ledger, spec.open(ledger, folder.staging))
+        work = dict.fromkeys(columns, STAGES)
+        for outcome in runner.run(prepared, work, progress or Unwatched()):
             if outcome.error:
                 raise RuntimeError(outcome.error)
 
@@ -59,7 +62,7 @@ def make_column(
     """Make all results of a column; the last ones are continued if files were added, unless it is
     to be made anew.
     """
-    ledger = take_stock(spec.source, folder, accept=lambda _: True)
+    ledger = update_ledger(spec.source, folder, accept=lambda _: True)
     source = spec.open(ledger, folder.staging).column(name)
     column, settings = folder.column(name), spec.settings.of(name)
 

@@ -37,7 +37,7 @@ from measuring import (
     rows_in_words,
 )
 
-from gmm_pipeline.engines.local.machine import GIGABYTE, forget_peak_memory, peak_memory
+from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory, reset_peak_memory
 from gmm_pipeline.fits.progress import Unwatched
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import STAGES, TRANSFORMED, Stage
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jobs import Make
+
+    from gmm_pipeline.fits.progress import StageReport
 
 PAIR = ("heavy-tailed", "cents")
 FROM_ROWS = 20_000_000
@@ -106,9 +108,9 @@ class StageClock(Unwatched):
             self._note_peak()
             self._started[column] = STAGES[0], time.perf_counter()
 
-    def stage(self, column: str, stage: Stage) -> None:
+    def stage(self, report: StageReport) -> None:
         """Note the end of a stage, and the start of the next."""
-        now = time.perf_counter()
+        now, column, stage = time.perf_counter(), report.column, report.stage
         with self._lock:
             self._note_peak()
             self.seconds[stage.name] += now - self._started.pop(column)[1]
@@ -119,7 +121,7 @@ class StageClock(Unwatched):
         peak = peak_memory()
         for stage, _ in self._started.values() if peak is not None else ():
             self.peaks[stage.name] = max(peak or 0, self.peaks.get(stage.name, 0))
-        forget_peak_memory()
+        reset_peak_memory()
 
 
 def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:

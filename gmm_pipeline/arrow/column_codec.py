@@ -26,6 +26,11 @@ class ColumnCodec(Protocol):
     rows: RowCodec
     field: pa.Field
 
+    @property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        ...
+
     def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
         ...

@@ -11,6 +11,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.column_codec import Codecs, ColumnCodec
 from gmm_pipeline.arrow.column_types import cast_to_field
 from gmm_pipeline.arrow.encoded_rows import EncodedRows, rank_name, read_numbers, value_name
+from gmm_pipeline.arrow.identity import with_identities
 from gmm_pipeline.arrow.one_hot import ranks_from_one_hot, wide_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.regroup import rechunk
@@ -27,7 +28,7 @@ def encoded_schema(codecs: Codecs) -> pa.Schema:
             pa.field(value_name(column), value_type, nullable=False),
             pa.field(rank_name(column), rank_type, nullable=False),
         ]
-    return pa.schema(fields)
+    return with_identities(pa.schema(fields), codecs)
 
 
 def decoded_schema(codecs: Codecs) -> pa.Schema:

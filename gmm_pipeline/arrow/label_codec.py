@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.column_types import labels_of, plain_labels
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.unseen import refuse_unseen_labels
 from gmm_pipeline.core.coding.round_trip import RoundTrip, count_labels
 from gmm_pipeline.core.coding.row_codec import RowCodec
@@ -37,6 +40,7 @@ class LabelCodec:
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self.field = field
         self._model = model
+        self._ranking = ranking
         self._n_atoms = len(model.atoms)
         known = [
             *(atom.value for atom in model.atoms),
@@ -51,6 +55,11 @@ class LabelCodec:
         self._key = DrawKey.of(model.rules.seed, f"{model.column}\0rest")
         shares = np.zeros(0) if model.rest is None else np.array(model.rest.shares)
         self._cumulative = np.cumsum(shares)
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        return fit_identity(StoredModel(self._model, self.field), self._ranking)
 
     def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
 from gmm_pipeline.arrow.out_of_range import clip_out_of_range, refuse_out_of_range
@@ -46,6 +47,7 @@ class NumberCodec:
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self.field = field
         self._model = model
+        self._ranking = ranking
         self._coordinate = model.coordinate
         self._own_precision = numeric.precision
         values = [atom.value for atom in model.atoms]
@@ -61,6 +63,11 @@ class NumberCodec:
         self._finite_atoms = (
             AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
         )
+
+    @cached_property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        return fit_identity(StoredModel(self._model, self.field), self._ranking)
 
     def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""

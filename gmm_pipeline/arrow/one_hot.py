@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.column_codec import Codecs
 from gmm_pipeline.arrow.encoded_rows import rank_name, read_numbers, value_name
+from gmm_pipeline.arrow.identity import with_identities
 from gmm_pipeline.errors import ColumnDataError
 
 
@@ -21,7 +22,7 @@ def wide_schema(codecs: Codecs) -> pa.Schema:
             pa.field(_one_hot_name(column, rank), pa.uint8(), nullable=False)
             for rank in range(codec.rows.n_modes)
         ]
-    return pa.schema(fields)
+    return with_identities(pa.schema(fields), codecs)
 
 
 def one_hot_batch(batch: pa.RecordBatch, codecs: Codecs) -> pa.RecordBatch:

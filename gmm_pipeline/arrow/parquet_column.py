@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import field as with_default
 from itertools import accumulate
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pat
 
 from gmm_pipeline.arrow.column_types import dictionary_of, is_text, value_type, with_dictionary
-from gmm_pipeline.arrow.parquet_rows import ParquetRows
+from gmm_pipeline.arrow.parquet_rows import Footers
 
 BATCH_ROWS = 1 << 18
 """Most rows of an array, as in a row group of the files that this project writes."""
@@ -35,6 +35,8 @@ class ParquetColumn:
         Most rows of an array.
     leading_nulls : int
         Rows before those of the files, from files that lack the column.
+    footers : Footers
+        Of the files, shared by the columns of a table.
     """
 
     field: pa.Field
@@ -42,6 +44,7 @@ class ParquetColumn:
     file_rows: tuple[int, ...]
     batch_rows: int = BATCH_ROWS
     leading_nulls: int = 0
+    footers: Footers = with_default(default_factory=Footers, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
@@ -75,20 +78,10 @@ class ParquetColumn:
 
     def metadata(self, path: Path) -> pq.FileMetaData:
         """Return the metadata of one of the files."""
-        return self._file(path).metadata
-
-    def _file(self, path: Path) -> ParquetRows:
-        if path not in self._files_read:
-            self._files_read[path] = ParquetRows.of(path)
-        return self._files_read[path]
-
-    @cached_property
-    def _files_read(self) -> dict[Path, ParquetRows]:
-        """Files whose footers were read: each is read once, not for every range of rows."""
-        return {}
+        return self.footers.of(path).metadata
 
     def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:
-        file, name = self._file(path), self.field.name
+        file, name = self.footers.of(path), self.field.name
         # Otherwise Arrow reads plain text, and the dictionary is made batch by batch.
         numbered = self._is_text_by_dictionary and file.is_dictionary_encoded(name, rows)
         for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):

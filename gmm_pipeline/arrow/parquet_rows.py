@@ -40,6 +40,16 @@ class ParquetRows:
         sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
         return cls(path, metadata, tuple(accumulate(sizes, initial=0)))
 
+    @property
+    def rows(self) -> int:
+        """Rows of the file."""
+        return self.starts[-1]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns, as they were when the file was written from Arrow."""
+        return self.metadata.schema.to_arrow_schema()
+
     def batches(
         self, rows: range, columns: Sequence[str], batch_rows: int, dictionaries: Sequence[str] = ()
     ) -> Iterator[pa.RecordBatch]:
@@ -94,3 +104,23 @@ class ParquetRows:
 
     def _row_groups(self, rows: range) -> range:
         return range(bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop))
+
+
+class Footers:
+    """The footers of a table's files: each is read once, whichever of its columns needs it.
+
+    A pickled copy starts empty: a task of Spark reads the footers of the few files that it needs,
+    which takes less time than to send it those of all files.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[Path, ParquetRows] = {}
+
+    def of(self, path: Path) -> ParquetRows:
+        """Return a file whose footer is read if it was not yet."""
+        if path not in self._files:
+            self._files[path] = ParquetRows.of(path)
+        return self._files[path]
+
+    def __reduce__(self) -> tuple[type[Footers], tuple[()]]:
+        return Footers, ()

@@ -24,29 +24,29 @@ from gmm_pipeline.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Written:
+class ExistingParts:
     """What is written of a column already: so many rows, in so many parts."""
 
     rows: int = 0
     parts: int = 0
 
 
-NOTHING = Written()
+NO_PARTS = ExistingParts()
 
 
-def read_quickly(column: ColumnRows) -> ColumnRows:
+def prefer_dictionaries(column: ColumnRows) -> ColumnRows:
     """Return the same rows; text as dictionaries where it lies in Parquet files, which mostly hold
     it so.
     """
     return column.with_dictionaries() if isinstance(column, ParquetColumn) else column
 
 
-FitRows = Callable[..., MixtureFit]
+RowsFitter = Callable[..., MixtureFit]
 """Fits a mixture to the rows of a column, given the `points` that they come down to, and by name
 `coordinate`, the numbers that are left out (`without`), `n_components` and `seed`."""
 
 
-def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
+def no_rows_fitter(points: WeightedPoints, **how: object) -> MixtureFit:
     """Raise SettingsError: only Spark fits rows."""
     del points, how
     raise SettingsError(
@@ -60,7 +60,9 @@ class Engine(Protocol):
     same bytes.
     """
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
+    def copy(
+        self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
+    ) -> WrittenFiles:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
         the rows alone.
 
@@ -79,7 +81,7 @@ class Engine(Protocol):
         ...
 
     def encode(
-        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows
         were.
@@ -90,7 +92,7 @@ class Engine(Protocol):
         """Write the rows of a table to files of fixed numbers of rows, in their order."""
         ...
 
-    def rows_fitter(self, column: ColumnRows) -> FitRows:
+    def rows_fitter(self, column: ColumnRows) -> RowsFitter:
         """Return what fits a mixture to all rows of a column; it raises SettingsError if the engine
         has no way to.
         """
@@ -103,7 +105,7 @@ class CountingEngine(ABC):
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
         return sketch_column(
-            column.field, column.rows, request, partial(self._count, read_quickly(column))
+            column.field, column.rows, request, partial(self._count, prefer_dictionaries(column))
         )
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
@@ -112,14 +114,14 @@ class CountingEngine(ABC):
         """
         new = range(sketch.rows, column.rows)
         extended = extend_sketch(
-            sketch, column.field, new, request, partial(self._count, read_quickly(column))
+            sketch, column.field, new, request, partial(self._count, prefer_dictionaries(column))
         )
         return self.sketch(column, request) if extended is None else extended
 
-    def rows_fitter(self, column: ColumnRows) -> FitRows:
+    def rows_fitter(self, column: ColumnRows) -> RowsFitter:
         """Return what refuses to fit a mixture to all rows."""
         del column
-        return refuse_rows
+        return no_rows_fitter
 
     @abstractmethod
     def _count(

@@ -20,23 +20,27 @@ from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.regroup import rechunk
 from gmm_pipeline.arrow.rows import ColumnRows, TableRows
 from gmm_pipeline.core.coding.round_trip import RoundTrip
-from gmm_pipeline.engines.engine import Written, read_quickly
+from gmm_pipeline.engines.engine import ExistingParts, prefer_dictionaries
 
 ROWS_PER_TASK = 1 << 20
 """Rows that are counted at a time."""
-FEWEST_ROWS = 1 << 16
+MIN_ROWS_PER_THREAD = 1 << 16
 """Rows that are worth a thread of their own."""
 
 
-def parts_after(written: Written, rows: int) -> list[tuple[int, range]]:
+def remaining_parts(written: ExistingParts, rows: int) -> list[tuple[int, range]]:
     """Return the number and the rows of each part of a column that is still to be written.
 
     Rows that are added to others are waited for, and mostly few: they are two parts, unless they
     are hardly any.
     """
     added = rows - written.rows
-    size = min(ROWS_PER_PART, max(-(-added // 2), FEWEST_ROWS)) if written.rows else ROWS_PER_PART
-    return list(enumerate(pieces(range(written.rows, rows), size), start=written.parts))
+    size = (
+        min(ROWS_PER_PART, max(-(-added // 2), MIN_ROWS_PER_THREAD))
+        if written.rows
+        else ROWS_PER_PART
+    )
+    return list(enumerate(split_rows(range(written.rows, rows), size), start=written.parts))
 
 
 def part_path(folder: Path, number: int) -> Path:
@@ -44,7 +48,7 @@ def part_path(folder: Path, number: int) -> Path:
     return folder / f"part-{number:06d}.parquet"
 
 
-def pieces(rows: range, size: int) -> list[range]:
+def split_rows(rows: range, size: int) -> list[range]:
     """Cut a range of rows into ranges of a size; the last may be shorter."""
     return [
         range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)
@@ -75,7 +79,7 @@ def encode_part(
 
     def encoded_batches() -> Iterator[pa.RecordBatch]:
         row = rows.start
-        for array in rechunk(read_quickly(column).arrays(rows), batch_rows):
+        for array in rechunk(prefer_dictionaries(column).arrays(rows), batch_rows):
             encoded = codec.encode(array, row)
             outcomes.append(codec.compare(array, encoded, row))
             yield encoded.batch(schema)

@@ -1,6 +1,4 @@
-"""How many columns of a fit are in work at once, by how many processes, and what memory each
-has.
-"""
+"""How many columns of a fit run at once, and how much memory each may use."""
 
 from __future__ import annotations
 
@@ -16,10 +14,8 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.fits.spec import FitSpec
 
-COLUMNS_OF_A_PROCESS = 16
-"""As many columns as make up for the seconds that another process takes to start."""
 _MEMORY_OF_A_COLUMN = GIGABYTE // 2
-"""Enough for two threads to pass over it in full batches."""
+"""Bytes: enough for two threads to pass over a column in full batches."""
 
 
 @dataclass(frozen=True)
@@ -29,66 +25,64 @@ class Concurrency:
     Parameters
     ----------
     columns : int
-        Columns in work at once.
-    processes : int
-        That work on them: Dagster's own work is Python, of which a process does one thing at a
-        time.
+        Columns that run at once.
     memory : int
-        Bytes that all processes may hold.
+        Bytes that the process may use.
     """
 
     columns: int
-    processes: int
     memory: int
 
     @classmethod
     def of(cls, spec: FitSpec, threads: int, memory: int) -> Concurrency:
-        """Return what suits a fit, with so many threads for each column, in so much memory; 0 means
-        by the machine.
+        """Return what suits a fit.
 
-        Several columns, as a fit, a small pass and Dagster's own work keep one core busy; few, as
-        large passes keep all of them. One where Spark has a part in it, whose session is one for
-        all of the process. Several processes where there are many columns.
+        Several columns run at once because a fit, and a pass over few rows, keep one core busy; few
+        of them, because a pass over many rows keeps all cores busy. One column if Spark has a part
+        in it: a process has one Spark session.
+
+        Parameters
+        ----------
+        spec : FitSpec
+        threads : int
+            Threads for each column; 0 means one per core.
+        memory : int
+            Bytes; 0 means what suits the machine.
         """
         memory = memory or memory_of_a_run()
         methods = {spec.settings.of(column).method for column in spec.columns}
         if spec.engine == "spark" or any(method.startswith("spark") for method in methods):
-            return cls(1, 1, memory)
+            return cls(1, memory)
         room = (memory - PROCESS_MEMORY) // _MEMORY_OF_A_COLUMN
-        columns = max(1, min(len(spec.columns), (threads or os.cpu_count() or 1) // 2 + 1, room))
-        room = (memory - columns * _MEMORY_OF_A_COLUMN) // PROCESS_MEMORY
-        return cls(
-            columns, max(1, min(columns, len(spec.columns) // COLUMNS_OF_A_PROCESS, room)), memory
-        )
+        columns = min(len(spec.columns), (threads or os.cpu_count() or 1) // 2 + 1, room)
+        return cls(max(1, columns), memory)
 
     def over(self, columns: int) -> Concurrency:
         """Return the same where only so many columns have something to do."""
-        processes = min(self.processes, columns // COLUMNS_OF_A_PROCESS)
-        return replace(
-            self, columns=max(1, min(self.columns, columns)), processes=max(1, processes)
-        )
+        return replace(self, columns=max(1, min(self.columns, columns)))
 
     @property
     def memory_of_a_column(self) -> int:
-        """Bytes that a process may hold that has a single column in work."""
-        return PROCESS_MEMORY + (self.memory - self.processes * PROCESS_MEMORY) // self.columns
+        """Bytes that the process may use if a single column runs in it."""
+        return PROCESS_MEMORY + (self.memory - PROCESS_MEMORY) // self.columns
 
     def held(self, peaks: Sequence[int]) -> int:
-        """Return the bytes that all hold at most, by what a process holds with each of the columns
-        in work.
-        """
-        most = sorted(peaks)[-self.columns :]
-        return self.processes * PROCESS_MEMORY + sum(peak - PROCESS_MEMORY for peak in most)
+        """Return the most bytes that the process uses, from the peaks of each column by itself."""
+        largest = sorted(peaks)[-self.columns :]
+        return PROCESS_MEMORY + sum(peak - PROCESS_MEMORY for peak in largest)
 
 
 def memory_of_a_run() -> int:
-    """Return the bytes that a run may hold by default: a share of half of the memory, one for each
-    run at once.
-    """
+    """Return the bytes that a run may use by default: its share of half of the machine's memory."""
     total = memory()
     return total // 2 // runs_at_once(os.cpu_count() or 1, total)
 
 
 def runs_at_once(cores: int, memory: int) -> int:
-    """Return how many runs a machine of so many cores and bytes of memory takes well."""
+    """Return how many runs may go on at once on a machine of so many cores and bytes of memory.
+
+    A run computes on one core for some seconds and then on all: a few runs overlap well, more of
+    them only compete. Each takes about 1 GB, so that half of the memory stays free for the file
+    cache and for others.
+    """
     return max(1, min(cores // 2 + 1, memory // (2 * GIGABYTE)))

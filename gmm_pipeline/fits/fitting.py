@@ -33,7 +33,7 @@ from gmm_pipeline.core.modes.select_components import (
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.sketch import Label, Sketch
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
-from gmm_pipeline.engines.engine import FitRows, refuse_rows
+from gmm_pipeline.engines.engine import RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.fits.settings import ColumnSettings
 
@@ -49,7 +49,10 @@ def sketch_request(settings: ColumnSettings) -> SketchRequest:
 
 
 def fit_modes(
-    sketched: Sketch, field: pa.Field, settings: ColumnSettings, fit_rows: FitRows = refuse_rows
+    sketched: Sketch,
+    field: pa.Field,
+    settings: ColumnSettings,
+    fit_rows: RowsFitter = no_rows_fitter,
 ) -> ColumnModel:
     """Fit a column's modes to its sketch as its settings say; by `fit_rows` where they ask for a
     fit to all rows.
@@ -93,7 +96,11 @@ def atom_choice(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> 
 
 
 def _continuous_part(
-    sketched: Sketch, column: str, choice: AtomChoice, settings: ColumnSettings, fit_rows: FitRows
+    sketched: Sketch,
+    column: str,
+    choice: AtomChoice,
+    settings: ColumnSettings,
+    fit_rows: RowsFitter,
 ) -> ContinuousPart:
     if choice.kind == "categorical":
         return ContinuousPart()
@@ -109,7 +116,9 @@ def _continuous_part(
     )
 
 
-def _fitter(settings: ColumnSettings, coordinate: Coordinate | None, fit_rows: FitRows) -> Fitter:
+def _fitter(
+    settings: ColumnSettings, coordinate: Coordinate | None, fit_rows: RowsFitter
+) -> Fitter:
     if settings.components is not None and coordinate is not None:
         return partial(fit_given_components, components=settings.components, coordinate=coordinate)
     if settings.method == "em":

@@ -1,4 +1,4 @@
-"""What kind a column would be of, found without fitting it."""
+"""Finds the kind of a column without fitting it: continuous, mixed or categorical, and why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Preview:
 
 
 def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Preview:
-    """Look at a column, or at a sample of it where it is long.
+    """Return the kind of a column, by all rows or by a sample of a long column.
 
     Raises
     ------
@@ -35,5 +35,5 @@ def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Pre
         choice = atom_choice(
             engine.sketch(sample, sketch_request(settings)), column.field, settings
         )
-    seen = "" if sample.rows == column.rows else f" (in a sample of {sample.rows:,} rows)"
-    return Preview(choice.kind, choice.reason + seen)
+    scope = "" if sample.rows == column.rows else f" (in a sample of {sample.rows:,} rows)"
+    return Preview(choice.kind, choice.reason + scope)

@@ -1,36 +1,81 @@
-"""What is told of the runs of columns: where they are, and what became of them."""
+"""What a run reports while it works: columns that start and end, and the results it publishes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from gmm_pipeline.fits.checks import Check
     from gmm_pipeline.fits.stages import Stage
+    from gmm_pipeline.fits.verdicts import Verdict
+    from gmm_pipeline.store.result import Result
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """A stage of a column whose result was published.
+
+    Parameters
+    ----------
+    column : str
+    stage : Stage
+    result : Result
+    verdicts : dict of Check to Verdict
+    illustrations : dict of str to str
+        Pictures and tables of the result as Markdown, by name.
+    undrawn : str
+        Why the result could not be drawn; empty if it could.
+    repaired : bool
+        Whether the last attempt at this stage had failed.
+    """
+
+    column: str
+    stage: Stage
+    result: Result
+    verdicts: Mapping[Check, Verdict]
+    illustrations: Mapping[str, str]
+    undrawn: str
+    repaired: bool
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a column's run; `error` is None if all its stages are done."""
+    """How a column's run ended.
+
+    Parameters
+    ----------
+    column : str
+    seconds : float
+    error : str or None
+        What went wrong; None if all its stages are done.
+    stage : Stage or None
+        The stage that failed.
+    traceback : str
+        Where an error came from that is not one of ours; empty otherwise.
+    """
 
     column: str
     seconds: float
-    error: str | None
+    error: str | None = None
+    stage: Stage | None = None
+    traceback: str = ""
 
 
 class Progress(Protocol):
-    """Told of what is done, by several threads if several columns are in work."""
+    """Listens to a run. Several threads call it, as columns run concurrently."""
 
     def start(self, column: str, stages: int) -> None:
-        """Note that a column's run starts, which has so many stages."""
+        """Note that a column starts, which has so many stages to do."""
         ...
 
-    def stage(self, column: str, stage: Stage) -> None:
-        """Note that a stage of a column is done."""
+    def stage(self, report: StageReport) -> None:
+        """Note that a result was published."""
         ...
 
     def finish(self, outcome: Outcome) -> None:
-        """Note what became of a column."""
+        """Note how a column ended."""
         ...
 
     def stopping(self) -> None:
@@ -39,16 +84,16 @@ class Progress(Protocol):
 
 
 class Unwatched:
-    """Progress that nobody looks at."""
+    """A listener that ignores everything."""
 
     def start(self, column: str, stages: int) -> None:
-        """Let it pass."""
+        """Ignore it."""
 
-    def stage(self, column: str, stage: Stage) -> None:
-        """Let it pass."""
+    def stage(self, report: StageReport) -> None:
+        """Ignore it."""
 
     def finish(self, outcome: Outcome) -> None:
-        """Let it pass."""
+        """Ignore it."""
 
     def stopping(self) -> None:
-        """Let it pass."""
+        """Ignore it."""

@@ -1,38 +1,43 @@
-"""The five assets of a dataset, partitioned by column. Each is a recipe from `recipes`; the IO
-manager makes it.
-"""
+"""The five assets of a dataset, partitioned by column: one for each stage."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from gmm_pipeline.engines.engine import Engine
-from gmm_pipeline.fits import recipes
-from gmm_pipeline.fits.settings import ColumnSettings
-from gmm_pipeline.fits.source_ledger import take_stock
-from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, TRANSFORMED, Stage
-from gmm_pipeline.orchestration.checks import check_specs, judged
+from gmm_pipeline.fits.checks import judge
+from gmm_pipeline.fits.column_stages import ColumnStages, Refit
+from gmm_pipeline.fits.prepare import prepare_stored
+from gmm_pipeline.fits.snapshots import commit
+from gmm_pipeline.fits.stages import (
+    FEATURE_RANK,
+    MODEL,
+    RAW,
+    SKETCH,
+    STAGES,
+    TRANSFORMED,
+    TYPE,
+    Stage,
+)
+from gmm_pipeline.orchestration.checks import check_specs, completion_fields, verdict_fields
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.io_managers import STAGE_METADATA
-from gmm_pipeline.store.column_folder import ColumnFolder
-from gmm_pipeline.store.result import Product, Result
-from gmm_pipeline.store.store import FitFolder, Store
-from gmm_pipeline.tables.files import is_settled
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 
 IO_MANAGER = "gmm_results"
 REFIT_TAG = "gmm_pipeline/refit"
-REFIT_ALL = "all"
-"""The tag of runs that do not build on what there is: `model` fits again, `all` makes everything
-anew.
-"""
-Made = Iterator[Any]
-"""What assets yield: a product, and verdicts on it."""
+"""The tag of a run that says what it computes anew: a value of `Refit`."""
+_DESCRIPTIONS = {
+    RAW: "The column as it is in the source, in checksummed Parquet.",
+    SKETCH: "Counts of values or of grid cells: all that a fit of the column needs.",
+    MODEL: "The column's modes: Gaussian components, tails and atoms.",
+    FEATURE_RANK: "The modes, ordered by their expected frequency.",
+    TRANSFORMED: "Every row as value and rank, compared with what it decodes to.",
+}
 
 
 class StoreResource(dg.ConfigurableResource[None]):
@@ -51,98 +56,12 @@ def partitions_of(fit: str) -> dg.DynamicPartitionsDefinition:
 
 
 def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
-    """Return the assets of a dataset."""
-
-    def settings_of(result: Result) -> ColumnSettings:
-        return dataset.spec().settings.of(result.manifest.column)
-
-    @_stage_asset(dataset, RAW, "The column as it is in the source, in checksummed Parquet.")
-    def raw(
-        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource
-    ) -> Made:
-        folder, engine = gmm_store.fit(dataset.name), gmm_engine.engine(dataset.spec())
-        yield from _made(
-            dataset,
-            context,
-            gmm_store,
-            RAW,
-            lambda last: _raw(dataset, folder, context.partition_key, engine, last),
-        )
-
-    @_stage_asset(
-        dataset, SKETCH, "Counts of values or grid cells: all that is needed to fit the column."
-    )
-    def sketch(
-        context: dg.AssetExecutionContext,
-        gmm_store: StoreResource,
-        gmm_engine: EngineResource,
-        raw: Result,
-    ) -> Made:
-        engine = gmm_engine.engine(dataset.spec())
-        yield from _made(
-            dataset,
-            context,
-            gmm_store,
-            SKETCH,
-            lambda last: recipes.sketch(raw, settings_of(raw), engine, last),
-        )
-
-    @_stage_asset(dataset, MODEL, "The column's modes: Gaussian components, tails and atoms.")
-    def gmm_model(
-        context: dg.AssetExecutionContext,
-        gmm_store: StoreResource,
-        gmm_engine: EngineResource,
-        raw: Result,
-        sketch: Result,
-    ) -> Made:
-        settings, fit_rows = settings_of(raw), partial(gmm_engine.fit_rows, dataset.spec(), raw)
-        yield from _made(
-            dataset,
-            context,
-            gmm_store,
-            MODEL,
-            lambda last: recipes.model(raw, sketch, settings, last, fit_rows),
-        )
-
-    @_stage_asset(dataset, FEATURE_RANK, "The modes in the order of their expected frequency.")
-    def feature_rank(
-        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_model: Result
-    ) -> Made:
-        yield from _made(
-            dataset,
-            context,
-            gmm_store,
-            FEATURE_RANK,
-            lambda last: recipes.feature_rank(gmm_model, settings_of(gmm_model), last),
-        )
-
-    @_stage_asset(
-        dataset, TRANSFORMED, "Every row as value and rank, compared with what it decodes to."
-    )
-    def transformed(
-        context: dg.AssetExecutionContext,
-        gmm_store: StoreResource,
-        gmm_engine: EngineResource,
-        raw: Result,
-        gmm_model: Result,
-        feature_rank: Result,
-    ) -> Made:
-        engine = gmm_engine.engine(dataset.spec())
-        yield from _made(
-            dataset,
-            context,
-            gmm_store,
-            TRANSFORMED,
-            lambda last: recipes.transformed(
-                raw, gmm_model, feature_rank, settings_of(raw), engine, last
-            ),
-        )
-
-    return [raw, sketch, gmm_model, feature_rank, transformed]
+    """Return the assets of a dataset, in the order of the stages."""
+    return [_stage_asset(dataset, stage) for stage in STAGES]
 
 
 def job_name(fit: str) -> str:
-    """Return the name of the job that makes all results of a column."""
+    """Return the name of the job that computes all results of one column."""
     return f"{fit}_job"
 
 
@@ -151,62 +70,50 @@ def asset_key(fit: str, stage: Stage) -> dg.AssetKey:
     return dg.AssetKey([fit, stage.asset])
 
 
-def _stage_asset(
-    dataset: Dataset, stage: Stage, description: str
-) -> Callable[[Callable[..., Made]], dg.AssetsDefinition]:
-    key = asset_key(dataset.name, stage)
-    return dg.asset(
+def refit_of(run: dg.DagsterRun) -> Refit:
+    """Return what a run computes anew."""
+    return Refit(run.tags.get(REFIT_TAG, Refit.NONE.value))
+
+
+def _stage_asset(dataset: Dataset, stage: Stage) -> dg.AssetsDefinition:
+    key, partitions = asset_key(dataset.name, stage), partitions_of(dataset.name)
+
+    @dg.asset(
         key=key,
-        partitions_def=partitions_of(dataset.name),
+        deps=[asset_key(dataset.name, each) for each in STAGES if _reads(stage, each)],
+        partitions_def=partitions,
         group_name=dataset.name,
         io_manager_key=IO_MANAGER,
         metadata={STAGE_METADATA: stage.name},
-        description="\n\n".join(filter(None, [description, dataset.description])),
+        description="\n\n".join(filter(None, [_DESCRIPTIONS[stage], dataset.description])),
         owners=list(dataset.owners),
         kinds={"parquet"},
         code_version=str(stage.settings),
-        check_specs=check_specs(stage, key, partitions_of(dataset.name), dataset.blocking),
+        check_specs=check_specs(stage, key, partitions, dataset.blocking),
     )
+    def stage_asset(
+        context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource
+    ) -> Iterator[Any]:
+        spec, fit = dataset.spec(), gmm_store.fit(dataset.name)
+        name = spec.column_of(context.partition_key)
+        column = ColumnStages(
+            name,
+            fit.column(name),
+            spec.settings.of(name),
+            partial(gmm_engine.engine, spec),
+            partial(prepare_stored, spec, fit),
+        )
+        yield dg.Output(column.product(stage, refit_of(context.run)))
+        # The IO manager has published the result by now.
+        commit(spec, fit, [name])
+        for check, verdict in judge(stage, column.folder).items():
+            fields = verdict_fields(name, check, verdict, dataset.blocking)
+            yield dg.AssetCheckResult(**fields)
+        yield dg.AssetCheckResult(**completion_fields(name, None))
+
+    return stage_asset
 
 
-def _made(
-    dataset: Dataset,
-    context: dg.AssetExecutionContext,
-    store: StoreResource,
-    stage: Stage,
-    make: Callable[[Result | None], Product],
-) -> Made:
-    """Yield a product made beside the stage's last result, and verdicts on it once it is
-    published.
-    """
-    column = ColumnFolder(store.fit(dataset.name).path / context.partition_key)
-    anew = context.run.tags.get(REFIT_TAG) in {REFIT_ALL, stage.name}
-    last = None if anew else column.result(stage.name)
-    with _remembering(column, stage):
-        product = make(last)
-    # Where a source was written anew, the stages after the copies that came out the same have
-    # nothing to do.
-    yield dg.Output(
-        replace(product, keeps=last) if last and last.manifest.origin == product.origin else product
-    )
-    yield from judged(stage, column, dataset.blocking)
-
-
-def _raw(
-    dataset: Dataset, folder: FitFolder, partition_key: str, engine: Engine, last: Result | None
-) -> Product:
-    spec = dataset.spec()
-    name = spec.column_of(partition_key)
-    ledger = take_stock(spec.source, folder, is_settled)
-    column = spec.open(ledger, folder.staging).column(name)
-    return recipes.raw(column, ledger.digests(spec.csv_nulls), spec.settings.of(name), engine, last)
-
-
-@contextmanager
-def _remembering(column: ColumnFolder, stage: Stage) -> Iterator[None]:
-    """Record a failure that comes before anything is made."""
-    try:
-        yield
-    except Exception as error:
-        column.record_failure(stage.name, error)
-        raise
+def _reads(stage: Stage, other: Stage) -> bool:
+    """Whether a stage is computed from the result of another; the copy tells the column's type."""
+    return other.name in stage.inputs or (other is RAW and TYPE in stage.inputs)

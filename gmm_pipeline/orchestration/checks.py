@@ -1,69 +1,23 @@
-"""Dagster asset checks of a fit: verdicts on what an asset has just made, given in the same
-step.
-"""
+"""Dagster asset checks: verdicts on a result, and whether the last attempt at it succeeded."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from gmm_pipeline.fits import verdicts
-from gmm_pipeline.fits.stages import MODEL, RAW, TRANSFORMED, Stage
-from gmm_pipeline.fits.verdicts import Verdict
+from gmm_pipeline.fits.checks import CHECKS, Check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.fits.stages import Stage
+    from gmm_pipeline.fits.verdicts import Verdict
 
-
-@dataclass(frozen=True)
-class Check:
-    """A check of a stage's result: its name, what passing means, and what judges."""
-
-    name: str
-    stage: Stage
-    description: str
-    judge: Callable[[ColumnFolder], Verdict]
-
-
-CHECKS = (
-    Check(
-        "schema_unchanged",
-        RAW,
-        "The type is the one that the column was fitted in.",
-        verdicts.schema_unchanged,
-    ),
-    Check(
-        "weights_sum_to_one",
-        MODEL,
-        "The weights of the mixture sum to 1.",
-        verdicts.weights_sum_to_one,
-    ),
-    Check("converged", MODEL, "The fit of the mixture came to its end.", verdicts.converged),
-    Check(
-        "drift",
-        MODEL,
-        "The rows are distributed as those that the model was fitted to, within drift_threshold.",
-        verdicts.drift_within_threshold,
-    ),
-    Check(
-        "round_trip",
-        TRANSFORMED,
-        "Every row comes back: exactly, or to within the precision of its encoded value.",
-        verdicts.round_trip,
-    ),
-    Check(
-        "mode_frequencies",
-        TRANSFORMED,
-        "Modes occur as often as the fit expects.",
-        verdicts.mode_frequencies,
-    ),
-)
+COMPLETION = "completion"
+"""The check that fails if a stage could not be computed: a run over several columns has no other
+public way to show on an asset's page that one of its partitions failed."""
 
 
 def check_specs(
@@ -72,42 +26,49 @@ def check_specs(
     partitions: dg.PartitionsDefinition[str],
     blocking: Sequence[str],
 ) -> list[dg.AssetCheckSpec]:
-    """Return the specs of a stage's checks; those that are named keep what comes after from being
-    made.
-    """
+    """Return the specs of a stage's checks; if a blocking one fails, later stages do not begin."""
+    described = {check.name: check.description for check in CHECKS if check.stage is stage} | {
+        COMPLETION: "The last attempt to compute the result succeeded."
+    }
     with warnings.catch_warnings():
-        # Without them, a verdict on one column is taken for one on all. Dagster calls checks with
-        # partitions a preview.
+        # Dagster calls checks with partitions a preview. Without partitions, the verdict on one
+        # column would stand for all columns.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return [
             dg.AssetCheckSpec(
-                check.name,
+                name,
                 asset=asset,
-                description=check.description,
-                blocking=check.name in blocking,
+                description=description,
+                blocking=name in blocking,
                 partitions_def=partitions,
             )
-            for check in CHECKS
-            if check.stage is stage
+            for name, description in described.items()
         ]
 
 
-def judged(
-    stage: Stage, column: ColumnFolder, blocking: Sequence[str]
-) -> Iterator[dg.AssetCheckResult]:
-    """Yield the verdicts on a stage's result; they name the column, as Dagster shows those of all
-    columns together.
+def verdict_fields(
+    column: str, check: Check, verdict: Verdict, blocking: Sequence[str]
+) -> dict[str, Any]:
+    """Return what Dagster records of a verdict.
+
+    The description names the column, as Dagster lists verdicts on all columns together.
     """
-    name = column.require(stage.name).manifest.column
-    for check in CHECKS:
-        if check.stage is stage:
-            verdict = check.judge(column)
-            yield dg.AssetCheckResult(
-                passed=verdict.passed,
-                check_name=check.name,
-                severity=dg.AssetCheckSeverity.ERROR
-                if check.name in blocking
-                else dg.AssetCheckSeverity.WARN,
-                description=f"{name}: {verdict.reason}",
-                metadata=dict(verdict.numbers),
-            )
+    severe = check.name in blocking
+    return {
+        "check_name": check.name,
+        "passed": verdict.passed,
+        "severity": dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN,
+        "description": f"{column}: {verdict.reason}",
+        "metadata": dict(verdict.numbers),
+    }
+
+
+def completion_fields(column: str, error: str | None) -> dict[str, Any]:
+    """Return what Dagster records of an attempt: it succeeded if there is no error."""
+    reason = error or "computed"
+    return {
+        "check_name": COMPLETION,
+        "passed": error is None,
+        "severity": dg.AssetCheckSeverity.ERROR,
+        "description": reason if repr(column) in reason else f"{column}: {reason}",
+    }

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, load_spec, matching, save_spec, select_columns
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
 from gmm_pipeline.orchestration.datasets import Dataset
-from gmm_pipeline.store.store import FitFolder, Store
-from gmm_pipeline.tables.files import is_settled
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.files import looks_complete
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ConfiguredFit:
         """
         unknown = self._of(())
         opened = unknown.open(
-            take_stock(unknown.source, self.folder, is_settled), self.folder.staging
+            update_ledger(unknown.source, self.folder, looks_complete), self.folder.staging
         )
         last = self._last()
         # Columns that are gone stay in the fit until they are left out.

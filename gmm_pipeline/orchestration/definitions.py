@@ -1,12 +1,14 @@
-"""Dagster definitions of fits: assets, a job, a sensor and a schedule each, over one store."""
+"""Dagster definitions of fits: for each its assets, two jobs, a sensor and perhaps a schedule."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from gmm_pipeline.orchestration.assets import build_assets, job_name
+from gmm_pipeline.orchestration.columns_job import build_columns_job, task_by_state
 from gmm_pipeline.orchestration.resources import resources_of
 from gmm_pipeline.orchestration.sensors import refit_schedule, watching_sensor
 from gmm_pipeline.store.store import Store
@@ -28,15 +30,18 @@ def build_definitions(
     datasets : sequence of Dataset
     store : Path
     threads : int
-        Of the local engine; 0 means one per core.
+        Threads of the local engine, for each column; 0 means one per core.
     memory : int
-        Bytes that a run may hold; 0 means what suits the machine.
+        Bytes that a run may use; 0 means what suits the machine.
     """
     assets = {dataset.name: build_assets(dataset) for dataset in datasets}
-    jobs = {name: _job(name, of_dataset) for name, of_dataset in assets.items()}
+    jobs = {
+        dataset.name: build_columns_job(dataset, partial(task_by_state, dataset))
+        for dataset in datasets
+    }
     return dg.Definitions(
         assets=[asset for of_dataset in assets.values() for asset in of_dataset],
-        jobs=list(jobs.values()),
+        jobs=[*(_column_job(*each) for each in assets.items()), *jobs.values()],
         sensors=[
             watching_sensor(each, Store(store).fit(each.name), jobs[each.name]) for each in datasets
         ],
@@ -45,10 +50,10 @@ def build_definitions(
     )
 
 
-def _job(fit: str, assets: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
+def _column_job(fit: str, assets: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         job_name(fit),
         selection=dg.AssetSelection.assets(*assets),
-        description=f"All five results of one column of {fit}.",
+        description=f"Computes all five results of one column of {fit}.",
         executor_def=dg.in_process_executor,
     )

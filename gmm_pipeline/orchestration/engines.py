@@ -1,60 +1,54 @@
-"""Which engine passes over a fit's rows, and the Spark session of a run."""
+"""The engine that passes over a fit's rows, and the Spark session of a run."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
-from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
-from gmm_pipeline.engines.spark.session import SparkSettings, spark_session
+from gmm_pipeline.engines.spark.session import SparkSettings, require_spark, spark_session
 from gmm_pipeline.fits.concurrency import memory_of_a_run
-from gmm_pipeline.fits.recipes import stored_column
 from gmm_pipeline.fits.spec import FitSpec
-from gmm_pipeline.store.result import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
 class EngineResource(dg.ConfigurableResource[None]):
-    """The engines that runs are done by: each fit names its own.
+    """Gives runs their engines: each fit names its own.
 
-    A run's Spark session starts when it is first needed and ends with the run. It is that of
-    dagster-pyspark's lazy resource, configured by the fit's `spark_config`. Where the process has
-    one already, the run uses it and leaves it.
+    A run's Spark session starts when it is first needed and ends with the run. dagster-pyspark's
+    lazy resource makes it, configured by the fit's `spark_config`. If the process has a session
+    already, the run uses that one and leaves it open.
 
     Parameters
     ----------
     threads : int
-        Of the local engine; 0 means one per core.
+        Threads of the local engine, for each column; 0 means one per core.
     memory : int
-        Bytes that a run may hold on this machine; 0 means what suits it.
+        Bytes that a run may use on this machine; 0 means what suits it.
     """
 
     threads: int = 0
     memory: int = 0
     _run: ExitStack = PrivateAttr(default_factory=ExitStack)
 
-    def engine(self, spec: FitSpec) -> Engine:
-        """Return the engine of a fit."""
+    def engine(self, spec: FitSpec, memory: int = 0) -> Engine:
+        """Return the engine of a fit, for columns that may use so many bytes each.
+
+        By default a single column runs and may use all that the run may.
+        """
         if spec.engine == "local":
-            return LocalEngine(self.threads or None, self.memory or memory_of_a_run())
+            memory = memory or self.memory or memory_of_a_run()
+            return LocalEngine(self.threads or None, memory)
         return SparkEngine(
             self._run.enter_context(spark_session(spec.spark_config, _built_by_dagster))
         )
-
-    def fit_rows(
-        self, spec: FitSpec, raw: Result, points: WeightedPoints, **how: Any
-    ) -> MixtureFit:
-        """Fit a mixture to all rows of a column's copy, by the engine of its fit; see `FitRows`."""
-        return self.engine(spec).rows_fitter(stored_column(raw))(points, **how)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """End the run's Spark session."""
@@ -63,9 +57,7 @@ class EngineResource(dg.ConfigurableResource[None]):
 
 
 def session_for_all_runs(spec: FitSpec) -> AbstractContextManager[object]:
-    """Keep one Spark session for all runs of this process meanwhile, if the fit is one for
-    Spark.
-    """
+    """Keep one Spark session open for several runs of this process, if the fit uses Spark."""
     return (
         nullcontext()
         if spec.engine == "local"
@@ -74,6 +66,7 @@ def session_for_all_runs(spec: FitSpec) -> AbstractContextManager[object]:
 
 
 def _built_by_dagster(settings: SparkSettings) -> SparkSession:
+    require_spark("dagster_pyspark")
     from dagster_pyspark import LazyPySparkResource
 
     session: SparkSession = LazyPySparkResource(spark_config=dict(settings)).spark_session

@@ -1,101 +1,143 @@
-"""Running the stages of columns through Dagster, several at once, in this process and in others."""
+"""Runs columns for the command line: one run of Dagster, in the instance that the web UI shows."""
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+from typing import TYPE_CHECKING, NoReturn
 
-from gmm_pipeline.fits.concurrency import Concurrency
-from gmm_pipeline.fits.progress import Outcome, Progress
-from gmm_pipeline.fits.spec import FitSpec
-from gmm_pipeline.fits.stages import Stage
-from gmm_pipeline.orchestration.column_processes import ColumnProcesses, ProcessGoneError
-from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
-from gmm_pipeline.orchestration.interruptible import call_at_once
+import dagster as dg
 
-_PROCESS_GONE = "its process ended, for want of memory perhaps; go on by `gmm-pipeline retry`, with less --memory"
+from gmm_pipeline.fits.column_stages import Refit
+from gmm_pipeline.orchestration.assets import REFIT_TAG
+from gmm_pipeline.orchestration.columns_job import Task, build_columns_job, run_config_of
+from gmm_pipeline.orchestration.dagster_internals import without_captured_output
+from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.instance import open_instance
+from gmm_pipeline.orchestration.lost_runs import process_tag, report_lost_runs
+from gmm_pipeline.orchestration.resources import resources_of
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from gmm_pipeline.fits.prepare import Prepared
+    from gmm_pipeline.fits.progress import Outcome, Progress
+    from gmm_pipeline.fits.stages import Stage
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether a run has ended: the system may give a signal to any thread,
+and the main thread, which handles it, does not wake from waiting then."""
 
 
 class DagsterRunner:
-    """Runs columns of one fit, several at once where that helps: while one is fitted, another is
-    passed over.
+    """Runs columns in this process, each time as one run of Dagster.
 
     Parameters
     ----------
-    spec : FitSpec
     store : Path
     threads : int
-        Of the local engine, for each column in work; 0 means one per core.
+        Threads of the local engine, for each column; 0 means one per core.
     memory : int
-        Bytes that this process and those that it starts may hold; 0 means what suits the machine.
+        Bytes that this process may use; 0 means what suits the machine.
     """
 
-    def __init__(self, spec: FitSpec, store: Path, threads: int = 0, memory: int = 0) -> None:
-        self._concurrency = Concurrency.of(spec, threads, memory)
-        self._make = partial(
-            ColumnRunner, spec, store, threads, self._concurrency.memory_of_a_column
-        )
-        self._stopping = Event()
-        self._runner = self._make(self._stopping)
-        self._working: set[str] = set()
+    def __init__(self, store: Path, threads: int = 0, memory: int = 0) -> None:
+        self._instance = without_captured_output(open_instance(store))
+        self._resources = resources_of(store, threads, memory)
+
+    def report_lost_runs(self) -> list[str]:
+        """Report earlier runs as failed whose process died; return a message for each."""
+        return report_lost_runs(self._instance)
 
     def run(
-        self, work: Mapping[str, Sequence[Stage]], progress: Progress, tags: Mapping[str, str]
+        self,
+        prepared: Prepared,
+        work: Mapping[str, Sequence[Stage]],
+        progress: Progress,
+        refit: Refit = Refit.NONE,
     ) -> list[Outcome]:
-        """Run some stages of each of some columns, and return what became of them, in their order.
+        """Run some stages of each of some columns, and return how they ended, in their order.
 
         Raises
         ------
         KeyboardInterrupt
-            If this process is interrupted, once the stages in work have ended. At a second
-            interruption the process ends at once.
+            If SIGINT or SIGTERM interrupts this process, once the stages at work have ended. A
+            second interruption ends the process at once; as after a crash, no result is incomplete.
         """
-        concurrency = self._concurrency.over(len(work))
-        asked = [
-            ColumnRun(str(uuid.uuid4()), column, tuple(stages), tags)
-            for column, stages in work.items()
-        ]
-        with ColumnProcesses(self._make, concurrency.processes - 1) as processes:
-            runs = [partial(self._run, each, progress, processes) for each in asked]
-            if concurrency.columns == 1:
-                return [run() for run in runs]
+        spec, run_id = prepared.spec, str(uuid.uuid4())
+        interrupted, stopping = Event(), Event()
+        outcomes: list[Outcome] = []
+        task = Task(prepared, work, refit, progress, stopping, outcomes.extend)
+        dataset = Dataset(spec.name, lambda: spec, lambda: spec)
+        job = build_columns_job(dataset, lambda *_: task, self._resources)
 
-            def stop() -> None:
-                self._stopping.set()
-                processes.stop()
-                progress.stopping()
+        def execute() -> None:
+            # It raises this if columns failed: the outcomes tell which.
+            with suppress(dg.Failure):
+                job.execute_in_process(
+                    run_config={**_QUIET, **run_config_of(list(work))},
+                    instance=self._instance,
+                    tags={REFIT_TAG: refit.value, **process_tag(run_id)},
+                    run_id=run_id,
+                )
 
-            return call_at_once(runs, concurrency.columns, stop, partial(self._abandon, processes))
+        def stop() -> None:
+            interrupted.set()
+            stopping.set()
+            progress.stopping()
 
-    def _run(self, asked: ColumnRun, progress: Progress, processes: ColumnProcesses) -> Outcome:
-        """Run some of a column's stages in order, in another process if one is free."""
-        progress.start(asked.column, len(asked.stages))
-        started = time.perf_counter()
-        self._working.add(asked.run_id)
-        try:
-            with processes.free() as process:
-                error = (process or self._runner).run(asked, partial(progress.stage, asked.column))
-        except ProcessGoneError:
-            error = _PROCESS_GONE
-            self._runner.give_up(asked.run_id, error)
-        self._working.discard(asked.run_id)
-        outcome = Outcome(asked.column, time.perf_counter() - started, error)
-        progress.finish(outcome)
-        return outcome
+        with _interruptions(stop, partial(self._abandon, run_id)):
+            _in_thread(execute)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        return outcomes
 
-    def _abandon(self, processes: ColumnProcesses) -> None:
-        """End this process, and what is in work with it: as after a crash, nothing is
-        half-visible.
-        """
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        processes.end()
-        for run_id in tuple(self._working):
-            self._runner.give_up(run_id, "Interrupted.")
+    def _abandon(self, run_id: str) -> NoReturn:
+        """End this process at once."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            self._instance.report_run_failed(run, "Interrupted twice.")
         os._exit(1)
+
+
+def _in_thread(execute: Callable[[], None]) -> None:
+    """Call a function in a thread of its own, where no signal interrupts Dagster, and wait."""
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            execute()
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
+            errors.append(error)
+
+    thread = Thread(target=call, name="run")
+    thread.start()
+    while thread.is_alive():
+        thread.join(_LOOK_EVERY)
+    if errors:
+        raise errors[0]
+
+
+@contextmanager
+def _interruptions(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
+    """Call functions at the first and at each later interruption by SIGINT or SIGTERM."""
+    calls = iter([first])
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        next(calls, second)()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

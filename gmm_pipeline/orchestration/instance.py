@@ -1,12 +1,11 @@
-"""The Dagster instance of a store: where its history is kept, and how many runs there are at
-once.
-"""
+"""The Dagster instance of a store: where its history is kept, and how many runs go on at once."""
 
 from __future__ import annotations
 
 import os
+import re
+import sys
 from contextlib import contextmanager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,86 +23,71 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "DAGSTER_HOME"
 
-_CONFIG = """\
-# Written by gmm-pipeline, once; change what does not suit your machine.
+_FIRST_LINE = "# Written by gmm-pipeline, once"
+_CONFIG = (
+    _FIRST_LINE
+    + """; change what does not suit your machine.
 telemetry:
   enabled: false
 nux:
   enabled: false
 
-# A run encodes one column, in a process of its own that takes about 1 GB. It starts on one core for
-# some seconds and then computes on all, so a few runs at once are good, and more than that only
-# compete. This is half the cores plus one, or one run for each 2 GB of memory if that is less,
-# which leaves half of the memory for others and for files.
+# Each run is a process of its own that takes about 1 GB. It starts on one core for some seconds and
+# then computes on all, so a few runs at once are good, and more of them only compete. This is half
+# the cores plus one, or one run for each 2 GB of memory if that is less, which leaves half of the
+# memory for others and for the file cache.
 concurrency:
   runs:
     max_concurrent_runs: {runs}
 
-# Runs that are asked for start within a second, and not within Dagster's five.
+# Queued runs start within a second, not within Dagster's five.
 run_queue:
   dequeue_interval_seconds: 1
 
-# Runs whose process has died are reported as failed at the next look. Dagster's own launcher leaves
-# that to the server that started the process, and so to nobody when that has died as well, or when
-# the run was one of the command line; this one looks at the processes of this machine.
-run_launcher:
-  module: gmm_pipeline.orchestration.run_launcher
-  class: LocalRunLauncher
+# Runs that do not start, or do not end when they are terminated, are reported as failed.
 run_monitoring:
   enabled: true
   poll_interval_seconds: 10
 
-# Dagster's own SQLite storages, with connections that are kept open: half a second less for each
-# column.
-event_log_storage:
-  module: gmm_pipeline.orchestration.history
-  class: EventHistory
-  config:
-    base_dir:
-      env: DAGSTER_HOME
-run_storage:
-  module: gmm_pipeline.orchestration.history
-  class: RunHistory
-  config:
-    base_dir:
-      env: DAGSTER_HOME
-
-# A column that failed fails again until its data or settings change. Re-execute its run when they
-# have.
+# A column that failed fails again until its data or settings change. Materialise its partition when
+# they have.
 run_retries:
   enabled: false
 """
+)
+_EARLIER_CLASSES = re.compile(
+    r"gmm_pipeline\.[a-z_.]*(?:history|run_launcher)\b|\b(?:EventHistory|RunHistory|LocalRunLauncher)\b"
+)
+"""What earlier versions wrote into `dagster.yaml`: classes of ours that no longer exist."""
+_EARLIER_HISTORY = {"runs.db": "history/runs.db", "event_log.db": "history/runs/index.db"}
+"""Where those classes kept Dagster's tables, and where Dagster's own storages keep the same."""
 
 
 def prepare_home(store: Path) -> Path:
-    """Return the folder of `DAGSTER_HOME`, or one in the store, which is made ready first, when
-    that is not set.
+    """Return the folder of `DAGSTER_HOME`, or if that is not set one in the store, ready for use.
 
-    Raises SettingsError if the variable names no folder.
+    Raises SettingsError if the variable does not name a folder.
     """
     if given := os.environ.get(HOME_VARIABLE):
         home = Path(given)
         if not (home.is_absolute() and home.is_dir()):
             raise SettingsError(
                 f"{HOME_VARIABLE} is {given}, which is not the absolute path of a folder",
-                remedy="Make it, or unset the variable: Dagster's instance is then kept in the store",
+                remedy="Create it, or unset the variable: Dagster's instance is then in the store",
             )
-        return home
-    home = (store / ".dagster").absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        with atomic_write(config) as partial:
-            partial.write_text(_CONFIG.format(runs=runs_at_once(os.cpu_count() or 1, memory())))
+    else:
+        home = (store / ".dagster").absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            _write_config(home, runs_at_once(os.cpu_count() or 1, memory()))
     return home
 
 
 def open_instance(store: Path) -> dg.DagsterInstance:
-    """Return the instance of `DAGSTER_HOME`, or one that is kept in the store when that is not set,
-    and set it to that.
+    """Return the instance of `DAGSTER_HOME`; if that is not set, of the store, and set it to that.
 
-    Processes may open a new one at once: Dagster fails when another process makes the same
-    databases, so that one makes them while the others wait.
+    Several processes may open a new instance at once: Dagster fails when another process creates
+    the same databases, so that one creates them while the others wait.
     """
     import dagster as dg
 
@@ -111,39 +95,18 @@ def open_instance(store: Path) -> dg.DagsterInstance:
     os.environ[HOME_VARIABLE] = str(home)
     with FileLock(home / ".lock") if os.access(home, os.W_OK) else nullcontext():
         try:
+            _renew(home)
             return dg.DagsterInstance.get()
         except OSError as error:
             raise SettingsError(
                 f"Dagster's instance in {home} cannot be used: {error}",
-                remedy=f"Let the folder be written to, or set {HOME_VARIABLE} to another one",
+                remedy=f"Make the folder writable, or set {HOME_VARIABLE} to another one",
             ) from error
-
-
-def open_own_instance(store: Path) -> dg.DagsterInstance:
-    """Return the same for runs in this process: what they print goes where this process prints.
-
-    To keep it, Dagster starts processes for each step that pass it on, a tenth of a second for each
-    column. Runs may go at once in several threads: Dagster sets up Python's logging for each, which
-    locks the others out for good; here it is set up once.
-    """
-    import dagster as dg
-    from dagster._serdes import ConfigurableClassData
-
-    kept = open_instance(store).get_ref()
-    printed = ConfigurableClassData(
-        "dagster._core.storage.noop_compute_log_manager", "NoOpComputeLogManager", config_yaml="{}"
-    )
-    instance = dg.DagsterInstance.from_ref(kept._replace(compute_logs_data=printed))
-    handlers = instance.get_yaml_python_handlers()
-    instance.get_yaml_python_handlers = lambda: handlers  # type: ignore[method-assign]
-    # Each run asks 54 times whether its column is one, which it is before it starts.
-    instance.has_dynamic_partition = cache(instance.has_dynamic_partition)  # type: ignore[method-assign]
-    return instance
 
 
 @contextmanager
 def instances_in_stores() -> Iterator[None]:
-    """Let instances be those of stores while this lasts, whatever `DAGSTER_HOME` is set to."""
+    """Use the instances of stores, whatever `DAGSTER_HOME` is set to."""
     before = os.environ.pop(HOME_VARIABLE, None)
     try:
         yield
@@ -151,3 +114,36 @@ def instances_in_stores() -> Iterator[None]:
         os.environ.pop(HOME_VARIABLE, None)
         if before is not None:
             os.environ[HOME_VARIABLE] = before
+
+
+def _write_config(home: Path, runs: int) -> None:
+    with atomic_write(home / "dagster.yaml") as partial:
+        partial.write_text(_CONFIG.format(runs=runs))
+
+
+def _renew(home: Path) -> None:
+    """Bring an instance up to date that an earlier version wrote; a copy of its settings stays."""
+    config = home / "dagster.yaml"
+    text = config.read_text() if config.exists() else ""
+    if not (text.startswith(_FIRST_LINE) and _EARLIER_CLASSES.search(text)):
+        return
+    known = re.search(r"max_concurrent_runs: *(\d+)", text)
+    (home / "dagster.yaml.old").write_text(text)
+    for before, now in _EARLIER_HISTORY.items():
+        _move_database(home / before, home / now)
+    _write_config(home, int(known[1]) if known else runs_at_once(os.cpu_count() or 1, memory()))
+    print(  # noqa: T201 - said once, to whoever opens the store
+        f"Dagster's history in {home} moved to Dagster's own storage. Logs of earlier runs are not "
+        "shown; what they materialised is. The settings before are in dagster.yaml.old.",
+        file=sys.stderr,
+    )
+
+
+def _move_database(before: Path, now: Path) -> None:
+    """Move a SQLite database with its write-ahead log, unless there is one in its place."""
+    if before.exists() and not now.exists():
+        now.parent.mkdir(parents=True, exist_ok=True)
+        for ending in ("-wal", "-shm", ""):
+            source = before.with_name(before.name + ending)
+            if source.exists():
+                source.rename(now.with_name(now.name + ending))

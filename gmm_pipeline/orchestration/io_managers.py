@@ -1,6 +1,4 @@
-"""Dagster IO managers over the store: an asset gives a recipe, the IO manager makes and publishes
-it.
-"""
+"""The Dagster IO manager over the store: an asset returns a recipe, the IO manager publishes it."""
 
 from __future__ import annotations
 
@@ -9,45 +7,41 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from gmm_pipeline.fits.column_stages import publish
+from gmm_pipeline.fits.run_columns import illustrate
+from gmm_pipeline.orchestration.lost_runs import tag_with_process
+from gmm_pipeline.orchestration.metadata import result_metadata
 from gmm_pipeline.store.column_folder import ColumnFolder
-from gmm_pipeline.store.result import Product, Result
 from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
-    from gmm_pipeline.store.manifest import Manifest
+    from gmm_pipeline.store.result import Product, Result
 
-_COPY = "raw"
 STAGE_METADATA = "gmm_pipeline/stage"
 """The key in an asset's metadata that holds the name of its stage."""
 
 
 class ResultIOManager(dg.ConfigurableIOManager):
-    """Publishes an asset's product as the result of its stage, and hands results to the assets
-    after it.
+    """Publishes an asset's product as the result of its stage, and loads results for other assets.
 
-    The asset key's prefix names the fit, the partition key the column. Failures are remembered in
+    The asset key's prefix names the fit, the partition key the column. A failure is recorded in
     the column's folder.
     """
 
     store: str
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note the process of the run, so that its death is noticed."""
+        if context.instance is not None and context.run is not None:
+            tag_with_process(context.instance, context.run)
+
     def handle_output(self, context: dg.OutputContext, obj: Product) -> None:
-        """Write the product and put it in place; the manifest becomes the materialisation's
-        metadata.
-        """
-        folder = self._folder(context.asset_key, context.partition_key)
-        try:
-            result = folder.publish(obj)
-        except Exception as error:
-            folder.record_failure(obj.stage, error)
-            raise
-        failure = folder.failure()
-        if failure is not None and failure.stage == obj.stage:
-            folder.clear_failure()
-        shown = self._shown(context, obj, result)
-        context.add_output_metadata(
-            {**shown, **_metadata(result.manifest, result.folder, context.asset_key)}
-        )
+        """Publish the product; its manifest and pictures become the materialisation's metadata."""
+        result = publish(self._folder(context.asset_key, context.partition_key), obj)
+        illustrations, undrawn = illustrate(obj, result)
+        if undrawn:
+            context.log.warning(undrawn)
+        context.add_output_metadata(result_metadata(result, context.asset_key, illustrations))
 
     def load_input(self, context: dg.InputContext) -> Result:
         """Return the result of the asset upstream; raise StoreError if there is none."""
@@ -57,50 +51,5 @@ class ResultIOManager(dg.ConfigurableIOManager):
         stage = str(upstream.definition_metadata[STAGE_METADATA])
         return self._folder(context.asset_key, context.partition_key).require(stage)
 
-    def _shown(
-        self, context: dg.OutputContext, product: Product, result: Result
-    ) -> dict[str, dg.MetadataValue]:
-        """Return the pictures of what was published; that one cannot be drawn is no reason for a
-        run to fail.
-        """
-        try:
-            shown = product.illustrate(result)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the result is made and whole
-            context.log.warning("the result cannot be drawn: %r", error)
-            return {}
-        return {name: dg.MetadataValue.md(text) for name, text in shown.items()}
-
     def _folder(self, asset_key: dg.AssetKey, partition_key: str) -> ColumnFolder:
-        return ColumnFolder(Store(Path(self.store)).fit(asset_key.path[0]).path / partition_key)
-
-
-def _metadata(manifest: Manifest, folder: Path, key: dg.AssetKey) -> dict[str, dg.MetadataValue]:
-    """Return a manifest's numbers as metadata that the web UI shows and plots, and where its
-    columns come from.
-    """
-    values: dict[str, dg.MetadataValue] = {
-        "column": dg.MetadataValue.text(manifest.column),
-        "rows": dg.MetadataValue.int(manifest.rows),
-        "bytes": dg.MetadataValue.int(manifest.size),
-        "seconds": dg.MetadataValue.float(round(manifest.seconds, 3)),
-        "path": dg.MetadataValue.path(str(folder)),
-    }
-    for name, value in manifest.summary.items():
-        if isinstance(value, bool):
-            values[name] = dg.MetadataValue.bool(value)
-        elif isinstance(value, int):
-            values[name] = dg.MetadataValue.int(value)
-        elif isinstance(value, float):
-            values[name] = dg.MetadataValue.float(value)
-        elif isinstance(value, list):
-            values[name] = dg.MetadataValue.json(value)
-        else:
-            values[name] = dg.MetadataValue.text(str(value))
-    if manifest.columns:
-        columns = [dg.TableColumn(name, kind) for name, kind in manifest.columns.items()]
-        values["dagster/column_schema"] = dg.MetadataValue.table_schema(dg.TableSchema(columns))
-    if manifest.columns and manifest.column not in manifest.columns:
-        copied = dg.TableColumnDep(dg.AssetKey([*key.path[:-1], _COPY]), manifest.column)
-        lineage = dg.TableColumnLineage({name: [copied] for name in manifest.columns})
-        values["dagster/column_lineage"] = dg.MetadataValue.column_lineage(lineage)
-    return values
+        return Store(Path(self.store)).fit(asset_key.path[0]).column_of_key(partition_key)

@@ -1,4 +1,4 @@
-"""What the assets of a store are given by Dagster."""
+"""The Dagster resources of a store: its folder, its engines, and how results are published."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gmm_pipeline.orchestration.io_managers import ResultIOManager
 def resources_of(store: Path, threads: int, memory: int) -> Mapping[str, Any]:
     """Return the resources of a store.
 
-    They are the same objects each time: definitions that are made for several files can then be
-    merged, which Dagster refuses if resources of one name are not the same. Paths are absolute:
-    executors have another current folder.
+    The same objects are returned each time, because Dagster merges definitions (here those of
+    several files) only if resources of the same name are the same objects. Paths are absolute,
+    because executors have another current folder.
     """
     return {
         IO_MANAGER: ResultIOManager(store=str(store.absolute())),

@@ -1,22 +1,23 @@
-"""What Dagster does for a dataset by itself: a sensor looks at its source, and a schedule fits
-again.
-"""
+"""What Dagster does for a dataset by itself: a sensor watches its source, a schedule fits again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.stages import MODEL, RAW
+from gmm_pipeline.fits.column_stages import Refit
+from gmm_pipeline.fits.stages import RAW
 from gmm_pipeline.orchestration.assets import REFIT_TAG, asset_key, job_name, partitions_of
+from gmm_pipeline.orchestration.columns_job import columns_job_name, columns_of, run_config_of
+from gmm_pipeline.orchestration.lost_runs import report_lost_runs
 from gmm_pipeline.orchestration.watching import Sighting, look, nothing_new, reason_of
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.manifest import digest
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.store.store import FitFolder
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 REASON_TAG = "gmm_pipeline/because"
 """The tag of a run that tells why it was started."""
 _LONGEST_TAG = 200
+"""Characters: about as many as the web UI shows of a tag."""
+_PARTITION_TAG = "dagster/partition"
 _AT_WORK = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -40,12 +43,12 @@ class _Seen:
     Parameters
     ----------
     state : str or None
-        Of the source and the settings.
+        A digest of the source and the settings.
     history : str
-        A digest of all states so far. Dagster never starts a run of a key that it knows, and files
-        and settings can come to be again what they once were.
+        A digest of all states so far. It is part of run keys: Dagster never starts a second run of
+        the same key, but files and settings may return to an earlier state.
     waiting : tuple of str
-        The partitions that this state calls for runs of, once those that were at work have ended.
+        Partition keys of columns to run in this state, once the runs at work on them have ended.
     """
 
     state: str | None = None
@@ -62,21 +65,18 @@ class _Seen:
         return " ".join([self.state or "", self.history, *self.waiting])
 
     def followed_by(self, state: str) -> _Seen:
-        """Return what there is to remember of a look, for whose runs nothing waits yet; this, if it
-        finds the same.
-        """
+        """Return what to remember of the next look: the same if it finds the same state."""
         return self if state == self.state else _Seen(state, digest([self.history, state]))
 
 
 def watching_sensor(
-    dataset: Dataset, folder: FitFolder, job: dg.UnresolvedAssetJobDefinition
+    dataset: Dataset, folder: FitFolder, job: dg.JobDefinition
 ) -> dg.SensorDefinition:
-    """Return a sensor that registers columns as partitions, and starts runs of those with something
-    to do.
+    """Return a sensor that registers columns as partitions, and starts runs of what is to be done.
 
-    Each change of the source or the settings starts runs once; what fails waits for the next
-    change, or for people. A column that is being run waits for that run to end, as two runs of a
-    column get in each other's way.
+    A change of the source or the settings starts one run, over all columns that it concerns. A
+    column that fails waits for the next change, or for people. A column that another run works on
+    waits for that run to end, because two runs of a column get in each other's way.
     """
 
     @dg.sensor(
@@ -88,6 +88,8 @@ def watching_sensor(
         + (" and encodes what is new in its source." if dataset.watch else "."),
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        for message in report_lost_runs(context.instance):
+            context.log.warning(message)
         try:
             if not dataset.watch:
                 return _registered(dataset, dataset.discover().columns, context.instance)
@@ -104,8 +106,8 @@ def watching_sensor(
     return sensor
 
 
-def refit_schedule(dataset: Dataset, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
-    """Return a schedule that fits all columns of a dataset again."""
+def refit_schedule(dataset: Dataset, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """Return a schedule that fits all columns of a dataset again, in one run."""
 
     @dg.schedule(
         name=f"{dataset.name}_refit",
@@ -114,13 +116,12 @@ def refit_schedule(dataset: Dataset, job: dg.UnresolvedAssetJobDefinition) -> dg
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Fits all columns of {dataset.name} again.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        moment = context.scheduled_execution_time.isoformat()
-        for column in dataset.spec().columns:
-            key = encode_name(column)
-            yield dg.RunRequest(
-                run_key=f"{key} {moment}", partition_key=key, tags={REFIT_TAG: MODEL.name}
-            )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(
+            run_key=context.scheduled_execution_time.isoformat(),
+            run_config=run_config_of(dataset.spec().columns),
+            tags={REFIT_TAG: Refit.MODEL.value},
+        )
 
     return schedule
 
@@ -128,7 +129,7 @@ def refit_schedule(dataset: Dataset, job: dg.UnresolvedAssetJobDefinition) -> dg
 def _registered(
     dataset: Dataset, columns: Sequence[str], instance: dg.DagsterInstance
 ) -> dg.SensorResult | dg.SkipReason:
-    """Make columns known as partitions; runs are started by hand."""
+    """Register columns as partitions; people start the runs."""
     new = _unknown(dataset, columns, instance)
     if not new:
         return dg.SkipReason(f"all {len(columns)} columns are registered")
@@ -141,7 +142,7 @@ def _registered(
 def _launched(
     dataset: Dataset, sighting: Sighting, seen: _Seen, context: dg.SensorEvaluationContext
 ) -> dg.SensorResult:
-    """Make columns known as partitions, and start runs of what there is to do for them."""
+    """Register columns as partitions, and start a run of what there is to do for them."""
     new = _unknown(dataset, sighting.columns, context.instance)
     now = seen.followed_by(sighting.state)
     queued, running = _queued(dataset, context.instance), _running(dataset, context.instance)
@@ -158,7 +159,7 @@ def _launched(
         *sighting.remarks,
     ]
     return dg.SensorResult(
-        run_requests=[_request(dataset, status, now.history) for status in to_do],
+        run_requests=[_request(to_do, now.history)] if to_do else [],
         skip_reason=None if to_do else "; ".join(said),
         dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)]
         if new
@@ -167,36 +168,40 @@ def _launched(
     )
 
 
-def _request(dataset: Dataset, status: ColumnStatus, history: str) -> dg.RunRequest:
+def _request(to_do: Sequence[ColumnStatus], history: str) -> dg.RunRequest:
+    columns = [status.column for status in to_do]
+    reasons = dict.fromkeys(map(reason_of, to_do))
     return dg.RunRequest(
-        run_key=f"{status.key} {history}",
-        partition_key=status.key,
-        tags={REASON_TAG: reason_of(status)[:_LONGEST_TAG]},
-        asset_selection=[asset_key(dataset.name, stage) for stage in status.to_do],
+        run_key=digest([history, *columns]),
+        run_config=run_config_of(columns),
+        tags={REASON_TAG: "; ".join(reasons)[:_LONGEST_TAG]},
     )
 
 
 def _queued(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
-    """Return the partitions that a run from the copy on waits for, which will see the source as it
-    is then.
-    """
-    waiting = dg.RunsFilter(job_name=job_name(dataset.name), statuses=[dg.DagsterRunStatus.QUEUED])
+    """Return the partition keys of columns that a queued run will copy: as the source is then."""
     copy = asset_key(dataset.name, RAW)
-    runs = [
-        run
-        for run in instance.get_runs(waiting)
+    return {
+        key
+        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
         if not run.asset_selection or copy in run.asset_selection
-    ]
-    return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
+        for key in _columns_in(run, dataset)
+    }
 
 
 def _running(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
-    """Return the partitions that a run is at work on: there is no telling which state of the source
-    it has read.
-    """
-    at_work = dg.RunsFilter(job_name=job_name(dataset.name), statuses=_AT_WORK)
-    runs = instance.get_runs(at_work)
-    return {run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags}
+    """Return the partition keys of columns that a run works on; it may have read an old source."""
+    at_work = instance.get_runs(dg.RunsFilter(statuses=_AT_WORK))
+    return {key for run in at_work for key in _columns_in(run, dataset)}
+
+
+def _columns_in(run: dg.DagsterRun, dataset: Dataset) -> set[str]:
+    """Return the partition keys of the columns of a dataset that a run is for."""
+    if run.job_name == columns_job_name(dataset.name):
+        return set(map(encode_name, columns_of(run) or dataset.spec().columns))
+    if run.job_name == job_name(dataset.name):
+        return set(filter(None, [run.tags.get(_PARTITION_TAG)]))
+    return set()
 
 
 def _unknown(dataset: Dataset, columns: Sequence[str], instance: dg.DagsterInstance) -> list[str]:

@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.fits.plan import State, statuses_of
+from gmm_pipeline.fits.plan import State, column_statuses
 from gmm_pipeline.fits.source_ledger import (
     SourceFile,
-    keep_ledger,
-    present_ledger,
-    still_written,
-    unsettled_files,
-    waiting_files,
-    with_hashes,
+    add_hashes,
+    current_ledger,
+    incomplete_file_error,
+    incomplete_files,
+    save_ledger,
+    skipped_files,
 )
 from gmm_pipeline.fits.stages import RAW
 from gmm_pipeline.store.manifest import digest
-from gmm_pipeline.tables.files import is_settled
+from gmm_pipeline.tables.files import FileStamp, looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
-    from gmm_pipeline.store.store import FitFolder
-    from gmm_pipeline.tables.open_table import LocalTable
+    from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.tables.local_table import LocalTable
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,16 @@ def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sightin
     if _state(files, spec) == last_state:
         return None
     spec = dataset.discover()
-    ledger = present_ledger(spec.source, folder, is_settled)
+    ledger = current_ledger(spec.source, folder, looks_complete)
     waiting = [
         f"file {path} is not taken yet: it is still being written"
-        for path in waiting_files(spec.source, ledger)
+        for path in skipped_files(spec.source, ledger)
     ]
     return Sighting(
         # By the files as they were first: what came meanwhile is seen at the next look.
         state=_state(files, spec),
         columns=spec.columns,
-        to_do=tuple(status for status in statuses_of(spec, folder, ledger) if not status.done),
+        to_do=tuple(status for status in column_statuses(spec, folder, ledger) if not status.done),
         remarks=(*waiting, *_remarks(spec, folder, spec.open(ledger, folder.staging))),
     )
 
@@ -90,7 +90,7 @@ def reason_of(status: ColumnStatus) -> str:
 def nothing_new(dataset: Dataset, folder: FitFolder) -> str:
     """Say that a source is as it was at the last look, and which files are not taken yet."""
     source = dataset.spec().source
-    waiting = waiting_files(source, present_ledger(source, folder, is_settled))
+    waiting = skipped_files(source, current_ledger(source, folder, looks_complete))
     return "nothing is new" + "".join(f"; file {path} is still being written" for path in waiting)
 
 
@@ -98,9 +98,9 @@ def _watched(dataset: Dataset, spec: FitSpec, folder: FitFolder) -> str:
     """Return a digest of the files whose change calls for a closer look."""
     if isinstance(dataset.watch, str):
         return digest([file.model_dump_json() for file in _watched_files(dataset.watch)])
-    ledger = present_ledger(spec.source, folder, is_settled)
-    _refuse(unsettled_files(ledger, folder))
-    keep_ledger(with_hashes(ledger), folder)
+    ledger = current_ledger(spec.source, folder, looks_complete)
+    _refuse(incomplete_files(ledger, folder))
+    save_ledger(add_hashes(ledger), folder)
     return ledger.digests(spec.csv_nulls)[-1]
 
 
@@ -115,13 +115,13 @@ def _watched_files(pattern: str) -> list[SourceFile]:
     found = [
         Path(file) for file in sorted(glob.glob(pattern, recursive=True)) if Path(file).is_file()
     ]
-    _refuse([str(file) for file in found if not is_settled(file)])
-    return [SourceFile.of(file) for file in found]
+    _refuse([str(file) for file in found if not looks_complete(file)])
+    return [SourceFile.of(FileStamp.of(file)) for file in found]
 
 
 def _refuse(unsettled: list[str]) -> None:
     if unsettled:
-        raise still_written(unsettled[0])
+        raise incomplete_file_error(unsettled[0])
 
 
 def _remarks(spec: FitSpec, folder: FitFolder, table: LocalTable) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.column_codec import column_codec
 from gmm_pipeline.arrow.column_types import value_type
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.numeric_types import counts_units, texts_of
 from gmm_pipeline.arrow.parquet import read_table, write_table
 from gmm_pipeline.core.modes.column_model import ColumnModel
@@ -25,7 +26,6 @@ from gmm_pipeline.core.modes.modes import (
 from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
-from gmm_pipeline.store.model_files import StoredModel
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Evenly spaced parts of a column, as a column of their own."""
+"""A sample of a column that is read like a column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SampledColumn:
-    """The rows of a column that its grid is learned from: all of them up to 2**24."""
+    """The rows of a column that its grid is learned from: all rows up to 2**24."""
 
     whole: ColumnRows
 
@@ -28,12 +28,12 @@ class SampledColumn:
 
     @property
     def windows(self) -> list[range]:
-        """The rows of the whole column that are in the sample."""
+        """The ranges of rows that are in the sample."""
         return sample_windows(self.whole.rows)[0]
 
     @property
     def rows(self) -> int:
-        """How many rows there are in the sample."""
+        """Rows of the sample."""
         return sum(map(len, self.windows))
 
     def arrays(self, rows: range) -> Iterator[pa.Array]:

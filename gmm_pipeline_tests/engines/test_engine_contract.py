@@ -15,7 +15,7 @@ from workplace import contents, results
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
 from gmm_pipeline.arrow.sketch_column import SketchRequest
-from gmm_pipeline.engines.engine import Engine, Written
+from gmm_pipeline.engines.engine import Engine, ExistingParts
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.errors import ColumnDataError
@@ -233,7 +233,7 @@ def test_added_rows_are_counted_and_written_beside_the_others(
     extended = engine.extend_sketch(engine.sketch(first, request), both, request)
     for name in ("added", "whole"):
         (tmp_path / name).mkdir()
-    outcome, _ = engine.encode(both, codec, tmp_path / "added", Written(40_000, 1))
+    outcome, _ = engine.encode(both, codec, tmp_path / "added", ExistingParts(40_000, 1))
     LocalEngine(1).encode(both, codec, tmp_path / "whole")
 
     assert extended.rows == 60_000

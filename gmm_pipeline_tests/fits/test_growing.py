@@ -21,13 +21,14 @@ from gmm_pipeline.core.sketch.grid_counts import GridCounts
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import ColumnDataError, SourceError
-from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.spec import FitSpec, load_spec, save_spec
 from gmm_pipeline.fits.stages import RAW
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.result import Result
 from gmm_pipeline.store.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, read_sketch
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.store import Store
 
 ROWS = 6000
 
@@ -133,7 +134,7 @@ def test_added_rows_are_encoded_by_the_model_that_there_is(table: Table, suffix:
     assert [sum(summary["frequencies"]) for summary in summaries] == [ROWS + ROWS // 50] * len(
         NAMES
     )
-    statuses = present_statuses(load_spec(table.fit), table.fit)
+    statuses = current_statuses(load_spec(table.fit), table.fit)
     assert all(status.done for status in statuses)
     assert_frame_equal(table.decoded(), pl.concat([first, second]), abs_tol=1e-5, rel_tol=0)
 
@@ -322,9 +323,9 @@ def test_files_that_are_still_being_written_do_not_count_as_there(table: Table) 
     rows(100, 1).write_parquet(whole)
 
     (table.path / "table" / "1.parquet").write_bytes(whole.read_bytes()[:-1])
-    half = present_statuses(load_spec(table.fit), table.fit)
+    half = current_statuses(load_spec(table.fit), table.fit)
     shutil.copy(whole, table.path / "table" / "1.parquet")
-    there = present_statuses(load_spec(table.fit), table.fit)
+    there = current_statuses(load_spec(table.fit), table.fit)
 
     assert all(status.done for status in half)
     assert {status.of(RAW).reason for status in there} == {"files were added to the source"}

@@ -13,14 +13,14 @@ from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.source_ledger import (
     SourceFile,
     SourceLedger,
-    present_ledger,
+    current_ledger,
+    incomplete_files,
     read_ledger,
-    take_stock,
-    unsettled_files,
-    waiting_files,
+    skipped_files,
+    update_ledger,
 )
-from gmm_pipeline.store.store import FitFolder
-from gmm_pipeline.tables.files import is_settled
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.tables.files import looks_complete
 
 WHOLE = b"PAR1" + b"." * 20 + (4).to_bytes(4, "little") + b"PAR1"
 NAMES = st.lists(
@@ -51,8 +51,10 @@ class Folder:
             for batch in ledger.batches
         ]
 
-    def take_stock(self, accept: Callable[[pathlib.Path], bool] = is_settled) -> SourceLedger:
-        return take_stock(str(self.source), self.fit, accept)
+    def update_ledger(
+        self, accept: Callable[[pathlib.Path], bool] = looks_complete
+    ) -> SourceLedger:
+        return update_ledger(str(self.source), self.fit, accept)
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def test_files_that_are_added_come_last_whatever_their_names(batches: list[list[
             folder.put(*new)
             seen += [new] if new else []
 
-            assert folder.names(folder.take_stock()) == seen
+            assert folder.names(folder.update_ledger()) == seen
 
 
 @given(BATCHES)
@@ -85,7 +87,7 @@ def test_digests_tell_what_the_table_was_after_each_batch(batches: list[list[str
         for batch in batches:
             new = [name for name in batch if not (folder.source / f"{name}.parquet").exists()]
             folder.put(*new)
-            ledgers.append(folder.take_stock())
+            ledgers.append(folder.update_ledger())
 
         last = ledgers[-1].digests(())
         assert all(ledger.digests(()) == last[: len(ledger.batches)] for ledger in ledgers)
@@ -118,7 +120,7 @@ def test_a_file_that_is_changed_or_gone_makes_one_batch_in_the_order_of_names(
     with new_folder() as folder:
         for batch in batches:
             folder.put(*batch)
-            names = sorted(name for found in folder.names(folder.take_stock()) for name in found)
+            names = sorted(name for found in folder.names(folder.update_ledger()) for name in found)
         chosen = data.draw(st.sampled_from(names))
         if data.draw(st.booleans()) and len(names) > 1:
             (folder.source / f"{chosen}.parquet").unlink()
@@ -127,25 +129,25 @@ def test_a_file_that_is_changed_or_gone_makes_one_batch_in_the_order_of_names(
             folder.put(chosen, content=WHOLE + WHOLE)
         folder.put("m/new")
 
-        assert folder.names(folder.take_stock()) == [sorted([*names, "m/new"])]
+        assert folder.names(folder.update_ledger()) == [sorted([*names, "m/new"])]
 
 
 def test_new_files_that_may_still_be_written_to_are_left_out(folder: Folder) -> None:
     folder.put("b")
-    folder.take_stock()
+    folder.update_ledger()
     folder.put("a", "c", content=WHOLE[:-1])
     folder.put("d")
 
-    ledger = present_ledger(str(folder.source), folder.fit, is_settled)
+    ledger = current_ledger(str(folder.source), folder.fit, looks_complete)
 
     assert folder.names(ledger) == [["b"], ["d"]]
-    assert [pathlib.Path(path).stem for path in waiting_files(str(folder.source), ledger)] == [
+    assert [pathlib.Path(path).stem for path in skipped_files(str(folder.source), ledger)] == [
         "a",
         "c",
     ]
-    folder.take_stock()
+    folder.update_ledger()
     folder.put("a")
-    assert folder.names(folder.take_stock()) == [["b"], ["d"], ["a"]]
+    assert folder.names(folder.update_ledger()) == [["b"], ["d"], ["a"]]
 
 
 def test_files_that_are_accepted_are_taken_though_they_may_still_be_written_to(
@@ -153,61 +155,61 @@ def test_files_that_are_accepted_are_taken_though_they_may_still_be_written_to(
 ) -> None:
     folder.put("a", "b", content=b"half")
 
-    ledger = present_ledger(str(folder.source), folder.fit, lambda _: True)
+    ledger = current_ledger(str(folder.source), folder.fit, lambda _: True)
 
     assert folder.names(ledger) == [["a", "b"]]
-    assert [pathlib.Path(path).stem for path in unsettled_files(ledger, folder.fit)] == ["a", "b"]
-    folder.take_stock(lambda _: True)
-    assert not unsettled_files(ledger, folder.fit)
-    assert folder.names(folder.take_stock()) == [["a", "b"]]
+    assert [pathlib.Path(path).stem for path in incomplete_files(ledger, folder.fit)] == ["a", "b"]
+    folder.update_ledger(lambda _: True)
+    assert not incomplete_files(ledger, folder.fit)
+    assert folder.names(folder.update_ledger()) == [["a", "b"]]
 
 
 def test_a_source_of_unsettled_files_alone_is_refused_and_nothing_is_kept(folder: Folder) -> None:
     folder.put("a", content=b"half")
 
     with pytest.raises(SourceError, match=r"file .*a\.parquet is still being written"):
-        folder.take_stock()
+        folder.update_ledger()
 
     assert read_ledger(folder.fit) is None
 
 
 def test_a_file_that_was_read_before_and_is_written_to_again_is_told(folder: Folder) -> None:
     folder.put("a", "b")
-    folder.take_stock()
+    folder.update_ledger()
 
     folder.put("a", content=b"half")
 
-    ledger = present_ledger(str(folder.source), folder.fit, is_settled)
-    assert [pathlib.Path(path).stem for path in unsettled_files(ledger, folder.fit)] == ["a"]
+    ledger = current_ledger(str(folder.source), folder.fit, looks_complete)
+    assert [pathlib.Path(path).stem for path in incomplete_files(ledger, folder.fit)] == ["a"]
 
 
 def test_the_ledger_that_is_kept_is_read_back(folder: Folder) -> None:
     assert read_ledger(folder.fit) is None
     folder.put("b")
-    folder.take_stock()
+    folder.update_ledger()
     folder.put("a")
 
-    ledger = folder.take_stock()
+    ledger = folder.update_ledger()
 
     assert read_ledger(folder.fit) == ledger
-    assert present_ledger(str(folder.source), folder.fit, is_settled) == ledger
+    assert current_ledger(str(folder.source), folder.fit, looks_complete) == ledger
     assert [file.name for file in folder.fit.path.iterdir()] == ["source.json"]
 
 
 def test_looking_keeps_nothing(folder: Folder) -> None:
     folder.put("b")
 
-    present_ledger(str(folder.source), folder.fit, is_settled)
+    current_ledger(str(folder.source), folder.fit, looks_complete)
 
     assert not folder.fit.path.exists()
 
 
 def test_a_ledger_that_cannot_be_read_is_made_anew(folder: Folder) -> None:
     folder.put("b")
-    folder.take_stock()
+    folder.update_ledger()
     folder.put("a")
-    folder.take_stock()
+    folder.update_ledger()
     folder.fit.ledger_path.write_text("{")
 
-    assert folder.names(folder.take_stock()) == [["a", "b"]]
+    assert folder.names(folder.update_ledger()) == [["a", "b"]]
     assert read_ledger(folder.fit) is not None

@@ -412,18 +412,18 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
         (["run", "t.parquet", "--set", "kind=numeric"], "kind = 'numeric' is not allowed"),
         (
             ["run", "t.parquet", "--set", "max_modes"],
-            "'max_modes' is no setting. Write SETTING=VALUE",
+            "'max_modes' is not a setting. Write SETTING=VALUE",
         ),
         (
             ["run", "t.parquet", "--set", "amuont.seed=1"],
-            "column 'amuont' that is not there. Did you mean 'amount'",
+            "column 'amuont' that does not exist. Did you mean 'amount'",
         ),
         (
             ["run", "t.parquet", "--columns", "amuont"],
             "no column matches 'amuont'. Did you mean 'amount'",
         ),
         (["run", "t.parquet", "--config", "missing.toml"], "missing.toml does not exist"),
-        (["run", "t.parquet", "--fit", "../x"], "'../x' is no name for a fit. Use letters"),
+        (["run", "t.parquet", "--fit", "../x"], "'../x' is not a name for a fit. Use letters"),
         (["status", "--fit", "tt"], "has no fit 'tt'. Did you mean 't'"),
         (["show", "amuont", "--fit", "t"], "has no column 'amuont'. Did you mean 'amount'"),
         (["export", "--fit", "t", "--out", "t.xlsx"], "neither .parquet nor .csv"),

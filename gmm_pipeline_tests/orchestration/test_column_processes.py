@@ -17,17 +17,17 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
+from gmm_pipeline.orchestration.column_processes import ColumnProcess, ColumnProcesses, _serve
+from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
+from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher
 from workplace import Workplace
 
 from gmm_pipeline.fits.progress import Unwatched
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import STAGES, Stage
-from gmm_pipeline.orchestration.column_processes import ColumnProcess, ColumnProcesses, _serve
-from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
 from gmm_pipeline.orchestration.execution import DagsterRunner
 from gmm_pipeline.orchestration.instance import open_instance
-from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher
 from gmm_pipeline.store.store import Store
 
 
@@ -64,7 +64,7 @@ def runner(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> DagsterRu
     spec = FitSpec(name="t", source=str(tmp_path / "t.parquet"), columns=("a", "b"))
     folder = Store(tmp_path / "store").fit("t")
     save_spec(spec, folder)
-    take_stock(spec.source, folder, accept=lambda _: True)
+    update_ledger(spec.source, folder, accept=lambda _: True)
     return DagsterRunner(spec, tmp_path / "store")
 
 

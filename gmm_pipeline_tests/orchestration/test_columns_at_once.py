@@ -11,14 +11,14 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from gmm_pipeline.orchestration.interruptible import call_at_once
 from workplace import Workplace, results
 
 from gmm_pipeline.fits.progress import Outcome, Unwatched
-from gmm_pipeline.fits.source_ledger import take_stock
+from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import STAGES, Stage
 from gmm_pipeline.orchestration.execution import DagsterRunner
-from gmm_pipeline.orchestration.interruptible import call_at_once
 from gmm_pipeline.store.store import Store
 
 GIGABYTE = 1 << 30
@@ -49,7 +49,7 @@ def test_columns_are_in_work_at_once_and_each_is_told_of(
     spec = FitSpec(name="t", source=str(tmp_path / "t.parquet"), columns=("b", "a"))
     folder, progress = Store(tmp_path / "store").fit("t"), Meeting()
     save_spec(spec, folder)
-    take_stock(spec.source, folder, accept=lambda _: True)
+    update_ledger(spec.source, folder, accept=lambda _: True)
 
     runner = DagsterRunner(spec, tmp_path / "store", threads=2, memory=2 * GIGABYTE)
     outcomes = runner.run(dict.fromkeys(spec.columns, STAGES), progress, {})

@@ -9,8 +9,8 @@ import threading
 
 import dagster as dg
 import pytest
-
 from gmm_pipeline.orchestration.history import EventHistory, RunHistory
+
 from gmm_pipeline.orchestration.instance import open_instance
 
 KEY = dg.AssetKey(["t", "raw"])

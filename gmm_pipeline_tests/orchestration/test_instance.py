@@ -8,10 +8,10 @@ import time
 
 import dagster as dg
 import pytest
+from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher, Worker
 
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.orchestration.instance import open_instance, prepare_home
-from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher, Worker
 
 GIGABYTE = 1 << 30
 

@@ -15,14 +15,15 @@ import polars as pl
 import pytest
 from workplace import states
 
-from gmm_pipeline.fits.plan import present_statuses
+from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables import files
 
 FRAME = pl.DataFrame({"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20})
@@ -163,7 +164,7 @@ def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched
     assert columns_of(requests) == [encode_name(name) for name in ODD_NAMES]
     assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
     assert [request.tags["gmm_pipeline/because"] for request in requests] == [
-        "raw missing: not made yet"
+        "raw missing: not computed yet"
     ] * len(ODD_NAMES)
     assert [stages_of(request) for request in requests] == [STAGES] * len(ODD_NAMES)
     assert watched.skipped() == "nothing is new"
@@ -174,14 +175,14 @@ def test_columns_of_any_name_are_encoded(watched: Watched) -> None:
 
     watched.bring_up_to_date()
 
-    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
 
 
 def test_runs_that_were_asked_for_leave_nothing_to_do(watched: Watched) -> None:
     watched.add("a.parquet")
     watched.bring_up_to_date()
 
-    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
     assert watched.skipped() == "nothing is new"
     watched.cursor = None
     assert watched.skipped() == "0 of 2 columns registered, no run to start"
@@ -276,7 +277,9 @@ def test_a_file_that_is_all_there_is_waits_until_it_is_written(
 
     file.write_bytes(whole[:-1])
 
-    assert watched.skipped() == f"file {file} is still being written. It is taken once it is whole"
+    assert (
+        watched.skipped() == f"file {file} is still being written. It is read once it is complete"
+    )
 
 
 def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(
@@ -288,7 +291,7 @@ def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(
     os.utime(file, (0, 0))
     assert "a.csv is still being written" in watched.skipped()
 
-    monkeypatch.setattr(files, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(files, "QUIET_SECONDS", 0.0)
 
     assert columns_of(watched.requests()) == ["few", "city"]
 
@@ -464,7 +467,7 @@ def test_a_column_that_failed_is_asked_for_again_when_the_source_changes(watched
     )
     watched.bring_up_to_date()
 
-    assert all(status.done for status in present_statuses(watched.dataset.spec(), watched.fit))
+    assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
 
 
 def test_a_column_that_is_being_run_is_asked_for_once_that_run_has_ended(watched: Watched) -> None:

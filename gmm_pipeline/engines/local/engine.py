@@ -14,16 +14,16 @@ from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.core.coding.round_trip import RoundTrip
-from gmm_pipeline.engines.engine import NOTHING, CountingEngine, Written
+from gmm_pipeline.engines.engine import NO_PARTS, CountingEngine, ExistingParts
 from gmm_pipeline.engines.local.partitioning import Partitioning, partition_column
 from gmm_pipeline.engines.parts import (
-    FEWEST_ROWS,
+    MIN_ROWS_PER_THREAD,
     ROWS_PER_TASK,
     copy_part,
     encode_part,
     part_path,
-    parts_after,
-    pieces,
+    remaining_parts,
+    split_rows,
     write_part,
 )
 
@@ -60,7 +60,9 @@ class LocalEngine(CountingEngine):
         self.threads = threads or os.cpu_count() or 1
         self._memory = memory
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
+    def copy(
+        self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
+    ) -> WrittenFiles:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
         the rows alone.
         """
@@ -73,7 +75,7 @@ class LocalEngine(CountingEngine):
         return {}
 
     def encode(
-        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows
         were.
@@ -93,7 +95,7 @@ class LocalEngine(CountingEngine):
         def write(part: tuple[int, range]) -> None:
             write_part(table, part[1], part_path(folder, part[0]))
 
-        _in_threads(self.threads, write, self._parts(NOTHING, table.rows))
+        _in_threads(self.threads, write, self._parts(NO_PARTS, table.rows))
 
     def _count(
         self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
@@ -105,9 +107,9 @@ class LocalEngine(CountingEngine):
         # Row groups across a border are read twice, so there are no more borders than it takes to
         # share the work.
         rows = sum(map(len, ranges))
-        share = max(-(-rows // cut.threads), FEWEST_ROWS)
+        share = max(-(-rows // cut.threads), MIN_ROWS_PER_THREAD)
         size = max(min(ROWS_PER_TASK, share), rows // (_TASKS_PER_THREAD * cut.threads))
-        tasks = [piece for each in ranges for piece in pieces(each, size)]
+        tasks = [piece for each in ranges for piece in split_rows(each, size)]
         batched = (
             replace(column, batch_rows=cut.batch_rows)
             if isinstance(column, ParquetColumn)
@@ -126,9 +128,9 @@ class LocalEngine(CountingEngine):
             lambda left, right: left.merge(right), _in_threads(cut.threads, count_tasks, threads)
         )
 
-    def _parts(self, after: Written, rows: int) -> list[tuple[int, range]]:
+    def _parts(self, after: ExistingParts, rows: int) -> list[tuple[int, range]]:
         """Return the number and the rows of each part of a column that is still to be written."""
-        return parts_after(after, rows)
+        return remaining_parts(after, rows)
 
     def _cut(self, column: ColumnRows) -> Partitioning:
         """Return how a pass over a column is cut up; only what lies in files has to fit into the

@@ -5,14 +5,12 @@ is written.
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 GIGABYTE = 1 << 30
 _UNKNOWN_MEMORY = 8 * GIGABYTE
 _MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-_WRITTEN = 1 << 27
 
 
 def memory() -> int:
@@ -32,25 +30,7 @@ def peak_memory() -> int | None:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
 
 
-def forget_peak_memory() -> None:
+def reset_peak_memory() -> None:
     """Let `peak_memory` tell of what comes from now on, where the system can."""
     if _CLEAR.exists():
         _CLEAR.write_text("5")
-
-
-def write_speed(folder: Path) -> float:
-    """Return how many bytes a second the disk of a folder takes, by a file of 128 MB that is
-    removed again.
-    """
-    path = folder / ".written"
-    block = os.urandom(1 << 20)
-    try:
-        started = time.perf_counter()
-        with path.open("wb") as file:
-            for _ in range(_WRITTEN // len(block)):
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        return _WRITTEN / (time.perf_counter() - started)
-    finally:
-        path.unlink(missing_ok=True)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.column_types import value_type
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, read_footer
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.engines.parts import ROWS_PER_TASK
 
 if TYPE_CHECKING:
@@ -107,10 +106,10 @@ def partition(
 
 
 def footprints(
-    files: Iterable[Path], schema: pa.Schema, rows: int, columns: Sequence[str]
+    footers: Iterable[pq.FileMetaData], schema: pa.Schema, rows: int, columns: Sequence[str]
 ) -> dict[str, Footprint]:
     """Return what the footers of a table's files say of some columns."""
-    chunks = _chunks(map(read_footer, files), columns)
+    chunks = _chunks(footers, columns)
     return {
         name: _footprint(schema.field(name).type, rows, found) for name, found in chunks.items()
     }

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gmm_pipeline.engines.parts import part_path
-from gmm_pipeline.engines.spark.tasks import SHARED
+from gmm_pipeline.engines.spark.tasks import SHARED_FILES_REMEDY
 from gmm_pipeline.errors import StoreError
 
 
@@ -59,5 +59,6 @@ class Attempts:
             self.path(number, attempt).rename(part_path(self.target, number))
         except FileNotFoundError as error:
             raise StoreError(
-                f"an executor wrote a part that {self.folder} does not hold", remedy=SHARED
+                f"an executor wrote a part that {self.folder} does not hold",
+                remedy=SHARED_FILES_REMEDY,
             ) from error

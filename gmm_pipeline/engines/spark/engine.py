@@ -17,20 +17,21 @@ from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.arrow.written_file import WrittenFile
 from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.core.sketch.sketch import Tally
-from gmm_pipeline.engines.engine import NOTHING, CountingEngine, FitRows, Written
+from gmm_pipeline.engines.engine import NO_PARTS, CountingEngine, ExistingParts, RowsFitter
 from gmm_pipeline.engines.parts import (
     ROWS_PER_TASK,
     copy_part,
     encode_part,
     part_path,
-    parts_after,
-    pieces,
+    remaining_parts,
+    split_rows,
     write_part,
 )
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
 from gmm_pipeline.engines.spark.rows import TaskNumbers
-from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
+from gmm_pipeline.engines.spark.session import require_spark
+from gmm_pipeline.engines.spark.tasks import MOST_TASKS, run_and_merge, run_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,19 +65,22 @@ class SparkEngine(CountingEngine):
     """
 
     def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
+        require_spark()
         self._session = session
         self._tasks = tasks or int(
             session.conf.get("spark.default.parallelism", None) or MOST_TASKS
         )
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
+    def copy(
+        self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
+    ) -> WrittenFiles:
         """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
         the rows alone.
         """
         return self._write(column.rows, folder, after, partial(copy_part, column))[1]
 
     def encode(
-        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
         """Write a column encoded, part by part, and compare what decoding gives with what the rows
         were.
@@ -88,9 +92,9 @@ class SparkEngine(CountingEngine):
 
     def write_table(self, table: TableRows, folder: Path) -> None:
         """Write the rows of a table to files of fixed numbers of rows, in their order."""
-        self._write(table.rows, folder, NOTHING, partial(write_part, table))
+        self._write(table.rows, folder, NO_PARTS, partial(write_part, table))
 
-    def rows_fitter(self, column: ColumnRows) -> FitRows:
+    def rows_fitter(self, column: ColumnRows) -> RowsFitter:
         """Return what fits Spark ML's mixture to all rows of a column."""
         return partial(self._fit_rows, column)
 
@@ -104,30 +108,32 @@ class SparkEngine(CountingEngine):
         n_components: int,
         seed: int,
     ) -> MixtureFit:
-        shares = self._shared_out(pieces(range(column.rows), ROWS_PER_GROUP))
+        shares = self._shared_out(split_rows(range(column.rows), ROWS_PER_GROUP))
         rows = partial(TaskNumbers(column, coordinate, without, shares).frame, self._session)
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
     def _count(
         self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
     ) -> Tally:
-        found = [piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)]
+        found = [piece for rows in ranges for piece in split_rows(rows, ROWS_PER_TASK)] or [
+            range(0)
+        ]
         # A row group is read as a whole, however few of its rows are asked for.
         read = sum(max(len(piece), ROWS_PER_GROUP) for piece in found)
         shares = self._shared_out(found, -(-read // ROWS_PER_TASK))
-        return merged(
+        return run_and_merge(
             self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge
         )
 
     def _write(
-        self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]
+        self, rows: int, folder: Path, after: ExistingParts, write: Callable[[range, Path], T]
     ) -> tuple[list[T], dict[str, WrittenFile]]:
         """Let tasks write the parts of so many rows; return what writing each of them returned, and
         the files.
         """
-        shares = self._shared_out(parts_after(after, rows))
+        shares = self._shared_out(remaining_parts(after, rows))
         with Attempts.beside(folder) as attempts:
-            written = outcomes(
+            written = run_tasks(
                 self._session, partial(_write_parts, shares, attempts, write), len(shares)
             )
             for share, (attempt, _) in zip(shares, written, strict=True):

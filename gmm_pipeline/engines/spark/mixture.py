@@ -11,7 +11,7 @@ from gmm_pipeline.core.mixture.em import EMResult
 from gmm_pipeline.core.mixture.fit_mixture import VARIANCE_FLOOR, MixtureFit, in_own_units, refine
 from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
-from gmm_pipeline.engines.spark.tasks import unless_given_up
+from gmm_pipeline.engines.spark.tasks import spark_job_errors
 from gmm_pipeline.errors import ColumnDataError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _several(
         maxIter=max_iter,
         **columns,
     )
-    with unless_given_up():
+    with spark_job_errors():
         model = estimator.fit(features)
     weights = np.array(model.weights)
     means = np.array([gaussian.mean.toArray()[0] for gaussian in model.gaussians])

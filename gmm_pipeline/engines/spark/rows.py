@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.engines.spark.mixture import POSITION
+from gmm_pipeline.engines.spark.tasks import map_in_arrow
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,7 +51,7 @@ class TaskNumbers:
                 for task in batch.column(0).to_pylist():
                     yield from self._positions(task, center, exponent)
 
-        return session.range(0, tasks, 1, tasks).mapInArrow(positions, f"{POSITION} double")
+        return map_in_arrow(session.range(0, tasks, 1, tasks), positions, f"{POSITION} double")
 
     def _positions(self, task: int, center: float, exponent: int) -> Iterator[pa.RecordBatch]:
         for rows in self.shares[task]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gmm_pipeline.engines.spark.java import REMEDY, JavaMissingError, java_variables
-from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.errors import PipelineError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,19 @@ class SparkStartError(PipelineError):
     """Spark does not start, or its cluster does not answer."""
 
 
-def built(settings: SparkSettings) -> SparkSession:
+def require_spark(*packages: str) -> None:
+    """Raise SettingsError unless Spark is installed, and further packages of the extra `spark`."""
+    needed = ("pyspark", "pandas", *packages)
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"engine = spark and the methods spark_ml and spark_ml_full need Spark, and {missing[0]} "
+            "is not installed",
+            remedy="pip install 'gmm-pipeline[spark]'",
+        )
+
+
+def build_session(settings: SparkSettings) -> SparkSession:
     """Return a new session of the given settings."""
     from pyspark.sql import SparkSession
 
@@ -49,7 +62,7 @@ def built(settings: SparkSettings) -> SparkSession:
 
 @contextmanager
 def spark_session(
-    settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = built
+    settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = build_session
 ) -> Iterator[SparkSession]:
     """Give the Spark session that runs in this process, or a new one that ends with the context,
     and its JVM with it.
@@ -68,11 +81,14 @@ def spark_session(
 
     Raises
     ------
+    SettingsError
+        If Spark is not installed.
     JavaMissingError
-        If a session has to be made, and there is no Java that can.
+        If there is no Java for a new session.
     SparkStartError
         If it cannot be made otherwise.
     """
+    require_spark()
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -88,9 +104,9 @@ def spark_session(
         python = str(
             settings.get("spark.pyspark.python") or os.environ.get(_PYTHON) or sys.executable
         )
-        own_address = {"SPARK_LOCAL_IP": "127.0.0.1"} if _stays_here(settings) else {}
+        own_address = {"SPARK_LOCAL_IP": "127.0.0.1"} if _is_on_this_machine(settings) else {}
         with _environment(**variables, **own_address, **{_PYTHON: python}):
-            session = _started(build, {**_defaults(settings, folder), **settings})
+            session = _start(build, {**_defaults(settings, folder), **settings})
         try:
             yield session
         finally:
@@ -108,7 +124,7 @@ def local_session(cores: int = 2) -> Iterator[SparkSession]:
         yield session
 
 
-def _stays_here(settings: SparkSettings) -> bool:
+def _is_on_this_machine(settings: SparkSettings) -> bool:
     """Whether a session has no need of other machines."""
     master = str(settings.get("spark.master", "" if "SPARK_CONF_DIR" in os.environ else "local"))
     return master.startswith("local") or urlsplit(master).hostname in _LOOPBACK
@@ -129,12 +145,10 @@ def _defaults(settings: SparkSettings, folder: Path) -> SparkSettings:
         "spark.local.dir": str(folder),
         "spark.ui.enabled": False,
     }
-    return {**general, **(here if _stays_here(settings) else {})}
+    return {**general, **(here if _is_on_this_machine(settings) else {})}
 
 
-def _started(
-    build: Callable[[SparkSettings], SparkSession], settings: SparkSettings
-) -> SparkSession:
+def _start(build: Callable[[SparkSettings], SparkSession], settings: SparkSettings) -> SparkSession:
     from py4j.protocol import Py4JJavaError
     from pyspark import SparkContext
     from pyspark.errors import PySparkException, PySparkRuntimeError

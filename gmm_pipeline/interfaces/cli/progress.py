@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
 
-    from gmm_pipeline.fits.progress import Outcome
-    from gmm_pipeline.fits.stages import Stage
+    from gmm_pipeline.fits.progress import Outcome, StageReport
 
 T = TypeVar("T")
-_STOPPING = "Stopping after the stages in work; interrupt again to stop at once."
+_STOPPING = "Stopping after the stages at work; interrupt again to stop at once."
 
 
 class RunProgress(Progress, Protocol):
-    """Shows what a run does, from its entry to its exit."""
+    """Shows what a run does, between its entry and its exit."""
 
     def __enter__(self) -> Self: ...
 
@@ -37,12 +36,12 @@ class RunProgress(Progress, Protocol):
 
 
 def run_progress(columns: int, stages: int) -> RunProgress:
-    """Return a display for a run over so many columns, and stages in all of them."""
+    """Return a display for a run over so many columns, with so many stages in all of them."""
     return BarProgress(stages) if stderr().is_terminal else LineProgress(columns)
 
 
 def counted(items: Sequence[T], description: str) -> Iterable[T]:
-    """Yield items while a bar on a terminal counts them."""
+    """Yield items, and count them in a bar if stderr is a terminal."""
     console = stderr()
     return track(
         items, description, console=console, transient=True, disable=not console.is_terminal
@@ -50,7 +49,7 @@ def counted(items: Sequence[T], description: str) -> Iterable[T]:
 
 
 class LineProgress(Unwatched):
-    """One line for each column, when it is done."""
+    """Prints a line for each column that ends."""
 
     def __init__(self, columns: int) -> None:
         self._columns = columns
@@ -67,7 +66,7 @@ class LineProgress(Unwatched):
         trace: TracebackType | None,
         /,
     ) -> None:
-        """Leave nothing to tidy up."""
+        """Do nothing: lines stay as they are."""
 
     def finish(self, outcome: Outcome) -> None:
         """Print the column's line."""
@@ -78,12 +77,12 @@ class LineProgress(Unwatched):
         )
 
     def stopping(self) -> None:
-        """Say what is waited for."""
+        """Say what the run waits for."""
         self._console.print(_STOPPING)
 
 
 class BarProgress:
-    """A bar over all stages, and one for each column in work, with its last stage."""
+    """Shows a bar over all stages, and one for each column at work with its last stage."""
 
     def __init__(self, stages: int) -> None:
         self._display = bars.Progress(
@@ -114,15 +113,14 @@ class BarProgress:
         """Show the column."""
         self._columns[column] = self._display.add_task(column, total=stages)
 
-    def stage(self, column: str, stage: Stage) -> None:
+    def stage(self, report: StageReport) -> None:
         """Move the bars."""
-        self._display.update(
-            self._columns[column], advance=1, description=f"{column}: {stage.name} done"
-        )
+        done = f"{report.column}: {report.stage.name} done"
+        self._display.update(self._columns[report.column], advance=1, description=done)
         self._display.advance(self._all)
 
     def finish(self, outcome: Outcome) -> None:
-        """Take the column away, and move the bar over the stages that a failure left out."""
+        """Remove the column, and move the bar over the stages that a failure left out."""
         task = self._columns.pop(outcome.column)
         left = next(shown.remaining for shown in self._display.tasks if shown.id == task)
         self._display.remove_task(task)
@@ -131,5 +129,5 @@ class BarProgress:
             self._display.console.print(f"{outcome.column}: FAILED", markup=False)
 
     def stopping(self) -> None:
-        """Say what is waited for."""
+        """Say what the run waits for."""
         self._display.console.print(_STOPPING)

@@ -19,8 +19,9 @@ from gmm_pipeline.orchestration.configuration import (
     store_of,
 )
 from gmm_pipeline.orchestration.instance import open_instance
+from gmm_pipeline.orchestration.lost_runs import report_lost_runs
 
-# `dg dev`, which is to take the place of `dagster dev`, only works in the folder of a project.
+# Dagster names `dg dev` as the successor of `dagster dev`, but it works only in a project's folder.
 _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
 
 
@@ -48,8 +49,9 @@ _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
     help="Port to listen on.",
 )
 def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
-    """Start Dagster's web UI and its daemon, which runs sensors, schedules and backfills; Ctrl-C
-    ends both.
+    """Start Dagster's web UI and its daemon, until Ctrl-C ends both.
+
+    The daemon runs sensors, schedules and backfills.
 
     \b
     Examples:
@@ -65,9 +67,11 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
     configuration = None if config is None else read_configuration(config)
     folder = store_of(configuration) if store is None else store.absolute()
     os.environ[STORE_VARIABLE] = str(folder)
-    # This sets DAGSTER_HOME, and makes the databases before Dagster's servers and other commands
+    # This sets DAGSTER_HOME, and creates the databases before Dagster's servers and other commands
     # look for them.
-    open_instance(folder).dispose()
+    with open_instance(folder) as instance:
+        for message in report_lost_runs(instance):
+            stderr().print(message, markup=False)
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
     stderr().print(
@@ -87,9 +91,7 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raise PipelineError if a port cannot be listened on: Dagster would start all else first, and
-    then end.
-    """
+    """Raise PipelineError if the port is taken: Dagster would start everything else, then end."""
     try:
         socket.create_server((host, port)).close()
     except OSError as error:

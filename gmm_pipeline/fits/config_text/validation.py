@@ -1,4 +1,4 @@
-"""What is wrong with settings, told with file, line, and a suggestion."""
+"""Settings checked against a pydantic model; every mistake by its place, with a suggestion."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from gmm_pipeline.fits.config_text.key_paths import KeyPath
 
 M = TypeVar("M", bound=BaseModel)
 
+# How pydantic marks an error in a key, not in its value.
 _KEY = "[key]"
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-def checked(document: Document, model: type[M]) -> M:
-    """Return a document's content as a model; raise SettingsError that tells every mistake, by
-    line.
-    """
+def validate_document(document: Document, model: type[M]) -> M:
+    """Return a document's content as a model; raise SettingsError that lists every mistake."""
     try:
         return model.model_validate(document.content)
     except ValidationError as error:
         mistakes = _mistakes(error, document, model)
-        lines = [document.place(mistake.path) + mistake.text for mistake in mistakes]
-        # No cause: Dagster shows causes last, and this says all that pydantic's own words do.
+        lines = [document.location(mistake.path) + mistake.text for mistake in mistakes]
+        # No cause: Dagster prints causes last, and pydantic's words say less than these.
         raise SettingsError("\n".join(dict.fromkeys(lines))) from None
 
 
@@ -41,43 +40,44 @@ class _Mistake:
 
 
 def _mistakes(error: ValidationError, document: Document, model: type[BaseModel]) -> list[_Mistake]:
-    """Return one mistake for each place; a value that none of several types takes is one
-    mistake.
+    """Return one mistake for each place, in the order of the lines.
+
+    A value that fits none of several types has an error for each of them, which become one mistake.
     """
     by_place: dict[KeyPath, list[ErrorDetails]] = {}
     for details in error.errors():
-        by_place.setdefault(document.known(details["loc"]), []).append(details)
-    told = [
-        _Mistake(path, _told(path, details, model))
+        by_place.setdefault(document.existing_part(details["loc"]), []).append(details)
+    mistakes = [
+        _Mistake(path, _message(path, details, model))
         for path, found in by_place.items()
-        for details in _merged(found)
+        for details in _grouped(found)
     ]
-    return sorted(told, key=lambda mistake: document.line(mistake.path))
+    return sorted(mistakes, key=lambda mistake: document.line(mistake.path))
 
 
-def _merged(found: Sequence[ErrorDetails]) -> Sequence[list[ErrorDetails]]:
-    """Return the errors of a place, those of missing keys each by itself."""
+def _grouped(found: Sequence[ErrorDetails]) -> Sequence[list[ErrorDetails]]:
+    """Return each missing key by itself, and the other errors of a place together."""
     missing = [[details] for details in found if details["type"] == "missing"]
     others = [details for details in found if details["type"] != "missing"]
     return [*missing, *([others] if others else [])]
 
 
-def _told(path: KeyPath, details: list[ErrorDetails], model: type[BaseModel]) -> str:
+def _message(path: KeyPath, details: list[ErrorDetails], model: type[BaseModel]) -> str:
     first = details[0]
     if first["type"] == "missing":
         name = str(first["loc"][-1])
-        return f"{name!r} is missing. It says: {_description(model, (*path, name))}"
+        return f"{name!r} is missing. Its description: {_description(model, (*path, name))}"
     if first["type"] == "extra_forbidden":
         return f"unknown setting. {did_you_mean(str(path[-1]), _fields(model, path[:-1]))}"
     if first["loc"][-1:] == (_KEY,):
-        return "no name for a dataset. Use letters, digits and underscores"
+        return "invalid name of a dataset. Use letters, digits and underscores"
     if first["type"] == "literal_error":
-        return f"{first['input']!r} is not allowed. {did_you_mean(str(first['input']), _choices(first))}"
+        hint = did_you_mean(str(first["input"]), _choices(first))
+        return f"{first['input']!r} is not allowed. {hint}"
     reasons = _joined([_reason(each) for each in details])
     description = _description(model, path)
-    return f"{_value(first['input'])} is not allowed: {reasons}" + (
-        f". It says: {description}" if description else ""
-    )
+    explained = f". Its description: {description}" if description else ""
+    return f"{_value(first['input'])} is not allowed: {reasons}{explained}"
 
 
 def _choices(details: ErrorDetails) -> list[str]:
@@ -103,7 +103,7 @@ def _value(value: Any) -> str:
 
 
 def _description(model: type[BaseModel], path: KeyPath) -> str:
-    """Return what a setting says of itself; for an item of a list or a table, what that says."""
+    """Return the description of a setting; for an item of a list or a table, that of the whole."""
     for end in range(len(path), 0, -1):
         parent = _model_at(model, path[: end - 1])
         if parent is not None:

@@ -1,5 +1,6 @@
-"""A fit with columns of every kind, one that cannot be processed and one with a hostile name, and
-its report.
+"""The report of a fit with columns of every kind.
+
+One column cannot be processed, one has a name that is HTML.
 """
 
 import pathlib
@@ -15,7 +16,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @dataclass(frozen=True)
-class Reported:
+class WrittenReport:
     workplace: Workplace
     page: pathlib.Path
 
@@ -40,10 +41,10 @@ def table_of(rows: int) -> pa.Table:
     )
 
 
-def reported(workplace: Workplace) -> Reported:
+def write_report(workplace: Workplace) -> WrittenReport:
     pq.write_table(table_of(ROWS), workplace.path / "t.parquet")
     ran = workplace.call("run", "t.parquet", "--set", "amount.max_modes=4")
     assert ran.status == 1
     written = workplace.call("report", "--fit", "t", "--out", "report.html")
     assert written.status == 0, written.err
-    return Reported(workplace, workplace.path / "report.html")
+    return WrittenReport(workplace, workplace.path / "report.html")

@@ -1,0 +1,276 @@
+"""The job that computes all columns of a fit which have something to do, in one run.
+
+It records each stage of each column as it is published: as a materialisation of the column's
+partition, with its metadata and pictures, and with the verdicts of its checks.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from gmm_pipeline.fits.column_stages import Refit
+from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.prepare import Prepared, prepare_stored
+from gmm_pipeline.fits.progress import Outcome, Progress, StageReport, Unwatched
+from gmm_pipeline.fits.run_columns import ColumnsRun
+from gmm_pipeline.fits.stages import Stage
+from gmm_pipeline.orchestration.assets import (
+    StoreResource,
+    asset_key,
+    partitions_of,
+    refit_of,
+)
+from gmm_pipeline.orchestration.checks import completion_fields, verdict_fields
+from gmm_pipeline.orchestration.datasets import Dataset
+from gmm_pipeline.orchestration.engines import EngineResource
+from gmm_pipeline.orchestration.lost_runs import tag_with_process
+from gmm_pipeline.orchestration.metadata import result_metadata
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.names import encode_name
+
+OP = "columns"
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether the run has ended, where nothing is published: short beside
+the second that a run takes at least."""
+_LONGEST_LIST = 5
+"""Columns that a message names; the run's metadata names all."""
+
+
+class Columns(dg.Config):
+    """What a run computes."""
+
+    columns: list[str] = Field(
+        default=[],
+        description="names of the columns; by default all of the fit. "
+        "What is missing or stale is computed, unless a tag asks for more.",
+    )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run has to do.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The fit, with its source open.
+    work : dict of str to sequence of Stage
+        The stages to do, in order, by column.
+    refit : Refit
+    progress : Progress
+        Listens to the run.
+    stopping : threading.Event
+        Once it is set, no further stage begins.
+    report : callable
+        Takes the outcomes of the columns, in their order, at the end of the run.
+    """
+
+    prepared: Prepared
+    work: Mapping[str, Sequence[Stage]]
+    refit: Refit
+    progress: Progress = field(default_factory=Unwatched)
+    stopping: Event = field(default_factory=Event)
+    report: Callable[[Sequence[Outcome]], None] = lambda _: None
+
+
+AssignTask = Callable[[dg.OpExecutionContext, FitFolder, Sequence[str]], Task]
+"""Decides what a run has to do, from its context and the columns in its configuration."""
+
+
+def columns_job_name(fit: str) -> str:
+    """Return the name of the job that runs the columns of a fit."""
+    return f"{fit}_run"
+
+
+def run_config_of(columns: Sequence[str]) -> dict[str, Any]:
+    """Return the configuration of a run over the given columns."""
+    return {"ops": {OP: {"config": {"columns": list(columns)}}}}
+
+
+def columns_of(run: dg.DagsterRun) -> list[str]:
+    """Return the columns in the configuration of a run of the job; none means all."""
+    config: Any = run.run_config
+    for key in ("ops", OP, "config"):
+        config = config.get(key, {})
+    return list(config.get("columns", []))
+
+
+def build_columns_job(
+    dataset: Dataset,
+    assign: AssignTask,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.JobDefinition:
+    """Return the job of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    assign : callable
+        Decides what a run has to do.
+    resources : dict of str to resource, optional
+        Of the job; by default those of the definitions that it is part of.
+    """
+
+    @dg.op(name=OP, out={}, description="Computes the columns, several of them at once.")
+    def columns(
+        context: dg.OpExecutionContext,
+        config: Columns,
+        gmm_store: StoreResource,
+        gmm_engine: EngineResource,
+    ) -> Iterator[Any]:
+        tag_with_process(context.instance, context.run)
+        task = assign(context, gmm_store.fit(dataset.name), config.columns)
+        spec = task.prepared.spec
+        names = [encode_name(name) for name in spec.columns]
+        context.instance.add_dynamic_partitions(str(partitions_of(spec.name).name), names)
+        share = Concurrency.of(spec, gmm_engine.threads, gmm_engine.memory)
+        run = ColumnsRun(
+            task.prepared,
+            task.work,
+            task.refit,
+            share.over(len(task.work)).columns,
+            partial(gmm_engine.engine, spec, share.memory_of_a_column),
+            dataset.blocking,
+            task.stopping,
+        )
+        yield from _recorded(context, dataset, run, task)
+
+    @dg.job(
+        name=columns_job_name(dataset.name),
+        description=f"Computes what is missing or stale in the columns of {dataset.name}.",
+        executor_def=dg.in_process_executor,
+        resource_defs=resources,
+    )
+    def job() -> None:
+        columns()
+
+    return job
+
+
+def task_by_state(
+    dataset: Dataset, context: dg.OpExecutionContext, folder: FitFolder, columns: Sequence[str]
+) -> Task:
+    """Return what is missing or stale in columns of a dataset, by its source as it is now."""
+    spec = dataset.spec()
+    prepared = prepare_stored(spec, folder)
+    refit = refit_of(context.run)
+    chosen = set(columns or spec.columns)
+    stages = {
+        status.column: refit.stages(status)
+        for status in prepared.statuses()
+        if status.column in chosen
+    }
+    work = {column: to_do for column, to_do in stages.items() if to_do}
+    context.log.info("%d of %d columns have something to do", len(work), len(stages))
+    return Task(prepared, work, refit)
+
+
+class _Queueing:
+    """Hands reports from the threads of a run to the thread that records them in Dagster."""
+
+    def __init__(self, then: Progress) -> None:
+        self.reports: SimpleQueue[StageReport | Outcome] = SimpleQueue()
+        self._then = then
+
+    def start(self, column: str, stages: int) -> None:
+        self._then.start(column, stages)
+
+    def stage(self, report: StageReport) -> None:
+        self._then.stage(report)
+        self.reports.put(report)
+
+    def finish(self, outcome: Outcome) -> None:
+        self._then.finish(outcome)
+        self.reports.put(outcome)
+
+    def stopping(self) -> None:
+        self._then.stopping()
+
+
+def _recorded(
+    context: dg.OpExecutionContext, dataset: Dataset, run: ColumnsRun, task: Task
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Execute a run and yield what Dagster records of it; raise `dg.Failure` if a column failed.
+
+    The columns run in threads of their own, because Dagster records from the main thread alone.
+    At an interruption no further stage begins, and what is published still is recorded.
+    """
+    listener = _Queueing(task.progress)
+    ended: list[Outcome] = []
+    errors: list[BaseException] = []
+
+    def execute() -> None:
+        try:
+            ended.extend(run.execute(listener))
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
+            errors.append(error)
+        task.report(ended)
+
+    working = Thread(target=execute, name="columns")
+    working.start()
+    try:
+        while True:
+            running = working.is_alive()
+            try:
+                report = listener.reports.get(timeout=_LOOK_EVERY if running else 0)
+            except Empty:
+                if not running:
+                    break
+            except dg.DagsterExecutionInterruptedError as error:
+                errors.append(error)
+                run.stopping.set()
+                task.progress.stopping()
+            else:
+                yield from _events(context, dataset, report)
+    finally:
+        run.stopping.set()
+        working.join()
+    if errors:
+        raise errors[0]
+    _raise_failures(ended, len(run.work))
+
+
+def _events(
+    context: dg.OpExecutionContext, dataset: Dataset, report: StageReport | Outcome
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Yield what Dagster records of a published stage, or of the end of a column."""
+    if report.stage is None:
+        return
+    key, partition = asset_key(dataset.name, report.stage), encode_name(report.column)
+    evaluation = partial(dg.AssetCheckEvaluation, asset_key=key, partition=partition)
+    if isinstance(report, Outcome):
+        context.log.error("%s: %s%s", report.column, report.error, report.traceback)
+        yield evaluation(**completion_fields(report.column, report.error))
+        return
+    if report.undrawn:
+        context.log.warning(report.undrawn)
+    metadata = result_metadata(report.result, key, report.illustrations)
+    yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
+    for check, verdict in report.verdicts.items():
+        fields = verdict_fields(report.column, check, verdict, dataset.blocking)
+        yield evaluation(**fields, blocking=check.name in dataset.blocking)
+    if report.repaired:
+        yield evaluation(**completion_fields(report.column, None))
+
+
+def _raise_failures(ended: Sequence[Outcome], columns: int) -> None:
+    """Raise `dg.Failure` that names the columns that failed, or tells how many did not end."""
+    failed = {outcome.column: str(outcome.error) for outcome in ended if outcome.error}
+    named = ", ".join(list(failed)[:_LONGEST_LIST])
+    named += f" and {len(failed) - _LONGEST_LIST} more" if len(failed) > _LONGEST_LIST else ""
+    problems = []
+    if failed:
+        problems.append(
+            f"{len(failed)} of {columns} columns failed: {named}. "
+            "Materialise the partition of a column to repair it alone."
+        )
+    if len(ended) < columns:
+        problems.append(f"Interrupted: {columns - len(ended)} of {columns} columns have not ended.")
+    if problems:
+        raise dg.Failure(" ".join(problems), metadata=failed, allow_retries=False)
