@@ -300,6 +300,22 @@ def report(figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def brief(figures: Figures) -> str:
+    """Return one table of how time, memory and disk grow with rows, as Markdown."""
+    headings = ["rows × 2 columns", "seconds", "peak memory", "results on disk", "rows changed"]
+    rows = [
+        [
+            rows_in_words(size["rows"]),
+            f"{size['seconds']:.0f}",
+            f"{max(size['peaks'].values(), default=0) / GIGABYTE:.2f} GB",
+            f"{size['disk'] / GIGABYTE:.2g} GB",
+            f"{size['changed']:,}",
+        ]
+        for size in figures.results["rows"]
+    ]
+    return markdown(headings, rows)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = parser_of(__doc__)
