@@ -69,9 +69,7 @@ class _Seen:
         return self if state == self.state else _Seen(state, digest([self.history, state]))
 
 
-def watching_sensor(
-    dataset: Dataset, folder: FitFolder, job: dg.JobDefinition
-) -> dg.SensorDefinition:
+def watching_sensor(dataset: Dataset, folder: FitFolder) -> dg.SensorDefinition:
     """Return a sensor that registers columns as partitions, and starts runs of what is to be done.
 
     A change of the source or the settings starts one run, over all columns that it concerns. A
@@ -81,7 +79,7 @@ def watching_sensor(
 
     @dg.sensor(
         name=f"{dataset.name}_sensor",
-        job=job,
+        job_name=columns_job_name(dataset.name),
         minimum_interval_seconds=dataset.watch_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Registers the columns of {dataset.name}"
@@ -106,12 +104,12 @@ def watching_sensor(
     return sensor
 
 
-def refit_schedule(dataset: Dataset, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+def refit_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
     """Return a schedule that fits all columns of a dataset again, in one run."""
 
     @dg.schedule(
         name=f"{dataset.name}_refit",
-        job=job,
+        job_name=columns_job_name(dataset.name),
         cron_schedule=str(dataset.schedule),
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Fits all columns of {dataset.name} again.",

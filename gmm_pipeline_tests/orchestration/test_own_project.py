@@ -112,7 +112,12 @@ def test_several_files_of_one_store_go_into_one_project(place: pathlib.Path) -> 
     )
 
     dg.Definitions.validate_loadable(merged)
-    assert {job.name for job in merged.jobs} == {"sales_job", "more_job"}
+    assert {job.name for job in merged.jobs} == {
+        "sales_job",
+        "sales_run",
+        "more_job",
+        "more_run",
+    }
 
 
 def test_the_executor_of_a_project_is_its_own(place: pathlib.Path) -> None:
