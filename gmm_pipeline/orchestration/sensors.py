@@ -117,7 +117,7 @@ def refit_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(
             run_key=context.scheduled_execution_time.isoformat(),
-            run_config=run_config_of(dataset.spec().columns),
+            run_config=run_config_of(dataset.name, dataset.spec().columns),
             tags={REFIT_TAG: Refit.MODEL.value},
         )
 
@@ -157,7 +157,7 @@ def _launched(
         *sighting.remarks,
     ]
     return dg.SensorResult(
-        run_requests=[_request(to_do, now.history)] if to_do else [],
+        run_requests=[_request(dataset, to_do, now.history)] if to_do else [],
         skip_reason=None if to_do else "; ".join(said),
         dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)]
         if new
@@ -166,12 +166,12 @@ def _launched(
     )
 
 
-def _request(to_do: Sequence[ColumnStatus], history: str) -> dg.RunRequest:
+def _request(dataset: Dataset, to_do: Sequence[ColumnStatus], history: str) -> dg.RunRequest:
     columns = [status.column for status in to_do]
     reasons = dict.fromkeys(map(reason_of, to_do))
     return dg.RunRequest(
         run_key=digest([history, *columns]),
-        run_config=run_config_of(columns),
+        run_config=run_config_of(dataset.name, columns),
         tags={REASON_TAG: "; ".join(reasons)[:_LONGEST_TAG]},
     )
 
@@ -196,7 +196,7 @@ def _running(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
 def _columns_in(run: dg.DagsterRun, dataset: Dataset) -> set[str]:
     """Return the partition keys of the columns of a dataset that a run is for."""
     if run.job_name == columns_job_name(dataset.name):
-        return set(map(encode_name, columns_of(run) or dataset.spec().columns))
+        return set(map(encode_name, columns_of(run, dataset.name) or dataset.spec().columns))
     if run.job_name == job_name(dataset.name):
         return set(filter(None, [run.tags.get(_PARTITION_TAG)]))
     return set()

@@ -140,7 +140,7 @@ def test_a_configuration_is_a_file_or_what_it_would_hold(
 
     for config in given:
         definitions = dataset_definitions(config)
-        assert [job.name for job in definitions.jobs] == ["sales_job"]
+        assert [job.name for job in definitions.jobs] == ["sales_job", "sales_run"]
 
 
 def test_a_mistake_in_the_configuration_is_told(place: pathlib.Path) -> None:

@@ -140,7 +140,7 @@ class Watched:
         run = self.instance.create_run_for_job(
             self.definitions.resolve_job_def(columns_job_name("sales")),
             status=dg.DagsterRunStatus.STARTED,
-            run_config=run_config_of(columns),
+            run_config=run_config_of("sales", columns),
         )
         yield
         self.instance.delete_run(run.run_id)
@@ -158,7 +158,7 @@ def watched(tmp_path: pathlib.Path) -> Iterator[Watched]:
 def columns_of(requests: list[dg.RunRequest]) -> list[str]:
     """The columns of the one run that is asked for."""
     (request,) = requests
-    return list(request.run_config["ops"]["columns"]["config"]["columns"])
+    return list(request.run_config["ops"]["sales_columns"]["config"]["columns"])
 
 
 def stages_of(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
@@ -566,7 +566,7 @@ def test_a_tag_says_what_is_made_anew_rather_than_continued(
     watched.add("b.parquet", FRAME.head(4))
 
     tags = {} if refit is None else {"gmm_pipeline/refit": refit}
-    asked = dg.RunRequest(run_config=run_config_of(["few"]), tags=tags)
+    asked = dg.RunRequest(run_config=run_config_of("sales", ["few"]), tags=tags)
     assert watched.execute(asked).success
 
     column = watched.fit.column("few")
