@@ -4,7 +4,7 @@ every row.
     uv run --group test python benchmarks/agreement.py
 
 A codec is fitted to each column. All of its rows are then encoded twice: as always, where a table
-decides most draws of a mode, and by `RowCodec.encode_plainly`, which evaluates the probabilities of
+decides most draws of a mode, and by `RowCodec.encode_without_table`, which evaluates the probabilities of
 all modes for each row.
 """
 
@@ -26,8 +26,9 @@ from stages import FittedColumn
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gmm_pipeline.arrow.column_codec import ColumnCodec, Encoded
-    from gmm_pipeline.core.coding.codec import RowCodec
+    from gmm_pipeline.arrow.column_codec import ColumnCodec
+    from gmm_pipeline.arrow.encoded_rows import EncodedRows
+    from gmm_pipeline.core.coding.row_codec import RowCodec
 
 _ROWS, _QUICK_ROWS = 100_000_000, 50_000
 _ROWS_PER_TASK = 1 << 22
@@ -46,7 +47,7 @@ class Agreement:
 
 
 class PlainRows:
-    """Encodes rows as `RowCodec.encode_plainly` does, and counts them."""
+    """Encodes rows as `RowCodec.encode_without_table` does, and counts them."""
 
     def __init__(self, rows: RowCodec) -> None:
         self.rows = rows
@@ -60,7 +61,7 @@ class PlainRows:
     ) -> tuple[NDArray[np.floating], NDArray[np.unsignedinteger]]:
         """Return value and rank of consecutive rows."""
         self.encoded += x.size
-        return self.rows.encode_plainly(x, atoms, first_row)
+        return self.rows.encode_without_table(x, atoms, first_row)
 
 
 def compare(name: str, rows: int, folder: Path) -> Agreement:
@@ -88,7 +89,7 @@ def plainly(codec: ColumnCodec) -> tuple[ColumnCodec, PlainRows]:
     return plain, rows
 
 
-def differences(left: Encoded, right: Encoded) -> int:
+def differences(left: EncodedRows, right: EncodedRows) -> int:
     """Return in how many rows any bit of value or rank differs."""
     bits = np.dtype(f"u{left.value.itemsize}")
     return int(

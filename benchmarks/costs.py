@@ -21,7 +21,7 @@ from gmm_pipeline.arrow.parquet import read_footer
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.session import spark_session
-from gmm_pipeline.engines.spark.tasks import outcomes
+from gmm_pipeline.engines.spark.tasks import run_tasks
 from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
 
 if TYPE_CHECKING:
@@ -93,8 +93,11 @@ def _scheduling(tasks: int) -> dict[str, float]:
     """
     with spark_session({"spark.master": f"local[{_CORES}]"}) as session:
         bare = session.range(0, tasks, 1, tasks).write.format("noop").mode("overwrite")
-        outcomes(session, abs, 1)
-        without, worked = seconds(bare.save) / tasks, seconds(outcomes, session, abs, tasks) / tasks
+        run_tasks(session, abs, 1)
+        without, worked = (
+            seconds(bare.save) / tasks,
+            seconds(run_tasks, session, abs, tasks) / tasks,
+        )
     return {"task": without, "worked": _CORES * worked}
 
 

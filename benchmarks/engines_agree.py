@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +22,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 from jobs import make_column
 from measuring import Figures, conclude, markdown, parser_of
+from spark_cluster import Cluster, running_cluster
 
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.spark import cluster as standalone
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import spark_session
 from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
@@ -35,7 +34,6 @@ from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
     from gmm_pipeline.engines.engine import Engine
-    from gmm_pipeline.engines.spark.cluster import Cluster
 
 SHAPES = ((1, 2), (3, 1), (16, 5))
 """Files of a table, and tasks of a pass."""
@@ -109,16 +107,6 @@ def repeated_to(table: pl.DataFrame, rows: int) -> pl.DataFrame:
     return pl.concat([table] * -(-rows // table.height)).head(rows)
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
-    """Give a cluster of two workers of one core."""
-    started = standalone.start(folder, workers=2, cores=1, memory="1g")
-    try:
-        yield started
-    finally:
-        standalone.stop(folder)
-
-
 def report(figures: Figures) -> str:
     """Return the figures as Markdown."""
     headings = [
@@ -161,7 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
         tables = {} if options.without_demo else {DEMO_FIT: demo_table(folder)}
         tables |= {path.stem: pl.read_parquet(path) for path in options.sources}
         options.sources = [path.stem for path in options.sources]
-        with running(folder / "cluster") as cluster:
+        with running_cluster(folder / "cluster") as cluster:
             for number, (table, frame) in enumerate(tables.items()):
                 place = folder / f"table-{number}"
                 place.mkdir()

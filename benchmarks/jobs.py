@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gmm_pipeline.fits.progress import Progress
+    from gmm_pipeline.store.fit_folder import FitFolder
     from gmm_pipeline.store.result import Result
-    from gmm_pipeline.store.store import FitFolder
 
 Make = Callable[[Sequence[str]], None]
 """Makes all results of columns."""

@@ -29,9 +29,9 @@ from measuring import Figures, conclude, in_turns, markdown, median_ratio, parse
 from stages import FittedColumn, Unchecked, decode, sketch
 
 from gmm_pipeline.arrow.memory_column import MemoryColumn
-from gmm_pipeline.engines.engine import read_quickly
+from gmm_pipeline.engines.engine import prefer_dictionaries
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.engines.parts import pieces
+from gmm_pipeline.engines.parts import split_rows
 
 if TYPE_CHECKING:
     from measuring import Way
@@ -67,7 +67,7 @@ def measure(name: str, rows: int, repetitions: int, folder: Path) -> Comparison:
     engine, encoded = LocalEngine(), folder / "encoded"
     encoded.mkdir()
     engine.encode(fitted.column, fitted.codec, encoded)
-    rows_of = read_quickly(fitted.column)
+    rows_of = prefer_dictionaries(fitted.column)
     held = MemoryColumn(rows_of.field, pa.chunked_array(list(rows_of.arrays(range(rows)))))
     ways: dict[str, Way] = {
         "sum": lambda _: scan_and_sum(source, name),
@@ -102,7 +102,7 @@ def read(column: ColumnRows, threads: int) -> None:
             pass
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(read_rows, pieces(range(column.rows), -(-column.rows // threads))))
+        list(pool.map(read_rows, split_rows(range(column.rows), -(-column.rows // threads))))
 
 
 def copy(source: Path, target: Path) -> None:

@@ -37,7 +37,7 @@ from measuring import (
     rows_in_words,
 )
 
-from gmm_pipeline.engines.local.machine import GIGABYTE, forget_peak_memory, peak_memory
+from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory, reset_peak_memory
 from gmm_pipeline.fits.progress import Unwatched
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import STAGES, TRANSFORMED, Stage
@@ -121,7 +121,7 @@ class StageClock(Unwatched):
         peak = peak_memory()
         for stage, _ in self._started.values() if peak is not None else ():
             self.peaks[stage.name] = max(peak or 0, self.peaks.get(stage.name, 0))
-        forget_peak_memory()
+        reset_peak_memory()
 
 
 def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
@@ -298,6 +298,22 @@ def report(figures: Figures) -> str:
             markdown([f"columns of {words} rows", "Dagster, s", "stages alone, s", "ratio"], table),
         ]
     return "\n".join(lines)
+
+
+def brief(figures: Figures) -> str:
+    """Return one table of how time, memory and disk grow with rows, as Markdown."""
+    headings = ["rows × 2 columns", "seconds", "peak memory", "results on disk", "rows changed"]
+    rows = [
+        [
+            rows_in_words(size["rows"]),
+            f"{size['seconds']:.0f}",
+            f"{max(size['peaks'].values(), default=0) / GIGABYTE:.2f} GB",
+            f"{size['disk'] / GIGABYTE:.2g} GB",
+            f"{size['changed']:,}",
+        ]
+        for size in figures.results["rows"]
+    ]
+    return markdown(headings, rows)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -32,9 +32,9 @@ from measuring import (
     parser_of,
     rows_in_words,
 )
+from spark_cluster import running_cluster
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory
-from gmm_pipeline.engines.spark import cluster as standalone
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.session import spark_session
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
@@ -160,12 +160,9 @@ def measure_passes(sizes: Sequence[int], workers: Sequence[int], folder: Path) -
         for number in workers if rows == max(sizes) else workers[-1:]:
             with tempfile.TemporaryDirectory(dir=folder) as emptied:
                 place = Path(emptied)
-                started = standalone.start(place / "cluster", workers=number, cores=1, memory="1g")
-                try:
-                    settings = {"spark.master": started.master}
+                with running_cluster(place / "cluster", workers=number) as cluster:
+                    settings = {"spark.master": cluster.master}
                     runs.append(in_new_process(run, number, rows, source, place, settings))
-                finally:
-                    standalone.stop(place / "cluster")
     return runs
 
 

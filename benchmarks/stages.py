@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.column_codec import column_codec
 from gmm_pipeline.arrow.encoded_tables import decode_batches, decoded_schema
 from gmm_pipeline.arrow.parquet import batches, write_rows
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
-from gmm_pipeline.core.modes.ranks import rank_modes
+from gmm_pipeline.core.coding.round_trip import RoundTrip
+from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
 from gmm_pipeline.fits.settings import ColumnSettings
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from gmm_pipeline.arrow.column_codec import ColumnCodec, Encoded
+    from gmm_pipeline.arrow.column_codec import ColumnCodec
+    from gmm_pipeline.arrow.encoded_rows import EncodedRows
     from gmm_pipeline.arrow.parquet_column import ParquetColumn
     from gmm_pipeline.arrow.rows import ColumnRows
     from gmm_pipeline.core.sketch.sketch import Sketch
@@ -74,7 +75,7 @@ class Unchecked:
             codec.decode,
         )
 
-    def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
+    def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
         """Say that there was nothing to compare."""
         del array, encoded, first_row
         return RoundTrip.none(self.rows.n_modes)

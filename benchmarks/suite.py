@@ -5,7 +5,7 @@ file each.
 
 That takes hours, 24 GB of memory and 50 GB of disk. `--quick` sees in minutes that all run;
 `--only` names parts. What comes after `--` is given to each of them. `readme.py` then writes the
-figures into the README.
+figures into the README and the documents.
 """
 
 from __future__ import annotations

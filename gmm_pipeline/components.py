@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel
 
+from gmm_pipeline.fits.limits import bytes_of
 from gmm_pipeline.orchestration.configuration import (
     Configuration,
-    bytes_of,
     configuration_of,
     read_configuration,
     store_of,

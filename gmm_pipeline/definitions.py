@@ -11,9 +11,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from gmm_pipeline.fits.limits import bytes_of
 from gmm_pipeline.orchestration.configuration import (
     CONFIG_VARIABLE,
-    bytes_of,
     read_configuration,
     store_of,
 )

@@ -1,6 +1,4 @@
-"""The project's errors: each says what went wrong, where, for how many rows, and what to do
-next.
-"""
+"""Errors that users can act on: each names the problem, the column, the rows and a remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class PipelineError(Exception):
-    """Root of every error that a user can act on.
+    """Base class of all errors that a user can act on.
 
     Parameters
     ----------
@@ -24,7 +22,7 @@ class PipelineError(Exception):
     rows : int, optional
         How many rows are concerned.
     remedy : str, optional
-        What the user can do about it.
+        What the user can do about it, as an instruction.
     """
 
     def __init__(
@@ -39,6 +37,7 @@ class PipelineError(Exception):
         self.column = column
         self.rows = rows
         self.remedy = remedy
+        # The text is an argument too: logs and tracebacks of other tools show `args`.
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -46,6 +45,7 @@ class PipelineError(Exception):
         count = (
             "" if self.rows is None else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
         )
+        # Messages of other libraries, quoted in a problem, may end with a full stop of their own.
         problem = self.problem if self.remedy is None else self.problem.removesuffix(".")
         next_step = "" if self.remedy is None else f". {self.remedy}"
         return f"{where}{problem}{count}{next_step}"
@@ -53,7 +53,7 @@ class PipelineError(Exception):
 
 @contextmanager
 def in_column(name: str) -> Iterator[None]:
-    """Name the column in errors that come from where columns have no names."""
+    """Add the column's name to errors raised by code that does not know it."""
     try:
         yield
     except PipelineError as error:
@@ -65,7 +65,7 @@ def in_column(name: str) -> Iterator[None]:
 
 
 class SourceError(PipelineError):
-    """The table to read is missing, empty, or has column names that cannot be told apart."""
+    """The source table is missing, empty, unreadable, or its column names are ambiguous."""
 
 
 class UnsupportedTypeError(PipelineError):
@@ -77,7 +77,7 @@ class ColumnDataError(PipelineError):
 
 
 class OffGridError(ColumnDataError):
-    """Numbers lie between the values of the grid that a column's coordinate was learned from."""
+    """Numbers lie between the steps of the grid that the fitted rows lie on."""
 
 
 class SettingsError(PipelineError):
@@ -89,10 +89,11 @@ class StoreError(PipelineError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the closest known words, or lists them when none is close."""
+    """Return a hint with the known words closest to an unknown one, or with all known words."""
     options = sorted(known)
     close = difflib.get_close_matches(word, options, n=3)
     if close:
         return "Did you mean " + " or ".join(repr(option) for option in close) + "?"
+    # Twenty words are still readable at a glance.
     listed = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")  # noqa: PLR2004
     return f"Known are: {listed}."

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser
-from clusters import running_cluster
 from hypothesis import HealthCheck, settings
+from spark_cluster import Cluster, running_cluster
 from workplace import Workplace
 from xdist.scheduler import LoadScopeScheduling
 
-from gmm_pipeline.engines.spark.cluster import Cluster
 from gmm_pipeline.engines.spark.session import spark_session
 
 if TYPE_CHECKING:
@@ -72,19 +71,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> OneSp
 
 
 @pytest.fixture(scope="session")
-def cluster_folder(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[pathlib.Path]":
-    """Give the folder of a real cluster, a master and two workers in processes of their own that
-    end with the tests.
-    """
-    folder = tmp_path_factory.mktemp("spark") / "cluster"
-    with running_cluster(folder):
-        yield folder
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Cluster]":
+    """Give a real cluster: a master and two workers, in processes that end with the tests."""
+    with running_cluster(tmp_path_factory.mktemp("spark") / "cluster") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def spark(cluster_folder: pathlib.Path) -> "Iterator[SparkSession]":
+def spark(cluster: Cluster) -> "Iterator[SparkSession]":
     """Give a session on that cluster."""
-    with spark_session({"spark.master": Cluster.recorded(cluster_folder).master}) as session:
+    with spark_session({"spark.master": cluster.master}) as session:
         yield session
 
 

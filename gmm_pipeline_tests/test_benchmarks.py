@@ -16,7 +16,7 @@ from measuring import Figures, exponent, in_turns, median_ratio
 from readme import PAGES, START, written
 from suite import PARTS, RESULTS
 
-from gmm_pipeline.arrow.column_codec import Encoded
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
 
 PROJECT = pathlib.Path(__file__).parents[1]
 Quick = Callable[..., tuple[Any, str]]
@@ -103,12 +103,12 @@ def test_agreement_compares_every_row(quick: Quick) -> None:
 
 def test_rows_differ_by_a_bit_of_their_value_or_by_their_rank() -> None:
     value, rank = np.array([0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 2], dtype=np.uint8)
-    other = Encoded(
+    other = EncodedRows(
         np.array([-0.0, 1.0, 2.0], dtype=np.float32), np.array([0, 1, 3], dtype=np.uint8)
     )
 
-    assert differences(Encoded(value, rank), Encoded(value.copy(), rank.copy())) == 0
-    assert differences(Encoded(value, rank), other) == 2
+    assert differences(EncodedRows(value, rank), EncodedRows(value.copy(), rank.copy())) == 0
+    assert differences(EncodedRows(value, rank), other) == 2
 
 
 def test_peers_are_compared_in_environments_of_their_own(quick: Quick) -> None:

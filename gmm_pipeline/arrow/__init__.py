@@ -1,1 +1,1 @@
-"""Between Arrow and the core: columns as numbers and back, and Parquet files that notice damage."""
+"""Between Arrow and the core: columns as numbers and back, and checksummed Parquet files."""

@@ -1,48 +1,56 @@
-"""Encoding and decoding of Arrow arrays by a column's model."""
+"""Encode and decode the Arrow arrays of one column by its fitted model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Consecutive encoded rows: value and rank, each of shape (n,)."""
-
-    value: NDArray[np.floating]
-    rank: NDArray[np.unsignedinteger]
-
-    def batch(self, schema: pa.Schema) -> pa.RecordBatch:
-        """Return the rows as a batch of a value and a rank."""
-        return pa.RecordBatch.from_arrays(
-            [pa.array(self.value), pa.array(self.rank)], schema=schema
-        )
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.label_codec import LabelCodec
+from gmm_pipeline.arrow.number_codec import NumberCodec
+from gmm_pipeline.core.coding.round_trip import RoundTrip
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
 
 
 class ColumnCodec(Protocol):
-    """Encodes and decodes Arrow arrays of one column; `first_row` is the number of an array's first
-    row.
+    """Encodes and decodes the Arrow arrays of one column.
+
+    In all methods, `first_row` is the row number of an array's first row within the column: the
+    uniform draws depend on it.
     """
 
     rows: RowCodec
     field: pa.Field
 
-    def encode(self, array: pa.Array, first_row: int) -> Encoded:
+    @property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        ...
+
+    def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
         ...
 
-    def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
+    def decode(self, encoded: EncodedRows, first_row: int) -> pa.Array:
         """Decode consecutive rows to the column's own type."""
         ...
 
-    def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
-        """Decode rows and compare them with what they were."""
+    def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
+        """Decode rows and compare them with the original rows."""
         ...
+
+
+Codecs = Mapping[str, ColumnCodec]
+"""The codecs of some columns, by column name."""
+
+
+def column_codec(model: ColumnModel, ranking: Ranking, field: pa.Field) -> ColumnCodec:
+    """Return the codec of a fitted column; decoded rows have the type of `field`."""
+    # Only columns of numbers have a coordinate.
+    if model.coordinate is None:
+        return LabelCodec(model, ranking, field)
+    return NumberCodec(model, ranking, field)

@@ -1,4 +1,4 @@
-"""Counting of Arrow arrays, batch by batch: what a sketch is made from."""
+"""Count the rows of Arrow arrays, batch by batch: what sketches are made from."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.numbers import NumberBatch
-from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers, numbers_of, refused
+from gmm_pipeline.arrow.number_batch import NumberBatch
+from gmm_pipeline.core.sketch.coordinate import Coordinate, without_coordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter
-from gmm_pipeline.core.sketch.heavy import HeavyCounter
+from gmm_pipeline.core.sketch.heavy_hitters import HeavyCounter
+from gmm_pipeline.core.sketch.numbers import Numbers, numbers_of
 from gmm_pipeline.core.sketch.sketch import NumberSample, Specials, Tally
-from gmm_pipeline.core.sketch.values import ONE_EACH, ValueCounter, ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ONE_EACH, ValueCounter, ValueCounts
 from gmm_pipeline.errors import ColumnDataError
 
 B = TypeVar("B")
 
 
 def body_of(tally: Tally, form: type[B]) -> B:
-    """Return what a tally says of its finite numbers or categories, in the form that is
-    expected.
-    """
+    """Return the body of a tally, of the class that the caller expects."""
     if not isinstance(tally.body, form):
         raise TypeError(f"a tally of {form.__name__} was expected")
     return tally.body
@@ -37,18 +36,16 @@ class RowCounter(Protocol):
         ...
 
     def add_tally(self, tally: Tally) -> None:
-        """Count rows that were counted before, each number or category exactly."""
+        """Add rows that were counted before, with each number or category exact."""
         ...
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         ...
 
 
 class _NumberCounter(ABC):
-    """Counts the rows of a numeric column: those that hold no finite number here, the others as its
-    kinds do.
-    """
+    """Counts nulls, NaN and infinities of a numeric column; subclasses count its finite numbers."""
 
     def __init__(self) -> None:
         self._specials = Specials()
@@ -60,7 +57,7 @@ class _NumberCounter(ABC):
         self._add(numbers)
 
     def add_tally(self, tally: Tally) -> None:
-        """Count rows that were counted before, each number exactly."""
+        """Add rows that were counted before, with each number exact."""
         self._specials = self._specials.merge(tally.specials)
         self._add_counts(body_of(tally, ValueCounts))
 
@@ -85,12 +82,12 @@ class DistinctNumberCounter(_NumberCounter):
         self._values.add_counts(counts)
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return Tally(self._specials, self._values.counts())
 
 
 class NumberSampler(_NumberCounter):
-    """Counts the distinct numbers of a numeric column, and finds those that hold many rows."""
+    """Counts the distinct numbers of a numeric column, and finds the frequent ones."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         super().__init__()
@@ -106,7 +103,7 @@ class NumberSampler(_NumberCounter):
         self._heavy.add_counts(counts)
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return Tally(self._specials, NumberSample(self._values.counts(), self._heavy.candidates()))
 
 
@@ -122,16 +119,17 @@ class MinimumCounter(_NumberCounter):
             self._add_counts(ValueCounts(numbers_of([numbers.min()], numbers.dtype), ONE_EACH))
 
     def _add_counts(self, counts: ValueCounts) -> None:
+        # Merging sorts the two and turns −0.0 into 0.0.
         merged = self._smallest.merge(ValueCounts(counts.values[:1], counts.counts[:1]))
         self._smallest = ValueCounts(merged.values[:1], merged.counts[:1])
 
     def tally(self) -> Tally:
-        """Return the smallest number so far; the counts of rows mean nothing."""
+        """Return the smallest number so far; the counts of rows are meaningless."""
         return Tally(Specials(), self._smallest)
 
 
 class RefusedCounter(_NumberCounter):
-    """Counts the rows whose numbers a coordinate refuses."""
+    """Counts the rows whose numbers have no coordinate."""
 
     def __init__(self, coordinate: Coordinate, dtype: np.dtype[Any]) -> None:
         super().__init__()
@@ -143,19 +141,20 @@ class RefusedCounter(_NumberCounter):
         try:
             self._coordinate.forward(numbers)
         except ColumnDataError as error:
+            # The error counts the rows of this batch; all batches together make the message.
             self._rows += error.rows or 0
 
     def _add_counts(self, counts: ValueCounts) -> None:
-        self._rows += counts.select(refused(self._coordinate, counts.values)).rows
+        self._rows += counts.select(without_coordinate(self._coordinate, counts.values)).rows
 
     def tally(self) -> Tally:
-        """Return their number as that of one value."""
+        """Return their number, as the rows of one value."""
         rows = np.array([self._rows], dtype=np.int64)
         return Tally(Specials(), ValueCounts(numbers_of([0], self._dtype), rows))
 
 
 class GridNumberCounter(_NumberCounter):
-    """Counts the numbers of a numeric column on a grid, but for some that it counts one by one."""
+    """Counts the numbers of a numeric column on a grid, some of them by themselves."""
 
     def __init__(self, grid: Grid, coordinate: Coordinate, apart: Numbers) -> None:
         super().__init__()
@@ -168,5 +167,5 @@ class GridNumberCounter(_NumberCounter):
         self._cells.add_counts(counts)
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
+        """Return the counts so far."""
         return Tally(self._specials, self._cells.counts())

@@ -1,6 +1,4 @@
-"""Counting of categories: by the numbers that dictionaries give them, so that few values are looked
-at.
-"""
+"""Count categories by their dictionary indices, so that each label is looked at once a batch."""
 
 from __future__ import annotations
 
@@ -11,12 +9,12 @@ import pyarrow as pa
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
+from gmm_pipeline.arrow.column_types import plain_labels
 from gmm_pipeline.arrow.counters import body_of
-from gmm_pipeline.arrow.types import plain_labels
 from gmm_pipeline.core.sketch.sketch import Label, LabelCounts, Specials, Tally
 
-_MOST_HELD = 1 << 16
-"""Labels of different arrays that are held before equal ones are looked for."""
+_MAX_PENDING = 1 << 16
+"""Labels of different arrays that are collected before equal ones are summed: bounds the memory."""
 
 
 class LabelCounter:
@@ -25,41 +23,48 @@ class LabelCounter:
     def __init__(self) -> None:
         self._counts: Counter[Label] = Counter()
         self._specials = Specials()
-        self._held: list[tuple[pa.Array, NDArray[np.int64]]] = []
-        self._n_held = 0
+        self._pending: list[tuple[pa.Array, NDArray[np.int64]]] = []
+        self._n_pending = 0
 
     def add(self, array: pa.Array) -> None:
         """Count the rows of an array."""
         encoded = (
             array if pat.is_dictionary(array.type) else plain_labels(array).dictionary_encode()
         )
+        # Counting small integers is much cheaper than counting labels.
         indices = encoded.indices.drop_null().to_numpy().astype(np.intp, copy=False)
         counts = np.bincount(indices, minlength=len(encoded.dictionary))
+        # A dictionary may hold labels that no row of this array has.
         used = np.flatnonzero(counts)
         self._specials = self._specials.merge(Specials(nulls=encoded.indices.null_count))
-        self._held.append(
-            (_counted_once(plain_labels(encoded.dictionary.take(pa.array(used)))), counts[used])
+        self._pending.append(
+            (
+                _with_large_offsets(plain_labels(encoded.dictionary.take(pa.array(used)))),
+                counts[used],
+            )
         )
-        self._n_held += used.size
-        if self._n_held > _MOST_HELD:
-            self._settle()
+        self._n_pending += used.size
+        # Summing seldom: each time, all pending labels are hashed.
+        if self._n_pending > _MAX_PENDING:
+            self._sum_pending()
 
     def add_tally(self, tally: Tally) -> None:
-        """Count rows that were counted before."""
+        """Add rows that were counted before."""
         body = body_of(tally, LabelCounts)
         self._specials = self._specials.merge(tally.specials)
         self._counts.update(dict(zip(body.labels, body.counts.tolist(), strict=True)))
 
     def tally(self) -> Tally:
-        """Return what was counted so far."""
-        self._settle()
+        """Return the counts so far."""
+        self._sum_pending()
         return Tally(self._specials, LabelCounts.of(self._counts))
 
-    def _settle(self) -> None:
-        """Count what is held by its values."""
-        if not self._held:
+    def _sum_pending(self) -> None:
+        """Sum the collected counts by label."""
+        if not self._pending:
             return
-        labels, counts = zip(*self._held, strict=True)
+        labels, counts = zip(*self._pending, strict=True)
+        # Dictionaries may hold nulls as labels, too.
         encoded = pa.concat_arrays(labels).dictionary_encode(null_encoding="encode")
         sums = np.zeros(len(encoded.dictionary), dtype=np.int64)
         np.add.at(sums, encoded.indices.to_numpy(), np.concatenate(counts))
@@ -70,9 +75,9 @@ class LabelCounter:
                 self._specials = self._specials.merge(Specials(nans=rows))
             else:
                 self._counts[value] += rows
-        self._held, self._n_held = [], 0
+        self._pending, self._n_pending = [], 0
 
 
-def _counted_once(labels: pa.Array) -> pa.Array:
-    """Return labels in a type of which those of many arrays fit into one."""
+def _with_large_offsets(labels: pa.Array) -> pa.Array:
+    """Return labels in a type in which those of many arrays fit into one array."""
     return labels.cast(pa.large_string()) if pat.is_string(labels.type) else labels

@@ -1,4 +1,4 @@
-"""One column of a table in memory, read by ranges of rows like one in files."""
+"""A column of a table in memory, read by ranges of rows like one in files."""
 
 from __future__ import annotations
 
@@ -28,4 +28,5 @@ class MemoryColumn:
 
     def arrays(self, rows: range) -> Iterator[pa.Array]:
         """Yield consecutive arrays that together hold a range of rows."""
+        # Slices share the table's memory.
         yield from self.values.slice(rows.start, len(rows)).iterchunks()

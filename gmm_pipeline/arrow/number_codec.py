@@ -1,4 +1,4 @@
-"""Codec of columns that are read as numbers."""
+"""Encode and decode columns of numbers."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.column_codec import Encoded
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
-from gmm_pipeline.core.coding.codec import RowCodec
-from gmm_pipeline.core.coding.roundtrip import Precision, RoundTrip, count_numbers
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.atoms import NO_ATOM, AtomIndex, place_atoms, without_atoms
-from gmm_pipeline.core.sketch.coordinate import numbers_of
-from gmm_pipeline.errors import ColumnDataError, in_column
+from gmm_pipeline.arrow.out_of_range import clip_out_of_range, refuse_out_of_range
+from gmm_pipeline.arrow.unseen import refuse_unseen_numbers
+from gmm_pipeline.core.coding.round_trip import RoundTrip, Tolerance, count_numbers
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.atom_index import NO_ATOM, AtomIndex, place_atoms, replace_atoms
+from gmm_pipeline.core.sketch.numbers import numbers_of
+from gmm_pipeline.errors import in_column
 
 _UNSEEN = -2
+"""Stands for the atom of rows that no mode takes: below NO_ATOM, which means a continuous mode."""
 
 
 class NumberCodec:
-    """Codec of columns that are read as numbers.
+    """The codec of a column that is read as numbers.
 
     Parameters
     ----------
@@ -33,7 +37,7 @@ class NumberCodec:
         With a coordinate.
     ranking : Ranking
     field : pyarrow.Field
-        What rows decode to.
+        The type of decoded rows.
     """
 
     def __init__(self, model: ColumnModel, ranking: Ranking, field: pa.Field) -> None:
@@ -43,6 +47,7 @@ class NumberCodec:
         self.rows = RowCodec(model, ranking.mode_of_rank)
         self.field = field
         self._model = model
+        self._ranking = ranking
         self._coordinate = model.coordinate
         self._own_precision = numeric.precision
         values = [atom.value for atom in model.atoms]
@@ -53,49 +58,55 @@ class NumberCodec:
         finite = np.flatnonzero(np.isfinite(self._atom_numbers) & ~self._atom_is_null).astype(
             np.int32
         )
+        # Without continuous modes, a number that is no atom has no mode.
         self._no_atom = NO_ATOM if model.n_continuous else _UNSEEN
         self._finite_atoms = (
             AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
         )
 
-    def encode(self, array: pa.Array, first_row: int) -> Encoded:
+    @cached_property
+    def identity(self) -> str:
+        """The digest by which encoded tables name this fit."""
+        return fit_identity(StoredModel(self._model, self.field), self._ranking)
+
+    def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
         batch = NumberBatch.of(array)
         if self._model.n_continuous and self._model.rules.out_of_range == "clip":
-            batch = self._clipped(batch)
+            batch = clip_out_of_range(batch, self._model, self._coordinate)
         atoms = self._atoms(batch)
         unseen = atoms == _UNSEEN
         replaced = bool(unseen.any())
         if replaced:
-            self._refuse_unseen(int(np.count_nonzero(unseen)))
+            refuse_unseen_numbers(self._model, int(np.count_nonzero(unseen)))
         with in_column(self._model.column):
             x = self._coordinates(batch, atoms)
         if replaced:
-            # Any mode that there is, until it is replaced.
+            # Any valid mode will do: rank 0, the most frequent mode, is written over it below.
             atoms[unseen] = 0 if self._model.atoms else NO_ATOM
-        encoded = Encoded(*self.rows.encode(x, atoms, first_row))
+        encoded = EncodedRows(*self.rows.encode(x, atoms, first_row))
         if replaced:
+            # Rank 0 is the most frequent mode; value 0 is its mean or middle, or the atom itself.
             encoded.value[unseen], encoded.rank[unseen] = 0.0, 0
         return encoded
 
-    def decode(self, encoded: Encoded, first_row: int) -> pa.Array:
+    def decode(self, encoded: EncodedRows, first_row: int) -> pa.Array:
         """Decode rows to the column's own type."""
         del first_row
         if not self._model.n_continuous:
+            # Ranks were checked when the rows were read.
             return pc.take(self._atoms_by_rank, pa.array(encoded.rank), boundscheck=False)
         return self._decoded(*self.rows.decode(encoded.value, encoded.rank))
 
-    def compare(self, array: pa.Array, encoded: Encoded, first_row: int) -> RoundTrip:
-        """Decode rows and compare them with what they were; NaN equals NaN, and null equals
-        null.
-        """
+    def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
+        """Decode rows and compare them with the original; NaN equals NaN, and null equals null."""
         del first_row
         x, atoms = self.rows.decode(encoded.value, encoded.rank)
         before, after = NumberBatch.of(array), NumberBatch.of(self._decoded(x, atoms))
         differently_null = np.zeros(0, dtype=np.bool_)
         if before.nulls is not None or after.nulls is not None:
             differently_null = before.is_null() ^ after.is_null()
-        precision = Precision(
+        precision = Tolerance(
             self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision
         )
         stretch = self._coordinate.stretch(x)
@@ -111,55 +122,31 @@ class NumberCodec:
 
     @cached_property
     def _atoms_by_rank(self) -> pa.Array:
-        """What each rank decodes to where all modes are atoms."""
+        """What each rank decodes to, for columns whose modes are all atoms."""
         ranks = np.arange(self.rows.n_modes, dtype=self.rows.rank_dtype)
         return self._decoded(
             *self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks)
         )
 
-    def _clipped(self, batch: NumberBatch) -> NumberBatch:
-        """Return rows with each finite number as the nearest one that the fit knows of."""
-        low, high = self._coordinate.backward(np.array(self._model.range))
-        usable = batch.finite()
-        numbers = batch.numbers.copy()
-        chosen = slice(None) if usable is None else usable
-        numbers[chosen] = np.clip(self._coordinate.nearest(numbers[chosen]), low, high)
-        return NumberBatch(numbers, batch.nulls)
-
     def _coordinates(self, batch: NumberBatch, atoms: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return the coordinate of each row that no atom holds; whatever elsewhere."""
+        """Return the coordinate of each row that is no atom; that of other rows is meaningless."""
         if not self._model.n_continuous:
             return np.empty(batch.numbers.size)
         numbers = batch.numbers
         if atoms.size:
+            # Atoms may have no coordinate: the middle of the range stands in for them.
             low, high = self._model.range
             ordinary = self._coordinate.backward(np.array([low / 2 + high / 2]))
-            numbers = without_atoms(numbers, atoms, ordinary)
-        return self._within_range(self._coordinate.forward(numbers))
-
-    def _within_range(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return coordinates; raise ColumnDataError for those beyond the fitted ones if the rules
-        say so.
-        """
-        low, high = self._model.range
-        if (
-            not x.size
-            or self._model.rules.out_of_range != "error"
-            or (x.min() >= low and x.max() <= high)
-        ):
-            return x
-        raise ColumnDataError(
-            "holds numbers outside of the range of the fitted rows",
-            column=self._model.column,
-            rows=int(np.count_nonzero((x < low) | (x > high))),
-            remedy="Fit again on rows that include them, or set out_of_range to clip or keep",
-        )
+            numbers = replace_atoms(numbers, atoms, ordinary)
+        x = self._coordinate.forward(numbers)
+        refuse_out_of_range(x, self._model)
+        return x
 
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
-        """Return the atom of each row; `NO_ATOM` for numbers of continuous modes, `_UNSEEN` for
-        what no mode takes.
+        """Return the atom of each row.
 
-        Empty when the column has no atoms, and all numbers are finite.
+        It is `NO_ATOM` for continuous modes and `_UNSEEN` if no mode takes the row. Empty when the
+        column has no atoms and all numbers are finite.
         """
         usable = batch.finite()
         if self._finite_atoms is not None:
@@ -184,23 +171,12 @@ class NumberCodec:
                 atoms[same & ~nulls] = number
         return atoms
 
-    def _refuse_unseen(self, rows: int) -> None:
-        if self._model.rules.unseen != "most_frequent":
-            what = (
-                "nulls, NaN or infinities" if self._model.n_continuous else "values, nulls or NaN"
-            )
-            raise ColumnDataError(
-                f"holds {what} that the fitted rows did not",
-                column=self._model.column,
-                rows=rows,
-                remedy="Fit again on rows that include them, remove them, or set unseen = most_frequent",
-            )
-
     def _decoded(self, x: NDArray[np.float64], atoms: NDArray[np.int32]) -> pa.Array:
-        """Return rows in the column's own type, by their coordinates and atoms."""
+        """Return rows in the column's own type, from their coordinates and atoms."""
         if not self._atom_numbers.size:
             return from_numbers(self._coordinate.backward(x), None, self.field.type)
         if self._model.n_continuous:
+            # A copy, because the coordinate may have returned x itself.
             numbers = self._coordinate.backward(x).copy()
         else:
             numbers = np.empty_like(self._atom_numbers, shape=x.shape)

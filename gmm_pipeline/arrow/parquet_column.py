@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import field as with_default
 from itertools import accumulate
 from pathlib import Path
 
@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pat
 
-from gmm_pipeline.arrow.parquet_rows import ParquetRows
-from gmm_pipeline.arrow.types import dictionary_of, is_text, value_type, with_dictionary
+from gmm_pipeline.arrow.column_types import dictionary_of, is_text, value_type, with_dictionary
+from gmm_pipeline.arrow.parquet_rows import Footers
 
 BATCH_ROWS = 1 << 18
+"""Most rows of an array, as in a row group of the files that this project writes."""
 
 
 @dataclass(frozen=True)
 class ParquetColumn:
-    """A column of one or more Parquet files, whose rows follow one another in the order of the
-    files.
+    """A column of one or more Parquet files, read in the order of the files.
 
     Parameters
     ----------
@@ -32,9 +32,11 @@ class ParquetColumn:
     file_rows : tuple of int
         The rows of each file.
     batch_rows : int
-        Most rows of an array that is read.
+        Most rows of an array.
     leading_nulls : int
-        Rows before those of the files, from files that do not have the column.
+        Rows before those of the files, from files that lack the column.
+    footers : Footers
+        Of the files, shared by the columns of a table.
     """
 
     field: pa.Field
@@ -42,6 +44,7 @@ class ParquetColumn:
     file_rows: tuple[int, ...]
     batch_rows: int = BATCH_ROWS
     leading_nulls: int = 0
+    footers: Footers = with_default(default_factory=Footers, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
@@ -56,6 +59,7 @@ class ParquetColumn:
             yield pa.nulls(nulls, self.field.type)
             position += nulls
         file_starts = list(accumulate(self.file_rows, initial=self.leading_nulls))
+        # `bisect_right` skips empty files, whose successors start at the same row.
         for number in range(bisect_right(file_starts, position) - 1, len(self.files)):
             if position >= rows.stop:
                 return
@@ -67,30 +71,19 @@ class ParquetColumn:
                 position = stop
 
     def with_dictionaries(self) -> ParquetColumn:
-        """Return the same rows, text as dictionaries: what many rows hold is looked at once."""
+        """Return the same rows with text as dictionaries, so that a repeated text is read once."""
         if not is_text(self.field.type):
             return self
         return replace(self, field=self.field.with_type(dictionary_of(self.field.type)))
 
     def metadata(self, path: Path) -> pq.FileMetaData:
-        """Return what one of the files says of itself."""
-        return self._file(path).metadata
-
-    def _file(self, path: Path) -> ParquetRows:
-        if path not in self._files_read:
-            self._files_read[path] = ParquetRows.of(path)
-        return self._files_read[path]
-
-    @cached_property
-    def _files_read(self) -> dict[Path, ParquetRows]:
-        """Files whose footers were read so far: these are long, and read for each range of rows
-        otherwise.
-        """
-        return {}
+        """Return the metadata of one of the files."""
+        return self.footers.of(path).metadata
 
     def _file_arrays(self, path: Path, rows: range) -> Iterator[pa.Array]:
-        file, name = self._file(path), self.field.name
-        numbered = self._is_text_by_dictionary and file.numbers_text(name, rows)
+        file, name = self.footers.of(path), self.field.name
+        # Otherwise Arrow reads plain text, and the dictionary is made batch by batch.
+        numbered = self._is_text_by_dictionary and file.is_dictionary_encoded(name, rows)
         for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):
             yield self._in_type(batch.column(batch.schema.get_field_index(name)))
 

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.parquet import open_reader, read_footer
 
-_MOST_BYTES_OF_INDEX = 4
-"""Plain text takes more bytes a row."""
+_MAX_INDEX_BYTES = 4
+"""A dictionary index takes at most 4 bytes a row; plain text takes more."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class ParquetRows:
     ----------
     path : Path
     metadata : pyarrow.parquet.FileMetaData
-        What the file says of itself.
     starts : tuple of int
         The first row of each row group, and the row after the last.
     """
@@ -41,11 +40,20 @@ class ParquetRows:
         sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
         return cls(path, metadata, tuple(accumulate(sizes, initial=0)))
 
+    @property
+    def rows(self) -> int:
+        """Rows of the file."""
+        return self.starts[-1]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns, as they were when the file was written from Arrow."""
+        return self.metadata.schema.to_arrow_schema()
+
     def batches(
         self, rows: range, columns: Sequence[str], batch_rows: int, dictionaries: Sequence[str] = ()
     ) -> Iterator[pa.RecordBatch]:
-        """Yield consecutive batches, none empty, that together hold some columns of a range of
-        rows.
+        """Yield consecutive, non-empty batches that hold some columns of a range of rows.
 
         Parameters
         ----------
@@ -54,12 +62,13 @@ class ParquetRows:
         batch_rows : int
             Most rows of a batch.
         dictionaries : sequence of str
-            Columns of text that are read as dictionaries.
+            Columns of text to read as dictionaries.
         """
         groups = self._row_groups(rows)
+        # Row groups are read from their first row on; rows before the range are skipped.
         skip, remaining = rows.start - self.starts[groups.start], len(rows)
         with open_reader(self.path, self.metadata, dictionaries) as reader:
-            # Pages after the last row that is asked for are neither decompressed nor verified.
+            # Pages after the last row of a batch are neither decompressed nor verified.
             size = min(batch_rows, len(rows))
             for batch in reader.iter_batches(
                 size, row_groups=groups, columns=columns, use_threads=False
@@ -71,12 +80,11 @@ class ParquetRows:
                 if not remaining:
                     return
 
-    def numbers_text(self, column: str, rows: range) -> bool:
-        """Whether the row groups of a range hold text as numbers in dictionaries, as far as their
-        sizes tell.
+    def is_dictionary_encoded(self, column: str, rows: range) -> bool:
+        """Whether a column's row groups hold text by dictionary throughout, as far as sizes tell.
 
-        Of plain text, Arrow's dictionary grows with each batch of a row group, and comes whole with
-        each of them.
+        Reading plain text as a dictionary is slow: Arrow's dictionary grows with each batch of a
+        row group, and is returned in full with each of them.
         """
         paths = (
             self.metadata.schema.column(position).path
@@ -90,9 +98,29 @@ class ParquetRows:
         ]
         return all(
             chunk.has_dictionary_page
-            and chunk.total_uncompressed_size <= _MOST_BYTES_OF_INDEX * chunk.num_values
+            and chunk.total_uncompressed_size <= _MAX_INDEX_BYTES * chunk.num_values
             for chunk in chunks
         )
 
     def _row_groups(self, rows: range) -> range:
         return range(bisect_right(self.starts, rows.start) - 1, bisect_left(self.starts, rows.stop))
+
+
+class Footers:
+    """The footers of a table's files: each is read once, whichever of its columns needs it.
+
+    A pickled copy starts empty: a task of Spark reads the footers of the few files that it needs,
+    which takes less time than to send it those of all files.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[Path, ParquetRows] = {}
+
+    def of(self, path: Path) -> ParquetRows:
+        """Return a file whose footer is read if it was not yet."""
+        if path not in self._files:
+            self._files[path] = ParquetRows.of(path)
+        return self._files[path]
+
+    def __reduce__(self) -> tuple[type[Footers], tuple[()]]:
+        return Footers, ()

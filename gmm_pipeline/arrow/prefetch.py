@@ -21,5 +21,6 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
 
 def _next(iterator: Iterator[T]) -> tuple[T] | None:
     for item in iterator:
+        # A tuple, so that items that count as false, such as an empty array, do not end the loop.
         return (item,)
     return None

@@ -1,6 +1,4 @@
-"""Rows that engines pass over: of one column, of several side by side, and rows of a table made
-from others.
-"""
+"""Rows that engines pass over: a column, several columns, or rows computed from other rows."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import pyarrow as pa
 
 
 class ColumnRows(Protocol):
-    """A column that is read by ranges of rows, by several readers at once."""
+    """A column that several readers read by ranges of rows, concurrently."""
 
     @property
     def field(self) -> pa.Field:
@@ -21,7 +19,7 @@ class ColumnRows(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         ...
 
     def arrays(self, rows: range) -> Iterator[pa.Array]:
@@ -30,11 +28,11 @@ class ColumnRows(Protocol):
 
 
 class RowBatches(Protocol):
-    """Rows that are read by ranges, by several readers at once."""
+    """Rows that several readers read by ranges, concurrently."""
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         ...
 
     def batches(self, rows: range) -> Iterator[pa.RecordBatch]:
@@ -44,16 +42,16 @@ class RowBatches(Protocol):
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows that are made from as many others, by ranges, in several places at once.
+    """Rows that are computed one for one from other rows, by ranges, concurrently.
 
     Parameters
     ----------
     source : RowBatches
-        What is read.
+        The rows to compute from.
     schema : pyarrow.Schema
-        Of the rows that are made.
+        Of the computed rows.
     make : callable
-        Makes rows from consecutive ones of the source, given the number of the first.
+        Computes rows from consecutive rows of the source and the number of the first.
     """
 
     source: RowBatches
@@ -62,11 +60,12 @@ class TableRows:
 
     @property
     def rows(self) -> int:
-        """All rows."""
+        """The number of rows."""
         return self.source.rows
 
     def batches(self, rows: range) -> Iterator[pa.RecordBatch]:
         """Yield consecutive batches that together hold a range of rows."""
+        # Encoding depends on row numbers, so `make` gets that of each batch.
         first = rows.start
         for batch in self.source.batches(rows):
             yield self.make(batch, first)

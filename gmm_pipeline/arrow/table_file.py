@@ -1,6 +1,4 @@
-"""A table in one file, Parquet or CSV, written batch by batch; it appears as a whole or not at
-all.
-"""
+"""Write a table to one Parquet or CSV file, batch by batch; it appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -16,28 +14,34 @@ from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import SourceError
 
 TABLES = (".parquet", ".csv")
+"""The endings of files that `write_file` writes."""
 
 
 def check_target(path: Path, inputs: Iterable[Path], endings: tuple[str, ...] = TABLES) -> None:
-    """Raise SourceError if a path cannot be written to: by its ending or folder, or as it is an
-    input.
+    """Raise SourceError if a path cannot be written to.
+
+    That is if it is one of the inputs, has an unknown ending, or its folder does not exist.
     """
     if path.exists() and any(path.samefile(file) for file in inputs if file.exists()):
-        raise SourceError(f"{path} is what would be read from", remedy="Give another --out")
+        raise SourceError(f"{path} is an input of this command", remedy="Give another --out")
     if path.suffix.lower() not in endings:
         raise SourceError(
             f"{path} is neither {' nor '.join(endings)}",
             remedy="Give the output one of these endings",
         )
     if not path.absolute().parent.is_dir():
-        raise SourceError(f"folder {path.absolute().parent} does not exist", remedy="Make it first")
+        raise SourceError(
+            f"folder {path.absolute().parent} does not exist", remedy="Create it first"
+        )
 
 
 def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write batches to a .parquet or .csv file, each while the next one is made; return the number
-    of rows.
+    """Write batches to a .parquet or .csv file; return the number of rows.
+
+    A thread computes the next batch while one is written.
     """
     write = write_rows if path.suffix.lower() == ".parquet" else _write_csv
+    # Other programs see the old file, or the complete new one.
     with atomic_write(path) as partial:
         return write(partial, schema, prefetch(batches))
 

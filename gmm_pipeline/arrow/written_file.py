@@ -1,6 +1,4 @@
-"""What is known of a file that was just written: its size and digest, so that nobody reads it again
-for them.
-"""
+"""Size and digest of a file that was just written, so that nobody has to read it again for them."""
 
 from __future__ import annotations
 
@@ -21,16 +19,16 @@ class WrittenFile:
 
     @classmethod
     def of(cls, path: Path) -> WrittenFile:
-        """Read them off a file."""
+        """Read size and digest of a file."""
         with path.open("rb") as file:
             return cls(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
     @classmethod
     def flushed(cls, path: Path) -> WrittenFile:
-        """Bring a file's content to the disk, and return its facts."""
+        """Flush a file to the disk, and return its size and digest."""
         flush(path)
         return cls.of(path)
 
 
 WrittenFiles = Mapping[str, WrittenFile]
-"""By their names."""
+"""Written files by name."""

@@ -1,3 +1,1 @@
-"""Numbers only: sketch, mixture, fitting, modes, ranks, encoding. NumPy and Numba; no files, no
-frameworks.
-"""
+"""The numeric core: sketches, mixtures, modes and coding. NumPy and Numba only; no files."""

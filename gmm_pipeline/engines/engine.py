@@ -1,4 +1,4 @@
-"""What every engine offers: passes over the rows of a column, and writing those of a table."""
+"""What an engine does: it passes over the rows of a column, and writes columns and tables."""
 
 from __future__ import annotations
 
@@ -11,60 +11,69 @@ from typing import Protocol
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.counters import RowCounter
-from gmm_pipeline.arrow.extending import extend_sketch
+from gmm_pipeline.arrow.extend_sketch import extend_sketch
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
 from gmm_pipeline.arrow.rows import ColumnRows, TableRows
-from gmm_pipeline.arrow.sketching import SketchRequest, sketch_column
+from gmm_pipeline.arrow.sketch_column import SketchRequest, sketch_column
 from gmm_pipeline.arrow.written_file import WrittenFiles
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
-from gmm_pipeline.core.mixture.fitting import MixtureFit
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.coding.round_trip import RoundTrip
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
 from gmm_pipeline.core.sketch.sketch import Sketch, Tally
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Written:
-    """What is written of a column already: so many rows, in so many parts."""
+class ExistingParts:
+    """Rows of a column that were written before, and the number of their parts."""
 
     rows: int = 0
     parts: int = 0
 
 
-NOTHING = Written()
+NO_PARTS = ExistingParts()
 
 
-def read_quickly(column: ColumnRows) -> ColumnRows:
-    """Return the same rows; text as dictionaries where it lies in Parquet files, which mostly hold
-    it so.
-    """
+def prefer_dictionaries(column: ColumnRows) -> ColumnRows:
+    """Return the same rows, with text of Parquet files as dictionaries: mostly it is stored so."""
     return column.with_dictionaries() if isinstance(column, ParquetColumn) else column
 
 
-FitRows = Callable[..., MixtureFit]
-"""Fits a mixture to the rows of a column, given the `points` that they come down to, and by name
-`coordinate`, the numbers that are left out (`without`), `n_components` and `seed`."""
+RowsFitter = Callable[..., MixtureFit]
+"""Fits a mixture to all rows of a column.
+
+Its arguments are the `points` of the column's sketch and, by keyword, `coordinate`, the numbers to
+leave out (`without`), `n_components` and `seed`."""
 
 
-def refuse_rows(points: WeightedPoints, **how: object) -> MixtureFit:
-    """Raise SettingsError: only Spark fits rows."""
+def no_rows_fitter(points: WeightedPoints, **how: object) -> MixtureFit:
+    """Raise SettingsError: this engine cannot fit all rows."""
     del points, how
     raise SettingsError(
-        "method = spark_ml_full is fitted to the rows themselves, by Spark",
-        remedy="Use the engine spark (--engine spark), or method = spark_ml, which is fitted to the sketch",
+        "method = spark_ml_full fits all rows, which needs engine = spark",
+        remedy="Add --engine spark, or set method = spark_ml, which fits the sketch",
     )
 
 
 class Engine(Protocol):
-    """Passes over rows. Whatever the engine, the same rows give the same sketch, and files of the
-    same bytes.
-    """
+    """Passes over rows; the same rows give the same sketch and the same bytes on every engine."""
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
-        the rows alone.
+    def copy(
+        self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
+    ) -> WrittenFiles:
+        """Write a column as it is, in parts and row groups of fixed numbers of rows.
 
-        Those files are returned that were brought to the disk where they were written.
+        Parameters
+        ----------
+        column : ParquetColumn
+        folder : Path
+        after : ExistingParts
+            What the folder holds already; the parts of the rows after those are written.
+
+        Returns
+        -------
+        dict of str to WrittenFile
+            Sizes and checksums of the files, as far as their writer took them.
         """
         ...
 
@@ -73,56 +82,60 @@ class Engine(Protocol):
         ...
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others
-        alone if it can be.
+        """Return the sketch of a column, given that of its first rows.
+
+        Where possible, only the other rows are read.
         """
         ...
 
     def encode(
-        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows
-        were.
+        """Write a column encoded, in the same parts, and compare the decoded rows with the rows.
+
+        Parameters
+        ----------
+        column : ColumnRows
+        codec : ColumnCodec
+        folder : Path
+        after : ExistingParts
+            What the folder holds already.
         """
         ...
 
     def write_table(self, table: TableRows, folder: Path) -> None:
-        """Write the rows of a table to files of fixed numbers of rows, in their order."""
+        """Write a table to files of fixed numbers of rows, in the order of its rows."""
         ...
 
-    def rows_fitter(self, column: ColumnRows) -> FitRows:
-        """Return what fits a mixture to all rows of a column; it raises SettingsError if the engine
-        has no way to.
-        """
+    def rows_fitter(self, column: ColumnRows) -> RowsFitter:
+        """Return a fitter for all rows of a column; it raises SettingsError where none exists."""
         ...
 
 
 class CountingEngine(ABC):
-    """How engines sketch: by passes that count rows, which each makes in its own way."""
+    """An engine that sketches by passes that count rows; subclasses say how a pass is made."""
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
         return sketch_column(
-            column.field, column.rows, request, partial(self._count, read_quickly(column))
+            column.field, column.rows, request, partial(self._count, prefer_dictionaries(column))
         )
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others
-        alone if it can be.
-        """
+        """Return the sketch of a column, given that of its first rows."""
         new = range(sketch.rows, column.rows)
         extended = extend_sketch(
-            sketch, column.field, new, request, partial(self._count, read_quickly(column))
+            sketch, column.field, new, request, partial(self._count, prefer_dictionaries(column))
         )
         return self.sketch(column, request) if extended is None else extended
 
-    def rows_fitter(self, column: ColumnRows) -> FitRows:
-        """Return what refuses to fit a mixture to all rows."""
+    def rows_fitter(self, column: ColumnRows) -> RowsFitter:
+        """Return a fitter that raises: this engine cannot fit all rows."""
         del column
-        return refuse_rows
+        return no_rows_fitter
 
     @abstractmethod
     def _count(
         self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
     ) -> Tally:
-        """Count the rows of ranges by counters that `make` makes, and return the merged tally."""
+        """Count the rows of ranges, with counters from `make`, and return the merged tally."""

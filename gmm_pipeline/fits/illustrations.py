@@ -1,6 +1,4 @@
-"""What a column's results look like: pictures and tables as Markdown, for the pages of Dagster's
-web UI.
-"""
+"""Pictures and tables of a column's results, as Markdown for Dagster's web UI."""
 
 from __future__ import annotations
 
@@ -10,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
+from gmm_pipeline.arrow.parquet import read_table
+from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.column import column_picture
-from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model
-from gmm_pipeline.store.ranking_files import RANKING_FILE, ranking_table, read_ranking
+from gmm_pipeline.store.ranking_files import RANKING_FILE, ranking_table
 from gmm_pipeline.store.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, read_sketch
 
 if TYPE_CHECKING:
@@ -24,75 +22,57 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.store.result import Illustrate, Result
 
-_MODE_NAMES = {"gaussian": "Gaussian mode", "atom": "null"}
+_NAMES = {"gaussian": "Gaussian mode", "atom": "null"}
+"""What to call modes without a value, by type; tails and rare categories are called by it."""
 
 
 def of_model(sketch: Result) -> Illustrate:
-    """Return what illustrates a model: the rows of a sketch with its modes, the modes as a table,
-    the likelihood.
-    """
+    """Return a function that illustrates a model with the rows of a sketch."""
     return partial(_model_illustrations, sketch)
 
 
-def of_transformed(model: Result, feature_rank: Result) -> Illustrate:
-    """Return what illustrates encoded rows: how often each mode occurs, beside how often it was
-    expected to.
-    """
-    return partial(_transformed_illustrations, model, feature_rank)
+def of_transformed(feature_rank: Result) -> Illustrate:
+    """Return a function that illustrates encoded rows: how frequent modes are, and should be."""
+    return partial(_transformed_illustrations, feature_rank)
 
 
-def observed_frequencies(
-    rows: int, counted: Sequence[int], ranking: Ranking, modes: pa.Table
-) -> str:
-    """Draw the share of rows that modes have beside the expected one.
+def observed_frequencies(rows: int, counted: Sequence[int], modes: pa.Table) -> str:
+    """Draw the observed shares of rows of the first modes beside the expected ones, as SVG.
 
     Parameters
     ----------
     rows : int
         All rows.
     counted : sequence of int
-        Those of the first ranks.
-    ranking : Ranking
+        The rows of each of the first ranks.
     modes : pyarrow.Table
-        As `ranking_table` makes it.
+        A `ranking_table`.
     """
+    modes = modes.slice(0, len(counted))
     observed = np.array(counted, dtype=np.float64) / max(rows, 1)
-    names = [
-        mode["value"] or _MODE_NAMES.get(mode["type"], mode["type"]) for mode in modes.to_pylist()
-    ]
-    return frequencies_picture(observed, ranking.frequencies[: observed.size], names)
+    types, values = (modes[name].to_pylist() for name in ("type", "value"))
+    names = [value or _NAMES.get(type_, type_) for type_, value in zip(types, values, strict=True)]
+    return frequencies_picture(observed, modes["frequency"].to_numpy(), names)
 
 
 def _model_illustrations(sketch: Result, result: Result) -> Mapping[str, str]:
     stored = read_model(result.checked_file(MODEL_FILE))
-    ranking = rank_modes(stored.model, read_sketch(result.file(FITTED_SKETCH_FILE)))
-    name = stored.model.column
-    drawn = column_picture(
-        stored.model, read_sketch(sketch.file(SKETCH_FILE)), ranking, stored.field
-    )
-    shown = {
-        "picture": markdown_image(drawn, f"rows and modes of {name}"),
+    fitted = read_sketch(result.file(FITTED_SKETCH_FILE))
+    ranking = rank_modes(stored.model, fitted)
+    # A model that is kept when rows are added is shown with all rows.
+    rows = read_sketch(sketch.file(SKETCH_FILE))
+    drawn = column_picture(stored.model, rows, ranking, stored.field)
+    return {
+        "picture": markdown_image(drawn, f"rows and modes of {stored.model.column}"),
         "modes_by_rank": modes_table(ranking_table(stored, ranking)),
     }
-    if stored.model.fit is not None:
-        history = likelihood_picture(stored.model.fit.history)
-        shown["likelihood"] = markdown_image(history, f"mean log-likelihood of {name} by iteration")
-    return shown
 
 
-def _transformed_illustrations(
-    model: Result, feature_rank: Result, result: Result
-) -> Mapping[str, str]:
-    ranking = read_ranking(feature_rank.file(RANKING_FILE))
-    modes = ranking_table(read_model(model.checked_file(MODEL_FILE)), ranking)
+def _transformed_illustrations(feature_rank: Result, result: Result) -> Mapping[str, str]:
     counted = result.manifest.summary["frequencies"]
     if not isinstance(counted, list):
         return {}
-    drawn = observed_frequencies(
-        result.manifest.rows, [int(str(rows)) for rows in counted], ranking, modes
-    )
-    return {
-        "frequencies_picture": markdown_image(
-            drawn, f"frequencies of the modes of {result.manifest.column}"
-        )
-    }
+    modes = read_table(feature_rank.file(RANKING_FILE))
+    drawn = observed_frequencies(result.manifest.rows, [int(str(n)) for n in counted], modes)
+    alt = f"frequencies of the modes of {result.manifest.column}"
+    return {"frequencies_picture": markdown_image(drawn, alt)}

@@ -1,4 +1,4 @@
-"""Which results of a column are done, stale, failed or missing, and so what a run has to do."""
+"""Tells which results of a column are done, stale, failed or missing: what a run has to do."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.source_ledger import SourceLedger, current_ledger
+from gmm_pipeline.fits.source_ledger import SourceLedger, complete_ledger
 from gmm_pipeline.fits.stages import RAW, SOURCE, STAGES, TYPE, Stage
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.tables.files import looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.settings import ColumnSettings
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.store.fit_view import ColumnView, FitView
     from gmm_pipeline.store.manifest import Manifest, Origin
-    from gmm_pipeline.store.store import FitFolder
 
 
 class State(StrEnum):
-    """What is known of a stage's result."""
+    """The state of a stage's result."""
 
     DONE = "done"
     STALE = "stale"
@@ -32,9 +31,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class StageStatus:
-    """The state of one stage of a column, why it is so, and the manifest of its result if there is
-    one.
-    """
+    """The state of one stage of a column and the reason; the manifest if there is a result."""
 
     stage: Stage
     state: State
@@ -70,9 +67,12 @@ class ColumnStatus:
 
 
 def column_status(
-    column: str, folder: ColumnFolder, settings: ColumnSettings, source_digests: Sequence[str]
+    column: str,
+    folder: ColumnFolder | ColumnView,
+    settings: ColumnSettings,
+    source_digests: Sequence[str],
 ) -> ColumnStatus:
-    """Compare a column's results with what they would be made from now.
+    """Compare what a column's results were made from with what a run would use now.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def column_status(
     folder : ColumnFolder
     settings : ColumnSettings
     source_digests : sequence of str
-        Of the source as it was after each batch of files; none if it is no longer there: its copy
-        then counts as up to date.
+        Digests of the source as it was after each batch of files; none if the source is gone.
+        The column's copy then counts as up to date.
     """
     failure = folder.failure()
     contents: dict[str, str] = {SOURCE: source_digests[-1]} if source_digests else {}
@@ -100,7 +100,8 @@ def column_status(
             state, reason = State.FAILED, failure.message
         known = manifest if state is State.DONE else None
         if result is None:
-            # Made again from the same, it will be the same; so what was made from it is still good.
+            # The missing result would come out the same as the last one if it is made from the
+            # same inputs, so the results that were made from the last one are still up to date.
             last = folder.last_manifest(stage.name)
             known = (
                 last
@@ -116,27 +117,22 @@ def column_status(
 
 
 def column_statuses(
-    spec: FitSpec, folder: FitFolder, ledger: SourceLedger | None
+    spec: FitSpec, results: FitFolder | FitView, ledger: SourceLedger
 ) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, whose source has the files of a ledger; None if it
-    has none left.
-    """
-    digests = ledger.digests(spec.csv_nulls) if ledger else ()
+    """Return the state of each column of a fit by a ledger, which is empty if no file is left."""
+    digests = ledger.digests(spec.csv_nulls)
     return [
-        column_status(name, folder.column(name), spec.settings.of(name), digests)
+        column_status(name, results.column(name), spec.settings.of(name), digests)
         for name in spec.columns
     ]
 
 
 def current_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, by the files that its source has now and that are
-    whole.
+    """Return the state of each column of a fit by the complete files that its source has now.
+
+    For commands that do not open the source; those that do call `Prepared.statuses`.
     """
-    try:
-        ledger = current_ledger(spec.source, folder, looks_complete)
-    except SourceError:
-        ledger = None
-    return column_statuses(spec, folder, ledger)
+    return column_statuses(spec, folder, complete_ledger(spec.source, folder))
 
 
 def _judge(
@@ -146,12 +142,12 @@ def _judge(
     settings: ColumnSettings,
 ) -> tuple[State, str]:
     if manifest is None:
-        return State.MISSING, "not made yet"
+        return State.MISSING, "not computed yet"
     waiting = [name for name in stage.inputs if name not in {SOURCE, TYPE} and name not in contents]
     if waiting:
-        return State.STALE, f"{' and '.join(waiting)} to be made first"
+        return State.STALE, f"{' and '.join(waiting)} must be computed first"
     if SOURCE in stage.inputs and SOURCE not in contents:
-        return State.DONE, "the source is no longer there"
+        return State.DONE, "the source is gone"
     origin = stage.origin(contents, settings)
     if origin == manifest.origin:
         return State.DONE, "up to date"
@@ -168,11 +164,11 @@ def _would_be_same(
 
 
 def _difference(then: Origin, now: Origin) -> str:
-    """Say in which inputs and settings two origins differ."""
+    """Say which inputs and settings differ between two origins."""
     inputs = [f"{name} changed" for name in now.inputs if then.inputs.get(name) != now.inputs[name]]
     settings = [
         f"{name}: {then.settings.get(name)} → {value}"
         for name, value in now.settings.items()
         if then.settings.get(name) != value
     ]
-    return ", ".join(inputs + settings) or "made by another version"
+    return ", ".join(inputs + settings) or "computed by another version of gmm-pipeline"

@@ -1,29 +1,127 @@
-"""Opens the source of a fit, once a command: for a fit in the store."""
+"""Opens the source of a fit, once a command: for a new request, or for a fit in the store."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.plan import column_statuses
-from gmm_pipeline.fits.source_ledger import SourceLedger, current_ledger
+from gmm_pipeline.fits.settings import EngineName, TableSettings
+from gmm_pipeline.fits.source_ledger import (
+    SourceLedger,
+    changes_since,
+    current_ledger,
+    save_ledger,
+    update_ledger,
+)
+from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec, select_columns
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import looks_complete
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.open_table import open_batches
 
 if TYPE_CHECKING:
     from gmm_pipeline.engines.engine import Engine
     from gmm_pipeline.fits.plan import ColumnStatus
-    from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.store.result import Product, Result
-    from gmm_pipeline.store.store import FitFolder
-    from gmm_pipeline.tables.open_table import LocalTable
+
+_ADOPTION = ("kind", "components")
+"""The settings of a column that `adopt` makes."""
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """Where rows are processed. Results do not depend on it.
+
+    Parameters
+    ----------
+    name : str
+    spark_config : mapping of str to str
+        Spark's settings by name.
+    """
+
+    name: EngineName = "local"
+    spark_config: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, spec: FitSpec) -> FitSpec:
+        """Return a fit whose rows are processed here."""
+        update = {"engine": self.name, "spark_config": dict(self.spark_config)}
+        return spec.model_copy(update=update)
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """What a user asks for: a source, and how its columns are to be fitted.
+
+    Parameters
+    ----------
+    source : str
+        A file, a folder or a glob.
+    fit : str or None
+        The name of the fit; None means one derived from the source.
+    patterns : tuple of str
+        Names and globs that select columns; none selects all.
+    settings : TableSettings
+    csv_nulls : tuple of str
+        Texts that mean null in CSV files, besides the empty field.
+    engine : EngineChoice
+    """
+
+    source: str
+    fit: str | None = None
+    patterns: tuple[str, ...] = ()
+    settings: TableSettings = field(default_factory=TableSettings)
+    csv_nulls: tuple[str, ...] = ()
+    engine: EngineChoice = EngineChoice()
+
+    @property
+    def name(self) -> str:
+        """The name of the fit."""
+        return self.fit or default_fit_name(self.source)
+
+    def spec(self, columns: Sequence[str]) -> FitSpec:
+        """Return the fit of a table with the given columns.
+
+        Raises
+        ------
+        SourceError
+            If a pattern matches no column.
+        SettingsError
+            If a setting is unknown, not allowed, or of a column that is not selected.
+        """
+        selected = select_columns(columns, self.patterns)
+        self.settings.check(selected)
+        return FitSpec(
+            name=self.name,
+            source=str(Path(self.source).absolute()),
+            columns=selected,
+            patterns=self.patterns,
+            engine=self.engine.name,
+            spark_config=dict(self.engine.spark_config),
+            csv_nulls=self.csv_nulls,
+            settings=self.settings,
+        )
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A fit whose source is open."""
+    """A fit whose source is open: everything that a run reads is fixed here, once.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    folder : FitFolder
+    ledger : SourceLedger
+        The files of the source when it was opened; empty if there are none left.
+    opening : LocalTable or SourceError
+        The table, or why it could not be opened.
+    """
 
     spec: FitSpec
     folder: FitFolder
@@ -40,25 +138,96 @@ class Prepared:
     @cached_property
     def digests(self) -> tuple[str, ...]:
         """Digests of the source as it was after each batch of files."""
-        return tuple(self.ledger.digests(self.spec.csv_nulls)) if self.ledger.batches else ()
+        return self.ledger.digests(self.spec.csv_nulls)
 
     def statuses(self) -> list[ColumnStatus]:
         """Return the state of each column, by the source as it was opened."""
-        return column_statuses(self.spec, self.folder, self.ledger if self.ledger.batches else None)
+        return column_statuses(self.spec, self.folder, self.ledger)
 
     def raw(self, column: str, engine: Engine, last: Result | None = None) -> Product:
-        """Return the recipe of a column's copy."""
+        """Return the recipe of a column's copy; publishing it raises SourceError if files changed.
+
+        Parameters
+        ----------
+        column : str
+        engine : Engine
+        last : Result, optional
+            The copy that is there, to be extended if rows were only added.
+        """
         return recipes.raw(
-            self.table.column(column), self.digests, self.spec.settings.of(column), engine, last
+            self.table.column(column),
+            self.digests,
+            self.spec.settings.of(column),
+            engine,
+            last,
+            guard=self.table.require_unchanged,
         )
+
+    def with_adopted(self) -> Prepared:
+        """Return the same fit, in which columns keep mixtures that they adopted (see `adopt`)."""
+        if not self.folder.spec_path.exists():
+            return self
+        known = load_spec(self.folder).settings.columns
+        kept = {
+            name: {key: known[name][key] for key in _ADOPTION if key in known[name]}
+            for name in self.spec.columns
+            if known.get(name, {}).get("components")
+        }
+        settings = TableSettings(columns=kept).merged(self.spec.settings)
+        return replace(self, spec=self.spec.model_copy(update={"settings": settings}))
+
+    def save(self) -> None:
+        """Write the spec and the ledger into the folder of the fit.
+
+        The ledger of a source that is gone stays, so that files that come back are known.
+        """
+        if self.ledger.files:
+            save_ledger(self.ledger, self.folder)
+        save_spec(self.spec, self.folder)
+
+    def changes(self) -> list[str]:
+        """Say which files of the source changed, came or went since it was opened."""
+        return changes_since(self.spec.source, self.ledger)
+
+
+def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Prepared:
+    """Open the source of a request, and find the fit that the request describes. Writes no result.
+
+    Parameters
+    ----------
+    request : FitRequest
+    store : Path
+    staging : Path, optional
+        Where the Parquet form of CSV files is kept; by default in the folder of the fit.
+
+    Raises
+    ------
+    SourceError
+        If the source is missing, empty or unreadable, or a pattern matches no column.
+    SettingsError
+        If a setting is wrong.
+    """
+    folder = Store(store).fit(request.name)
+    ledger = current_ledger(request.source, folder, accept=lambda _: True)
+    table = open_batches(
+        request.source,
+        ledger.source_files,
+        staging or folder.staging,
+        csv_nulls=request.csv_nulls,
+    )
+    return Prepared(request.spec(table.schema.names), folder, ledger, table)
 
 
 def prepare_stored(spec: FitSpec, folder: FitFolder) -> Prepared:
-    """Open the source of a fit that is in the store."""
+    """Open the source of a fit that is in the store, for a run, and save its ledger.
+
+    New files that may still be written to wait for the next run. A source that is gone or
+    unreadable is not an error yet: what was copied from it is still good.
+    """
     ledger = SourceLedger(batches=())
     opening: LocalTable | SourceError
     try:
-        ledger = current_ledger(spec.source, folder, accept=looks_complete)
+        ledger = update_ledger(spec.source, folder, accept=looks_complete)
         opening = spec.open(ledger, folder.staging)
     except SourceError as error:
         opening = error

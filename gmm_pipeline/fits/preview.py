@@ -1,13 +1,17 @@
-"""What kind a column would be of, found without fitting it."""
+"""Finds the kind of a column without fitting it: continuous, mixed or categorical, and why."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
+from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.errors import in_column
 from gmm_pipeline.fits.fitting import atom_choice, sketch_request
-from gmm_pipeline.tables.sampled_column import SampledColumn
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows
@@ -23,8 +27,40 @@ class Preview:
     reason: str
 
 
+@dataclass(frozen=True)
+class SampledColumn:
+    """The rows of a column that its grid is learned from: all rows up to 2**24."""
+
+    column: ColumnRows
+
+    @property
+    def field(self) -> pa.Field:
+        """Name and type."""
+        return self.column.field
+
+    @property
+    def windows(self) -> list[range]:
+        """The ranges of rows that are in the sample."""
+        return sample_windows(self.column.rows)[0]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the sample."""
+        return sum(map(len, self.windows))
+
+    def arrays(self, rows: range) -> Iterator[pa.Array]:
+        """Yield consecutive arrays that together hold a range of the sample's rows."""
+        ends = list(accumulate(map(len, self.windows)))
+        for window, end in zip(self.windows, ends, strict=True):
+            first = end - len(window)
+            inside = range(max(rows.start, first), min(rows.stop, end))
+            if inside:
+                offset = window.start - first
+                yield from self.column.arrays(range(inside.start + offset, inside.stop + offset))
+
+
 def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Preview:
-    """Look at a column, or at a sample of it where it is long.
+    """Return the kind of a column, by all rows or by a sample of a long column.
 
     Raises
     ------
@@ -35,5 +71,5 @@ def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Pre
         choice = atom_choice(
             engine.sketch(sample, sketch_request(settings)), column.field, settings
         )
-    seen = "" if sample.rows == column.rows else f" (in a sample of {sample.rows:,} rows)"
-    return Preview(choice.kind, choice.reason + seen)
+    scope = "" if sample.rows == column.rows else f" (in a sample of {sample.rows:,} rows)"
+    return Preview(choice.kind, choice.reason + scope)

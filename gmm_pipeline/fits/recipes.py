@@ -8,17 +8,20 @@ and only what the new rows call for is written beside them.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.arrow.codecs import column_codec
+from gmm_pipeline.arrow.column_codec import column_codec
+from gmm_pipeline.arrow.column_types import reading_of
 from gmm_pipeline.arrow.encoded_tables import encoded_schema
-from gmm_pipeline.arrow.fields import original_field, stored_schema
+from gmm_pipeline.arrow.field_text import original_field, stored_schema
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.parquet_column import ParquetColumn
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes.ranks import Ranking, rank_modes
-from gmm_pipeline.core.sketch.sketch import Sketch
-from gmm_pipeline.engines.engine import NOTHING, Engine, FitRows, Written, refuse_rows
+from gmm_pipeline.arrow.parquet_rows import Footers
+from gmm_pipeline.core.modes.ranking import rank_modes
+from gmm_pipeline.engines.engine import NO_PARTS, Engine, ExistingParts, RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import StoreError, in_column
 from gmm_pipeline.fits import illustrations
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
@@ -40,8 +43,8 @@ from gmm_pipeline.fits.summaries import (
     round_trip_summary,
     sketch_summary,
 )
-from gmm_pipeline.store.manifest import Origin
-from gmm_pipeline.store.model_files import MODEL_FILE, StoredModel, read_model, write_model
+from gmm_pipeline.store.manifest import Manifest, Origin
+from gmm_pipeline.store.model_files import MODEL_FILE, read_model, write_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, read_ranking, write_ranking
 from gmm_pipeline.store.result import Made, Product, Result
 from gmm_pipeline.store.sketch_files import (
@@ -50,6 +53,7 @@ from gmm_pipeline.store.sketch_files import (
     read_sketch,
     write_sketch,
 )
+from gmm_pipeline.store.snapshot import check_belonging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +62,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from gmm_pipeline.fits.settings import ColumnSettings
+    from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.store.fit_view import ColumnFit
 
+Guard = Callable[[], AbstractContextManager[None]]
 _REMEMBERED = 32
 """Contents that a result tells to have grown from: more than ever come between two looks at it."""
 
@@ -69,6 +76,7 @@ def raw(
     settings: ColumnSettings,
     engine: Engine,
     last: Result | None = None,
+    guard: Guard = nullcontext,
 ) -> Product:
     """Return the recipe of a column's copy; raise UnsupportedTypeError if its type cannot be
     encoded.
@@ -82,12 +90,17 @@ def raw(
     engine : Engine
     last : Result or None
         The copy that there is, to be continued if the source only became longer.
+    guard : callable
+        Returns a context for reading the source: it raises SourceError if files changed meanwhile,
+        so that a copy of two versions is not published. See `LocalTable.require_unchanged`.
     """
     reading_of(column.field, settings.kind)
     kept = last if last is not None and _continued(last, column, source_digests, settings) else None
 
     def write(folder: Path) -> Made:
-        return Made({"type": str(column.field.type)}, engine.copy(column, folder, _written(kept)))
+        with guard():
+            files = engine.copy(column, folder, _written(kept))
+        return Made({"type": str(column.field.type)}, files)
 
     return Product(
         column=column.field.name,
@@ -139,7 +152,7 @@ def model(
     sketch: Result,
     settings: ColumnSettings,
     last: Result | None = None,
-    fit_rows: FitRows = refuse_rows,
+    fit_rows: RowsFitter = no_rows_fitter,
 ) -> Product:
     """Return the recipe of a column's model: the last one where rows were added that it suits,
     otherwise a new fit.
@@ -218,6 +231,7 @@ def transformed(
     """Return the recipe of a column's encoded rows, compared on the way with what they decode
     to.
     """
+    check_belonging(model.manifest, feature_rank.manifest)
     column = stored_column(raw)
     stored = read_model(model.checked_file(MODEL_FILE))
     codec = column_codec(stored.model, read_ranking(feature_rank.file(RANKING_FILE)), column.field)
@@ -247,22 +261,25 @@ def transformed(
         columns=_types(encoded_schema({column.field.name: codec})),
         keeps=kept,
         continues=_continues(kept),
-        illustrate=illustrations.of_transformed(model, feature_rank),
+        illustrate=illustrations.of_transformed(feature_rank),
     )
 
 
-def products_without_rows(
-    column: str,
-    sketched: Sketch | None,
-    stored: StoredModel,
-    ranking: Ranking,
-    settings: ColumnSettings,
-) -> list[Product]:
-    """Return the products of a column that was fitted outside of a store: its sketch, if at hand,
-    model and ranking.
+def publish_without_rows(
+    column: ColumnFolder, fit: ColumnFit, settings: ColumnSettings
+) -> dict[str, Manifest]:
+    """Publish a column that was fitted outside of a store: its sketch, if at hand, model and ranking.
+
+    Returns the manifests by stage. Each names the content of the one before, so that results of two
+    fits are never taken for those of one.
     """
-    origin = Origin(inputs={}, settings=settings.model_dump(mode="json"))
-    model = stored.model
+    model, name, sketched = fit.stored.model, fit.stored.model.column, fit.sketch()
+
+    def write_stored_model(folder: Path) -> Made:
+        write_model(folder, fit.stored)
+        if sketched is not None:
+            write_sketch(folder / FITTED_SKETCH_FILE, sketched)
+        return Made(model_summary(model))
 
     def write_stored_sketch(folder: Path) -> Made:
         if sketched is None:
@@ -270,28 +287,24 @@ def products_without_rows(
         write_sketch(folder / SKETCH_FILE, sketched)
         return Made(sketch_summary(sketched))
 
-    def write_stored_model(folder: Path) -> Made:
-        write_model(folder, stored)
-        if sketched is not None:
-            write_sketch(folder / FITTED_SKETCH_FILE, sketched)
-        return Made(model_summary(model))
-
     def write_stored_ranking(folder: Path) -> Made:
-        write_ranking(folder, stored, ranking)
-        return Made(ranking_summary(ranking))
+        write_ranking(folder, fit.stored, fit.ranking)
+        return Made(ranking_summary(fit.ranking))
 
-    writers = {
-        SKETCH: write_stored_sketch,
-        MODEL: write_stored_model,
-        FEATURE_RANK: write_stored_ranking,
-    }
-    return [
-        Product(
-            column=column, stage=stage.name, origin=origin, rows=model.rows, write=write, columns={}
+    writers = {MODEL: write_stored_model, FEATURE_RANK: write_stored_ranking}
+    if sketched is not None:
+        writers = {SKETCH: write_stored_sketch, **writers}
+    published: dict[str, Manifest] = {}
+    for stage, write in writers.items():
+        origin = Origin(
+            inputs={before: manifest.content for before, manifest in published.items()},
+            settings=settings.model_dump(mode="json"),
         )
-        for stage, write in writers.items()
-        if stage is not SKETCH or sketched is not None
-    ]
+        product = Product(
+            column=name, stage=stage.name, origin=origin, rows=model.rows, write=write, columns={}
+        )
+        published[stage.name] = column.publish(product).manifest
+    return published
 
 
 def stored_column(raw: Result) -> ParquetColumn:
@@ -301,16 +314,12 @@ def stored_column(raw: Result) -> ParquetColumn:
 
 def stored_columns(result: Result) -> list[ParquetColumn]:
     """Return the columns of a result's table."""
-    files = tuple(result.tables())
-    file_rows = tuple(_rows(file) for file in files)
-    with open_reader(files[0]) as reader:
-        return [ParquetColumn(field, files, file_rows) for field in reader.schema_arrow]
-
-
-def _rows(file: Path) -> int:
-    with open_reader(file) as reader:
-        rows: int = reader.metadata.num_rows
-    return rows
+    files, footers = tuple(result.tables()), Footers()
+    file_rows = tuple(footers.of(file).rows for file in files)
+    return [
+        ParquetColumn(field, files, file_rows, footers=footers)
+        for field in footers.of(files[0]).schema
+    ]
 
 
 def _original_field(raw: Result) -> pa.Field:
@@ -342,8 +351,8 @@ def _extends(
     return same and before != contents[RAW.name] and raw.manifest.leading_files(before) is not None
 
 
-def _written(kept: Result | None) -> Written:
-    return NOTHING if kept is None else Written(kept.manifest.rows, len(kept.tables()))
+def _written(kept: Result | None) -> ExistingParts:
+    return NO_PARTS if kept is None else ExistingParts(kept.manifest.rows, len(kept.tables()))
 
 
 def _continues(kept: Result | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.core.modes.coverage import unheld_rows
+from gmm_pipeline.core.modes.unencodable_rows import count_unencodable_rows
 from gmm_pipeline.core.sketch.drift import drift
 from gmm_pipeline.fits.stages import SKETCH, TYPE
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model
@@ -85,7 +85,7 @@ def _by_rows(now: Sketch, last: Result, settings: ColumnSettings) -> Decision:
         return Decision(
             fit=False, reason=f"kept: refit = {settings.refit}; drift {moved:.2g}", drift=moved
         )
-    unheld = unheld_rows(read_model(last.checked_file(MODEL_FILE)).model, now)
+    unheld = count_unencodable_rows(read_model(last.checked_file(MODEL_FILE)).model, now)
     if unheld:
         return Decision(
             fit=True, reason=f"fitted: the last model could not hold up to {unheld:,} of the rows"

@@ -11,20 +11,26 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from gmm_pipeline.core.modes.modes import Extremes, ModeChoice, OutOfRange, Unseen, ValueDtype
+from gmm_pipeline.core.modes.column_model import (
+    Extremes,
+    ModeChoice,
+    OutOfRange,
+    Unseen,
+    ValueDtype,
+)
 from gmm_pipeline.errors import SettingsError, did_you_mean
 from gmm_pipeline.fits.config_text.documents import read_document
-from gmm_pipeline.fits.config_text.mistakes import checked
+from gmm_pipeline.fits.config_text.validation import validate_document
 
 _ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
 
 EngineName = Literal["local", "spark"]
 SparkValue = bool | int | float | str
-"""What a setting of Spark may be set to."""
+"""Types of the values of Spark's own settings."""
 
 
 class ColumnSettings(BaseModel):
-    """How a column is fitted and encoded; the defaults are right for most."""
+    """How one column is fitted and encoded; the defaults suit most columns."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +39,7 @@ class ColumnSettings(BaseModel):
     )
     kind: Literal["auto", "continuous", "mixed", "categorical", "general"] = Field(
         "auto",
-        description="auto: found from the values; continuous: a mixture; mixed: a mixture beside atoms; "
+        description="auto: found from the values; continuous: a mixture; mixed: mixture and atoms; "
         "categorical: every value an atom; general: one range from −1 to 1, without a mixture",
     )
     atoms: tuple[float | int | str, ...] = Field(
@@ -41,42 +47,49 @@ class ColumnSettings(BaseModel):
     )
     find_atoms: bool = Field(
         True,
-        description="with kind = auto or mixed: find point masses; with auto: make atoms of few distinct numbers",
+        description="with kind = auto or mixed: find point masses; with auto also: "
+        "make every number an atom where few are distinct",
     )
     max_modes: int = Field(
-        10, ge=1, le=1000, description="most Gaussian modes of a column, and most point masses"
+        10,
+        ge=1,
+        le=1000,
+        description="the most Gaussian modes of a column, and the most point masses",
     )
     n_components: int | None = Field(
         None,
         ge=1,
         le=1000,
-        description="that many Gaussian modes instead of as many as the data call for",
+        description="exactly this many Gaussian modes, instead of as many as the data call for",
     )
     min_weight: float = Field(
         0.005,
         ge=0,
         lt=1,
-        description="Gaussian modes of a smaller weight are dropped; em keeps those that it needs",
+        description="Gaussian modes of a smaller weight are dropped; em keeps all that it needs",
     )
     method: Literal["em", "dpgmm", "spark_ml", "spark_ml_full"] = Field(
         "em",
-        description="how the mixture is fitted: expectation-maximisation, variational Dirichlet process, Spark ML, or "
-        "for comparison Spark ML on all rows instead of their sketch, which needs the engine spark",
+        description="how the mixture is fitted: expectation-maximisation, variational Dirichlet "
+        "process, Spark ML, or for comparison Spark ML on all rows instead of their sketch, which "
+        "needs engine = spark",
     )
     components: tuple[tuple[float, float, float], ...] | None = Field(
         None,
         min_length=1,
-        description="weight, mean and std of the Gaussian modes, in units of the column, instead of a fit; see `adopt`",
+        description="weight, mean and std of each Gaussian mode, in units of the column; no "
+        "mixture is fitted then (see `gmm-pipeline adopt`)",
     )
     drop_never_likeliest: bool = Field(
         False,
-        description="with other methods than em: drop Gaussian modes that are nowhere the likeliest",
+        description="unless method = em: drop Gaussian modes that are nowhere the likeliest",
     )
     transform: Literal["none", "log"] = Field(
         "none", description="log: fit the logarithms, for long tails"
     )
     mode_choice: ModeChoice = Field(
-        "sample", description="draw a row's mode by its probabilities, or take the likeliest"
+        "sample",
+        description="sample: draw a row's mode by its probabilities; argmax: the likeliest",
     )
     probability_floor: float = Field(
         0.0,
@@ -85,42 +98,46 @@ class ColumnSettings(BaseModel):
         description="added to the probability of every mode; with extremes = clip only",
     )
     extremes: Extremes = Field(
-        "keep", description="values beyond ±0.99 of every mode: kept in tail modes, or clipped"
+        "keep",
+        description="values beyond ±0.99 of every mode: keep them in tail modes, or clip them",
     )
-    infinities: Literal["keep", "error"] = Field("keep", description="an atom each, or refused")
+    infinities: Literal["keep", "error"] = Field(
+        "keep", description="keep: +inf and −inf are atoms; error: they are refused"
+    )
     max_categories: int | None = Field(
         None,
         ge=2,
-        description="most modes of a categorical column; the rarest categories share one",
+        description="the most modes of a categorical column; the rarest categories share one",
     )
     rest_value: bool | int | float | str | None = Field(
         None,
-        description="what the shared mode decodes to; by default its categories, as often as they occur",
+        description="the value that the shared mode decodes to; by default one of its categories, "
+        "as often as each occurs",
     )
     unseen: Unseen = Field(
         "error",
-        description="categories, nulls and NaN that the fitted rows did not hold: refused, or written as the most "
-        "frequent mode or the shared one of the rare (rest)",
+        description="categories, nulls and NaN that the fitted rows did not hold: error, or write "
+        "them as the most frequent mode, or as the shared mode of the rare ones (rest)",
     )
     out_of_range: OutOfRange = Field(
         "error",
-        description="numbers beyond those fitted, or between their steps: refused; clip: the nearest that was fitted; "
-        "keep: those beyond are written beyond ±0.99",
+        description="numbers beyond those fitted, or between their steps: error; clip: write the "
+        "nearest fitted number; keep: write those beyond as values beyond ±0.99",
     )
     value_dtype: ValueDtype | None = Field(
-        None, description="float32 or float64; by default what the column's values need"
+        None, description="float32 or float64; by default as precise as the column's values need"
     )
-    seed: int = Field(0, ge=0, description="of the random starts and the draws")
+    seed: int = Field(0, ge=0, description="seed of the random starts and of the draws")
     refit: Literal["drift", "schedule", "never"] = Field(
         "drift",
-        description="when rows are added: fit again once they have drifted by drift_threshold, or only at the times of "
-        "the schedule, or only on demand",
+        description="when a column with added rows is fitted again: once it has drifted by "
+        "drift_threshold, at the times of the schedule, or only on demand",
     )
     drift_threshold: float = Field(
         0.02,
         ge=0,
         le=1,
-        description="share of the rows by which a column may move before it is fitted again",
+        description="share of the rows that may change place before the column is fitted again",
     )
 
     @field_validator("components")
@@ -131,7 +148,7 @@ class ColumnSettings(BaseModel):
         if not all(
             weight > 0 and std > 0 and isfinite(mean) for weight, mean, std in components or ()
         ):
-            raise ValueError("weights and stds have to be positive, means finite")
+            raise ValueError("weights and stds must be positive, means finite")
         return components
 
     @field_validator("atoms", mode="before")
@@ -153,11 +170,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "ctgan": _CTGAN,
     "ctab-gan+": {**_CTGAN, "drop_never_likeliest": True},
 }
-"""The settings that a preset stands for; those that are given besides take precedence."""
+"""The settings of each preset, as its encoder has them; explicit settings take precedence.
+
+1e-6 is the constant that RDT and CTAB-GAN+ add to every probability before they draw a mode."""
 
 
 class TableSettings(BaseModel):
-    """Settings of all columns, and what differs for single ones.
+    """Settings of all columns, and those that differ for single columns.
 
     Parameters
     ----------
@@ -173,36 +192,32 @@ class TableSettings(BaseModel):
     columns: dict[str, dict[str, Any]] = {}
 
     @classmethod
-    def given(
+    def from_models(
         cls, settings: ColumnSettings, columns: Mapping[str, ColumnSettings]
     ) -> TableSettings:
-        """Take what is given, without defaults, so that those of a preset hold for the rest."""
+        """Take only the settings that were set: for the rest, a preset may have other defaults."""
         return cls(
-            settings=_given(settings),
-            columns={name: _given(each) for name, each in columns.items()},
+            settings=_explicit(settings),
+            columns={name: _explicit(each) for name, each in columns.items()},
         )
 
     def of(self, column: str) -> ColumnSettings:
-        """Return the resolved settings of a column; raise SettingsError if one is unknown or not
-        allowed.
-        """
-        return validated({**self.settings, **self.columns.get(column, {})}, column)
+        """Return the resolved settings of a column; raise SettingsError if one is invalid."""
+        return validate_settings({**self.settings, **self.columns.get(column, {})}, column)
 
     def check(self, columns: Sequence[str]) -> None:
-        """Raise SettingsError for settings that are unknown, not allowed, or of columns that there
-        are not.
-        """
-        validated(self.settings, None)
+        """Raise SettingsError if a setting is invalid, or names a column that does not exist."""
+        validate_settings(self.settings, None)
         for column in self.columns:
             if column not in columns:
                 raise SettingsError(
-                    f"settings are given for a column {column!r} that is not there",
+                    f"settings are given for a column {column!r} that does not exist",
                     remedy=did_you_mean(column, columns),
                 )
             self.of(column)
 
     def merged(self, other: TableSettings) -> TableSettings:
-        """Return both, the other's taking precedence."""
+        """Return the settings of both; the other's take precedence."""
         names = dict.fromkeys([*self.columns, *other.columns])
         columns = {
             name: {**self.columns.get(name, {}), **other.columns.get(name, {})} for name in names
@@ -211,7 +226,7 @@ class TableSettings(BaseModel):
 
 
 class SettingsFile(BaseModel):
-    """What `--config` reads."""
+    """The content of a file that `--config` reads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -219,14 +234,12 @@ class SettingsFile(BaseModel):
         default_factory=ColumnSettings, description="settings of all columns"
     )
     columns: dict[str, ColumnSettings] = Field(
-        {}, description="what differs for single columns, by their names"
+        {}, description="settings that differ for single columns, by their names"
     )
 
 
-def validated(settings: Mapping[str, Any], column: str | None) -> ColumnSettings:
-    """Return checked settings; raise SettingsError with a suggestion for the first that is
-    wrong.
-    """
+def validate_settings(settings: Mapping[str, Any], column: str | None) -> ColumnSettings:
+    """Return checked settings; raise SettingsError with a suggestion for the first wrong one."""
     for name in settings:
         if name not in ColumnSettings.model_fields:
             raise SettingsError(
@@ -244,18 +257,18 @@ def validated(settings: Mapping[str, Any], column: str | None) -> ColumnSettings
         raise SettingsError(
             f"setting {name} = {first['input']!r} is not allowed: {first['msg']}",
             column=column,
-            remedy=f"It says: {ColumnSettings.model_fields[name].description}",
+            remedy=f"Its description: {ColumnSettings.model_fields[name].description}",
         ) from error
 
 
 def parse_assignments(assignments: Sequence[str]) -> TableSettings:
-    """Read `SETTING=VALUE` and `COLUMN.SETTING=VALUE`; values are JSON, or else text."""
+    """Read `SETTING=VALUE` and `COLUMN.SETTING=VALUE`; a value that is not JSON is text."""
     parsed = TableSettings()
     for assignment in assignments:
         match = _ASSIGNMENT.fullmatch(assignment)
         if match is None:
             raise SettingsError(
-                f"{assignment!r} is no setting",
+                f"{assignment!r} is not a setting",
                 remedy="Write SETTING=VALUE, or COLUMN.SETTING=VALUE for one column",
             )
         value = {match["setting"]: _value(match["value"])}
@@ -267,14 +280,18 @@ def parse_assignments(assignments: Sequence[str]) -> TableSettings:
 
 
 def read_settings(path: Path) -> TableSettings:
-    """Read a TOML or YAML file with `settings` of all columns and `columns` by name; mistakes are
-    told by line.
+    """Read a TOML or YAML file with `settings` of all columns and `columns` by name.
+
+    Raises
+    ------
+    SettingsError
+        With every mistake of the file, each with its key path, and in YAML its line.
     """
-    given = checked(read_document(path), SettingsFile)
-    return TableSettings.given(given.settings, given.columns)
+    content = validate_document(read_document(path), SettingsFile)
+    return TableSettings.from_models(content.settings, content.columns)
 
 
-def _given(settings: ColumnSettings) -> dict[str, Any]:
+def _explicit(settings: ColumnSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_unset=True)
 
 

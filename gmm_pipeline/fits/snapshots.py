@@ -2,18 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from gmm_pipeline.arrow.model_document import fit_identity
+from gmm_pipeline.errors import StoreError
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.store.fit_view import read_fit
+from gmm_pipeline.store.legacy_snapshots import entry_of
+from gmm_pipeline.store.snapshot import FITTED, ColumnEntry, Snapshot, belonging
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from gmm_pipeline.store.column_folder import ColumnFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.store.fit_view import FitView
+    from gmm_pipeline.store.manifest import Manifest
 
-    from gmm_pipeline.fits.spec import FitSpec
-    from gmm_pipeline.store.store import FitFolder
 
+def commit(spec: FitSpec, folder: FitFolder, columns: Iterable[str]) -> Snapshot:
+    """Publish the newest results of some columns as the fit's next snapshot.
 
-def commit(spec: FitSpec, folder: FitFolder, columns: Iterable[str]) -> None:
-    """Publish the results that belong together of some columns as the fit's next snapshot.
+    A column whose results do not all belong together yet, as when a run ended between its model and
+    its ranking, stays as it is in the present snapshot. A run commits once at its end, whatever
+    ended it.
 
-    A run calls this once at its end, whatever ended it; the IO manager after each result.
+    Raises
+    ------
+    StoreError
+        If another process holds the fit.
     """
-    del spec, folder, columns
+    renewed = set(columns)
+
+    def update(name: str, before: ColumnEntry | None) -> ColumnEntry | None:
+        if name not in renewed and before is not None:
+            return before
+        return _newest(folder.column(name), before)
+
+    return folder.commit(spec.model_dump(mode="json"), spec.columns, update)
+
+
+def view_remarks(view: FitView) -> list[str]:
+    """Say which columns a view of a fit leaves out, and in what it is behind the newest results."""
+    spec = FitSpec.model_validate(view.fit)
+    remarks = []
+    missing = [name for name in spec.columns if name not in view.fitted]
+    if missing:
+        remarks.append(f"Left out, as they are not fitted: {', '.join(missing)}")
+    newest = view.folder.snapshots.get()
+    if view.folder.generation is None and newest is not None and newest != view.snapshot:
+        _, *others = newest.columns_by_source().values()
+        behind = ", ".join(sorted(name for names in others for name in names))
+        remarks.append(
+            f"Generation {newest.generation} holds columns of several versions of the source; this is "
+            f"generation {view.snapshot.generation}, the newest of one version. Run again, or see "
+            f"`gmm-pipeline status`: {behind} differ"
+        )
+    return remarks
+
+
+def commit_exactly(
+    spec: FitSpec, folder: FitFolder, results: Mapping[str, Mapping[str, Manifest]]
+) -> Snapshot:
+    """Publish exactly these results of each column, whatever others there are.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    folder : FitFolder
+    results : mapping of str to mapping of str to Manifest
+        By column and stage.
+    """
+
+    def update(name: str, _: ColumnEntry | None) -> ColumnEntry:
+        return _entry(folder.column(name), results[name])
+
+    return folder.commit(spec.model_dump(mode="json"), spec.columns, update)
+
+
+def _newest(column: ColumnFolder, before: ColumnEntry | None) -> ColumnEntry | None:
+    """Return the entry of a column's newest results, or the one before while they are incomplete."""
+    manifests = belonging(column.manifests())
+    if before is not None and not before.results.keys() <= manifests.keys():
+        return before
+    named = {stage: manifest.file_name for stage, manifest in manifests.items()}
+    if before is not None and named == {s: each.manifest for s, each in before.results.items()}:
+        return before
+    return _entry(column, manifests) if manifests else before
+
+
+def _entry(column: ColumnFolder, manifests: Mapping[str, Manifest]) -> ColumnEntry:
+    """Return the entry of results that belong together, after a look that their files are there."""
+    for manifest in manifests.values():
+        if not column.result_of(manifest).is_whole():
+            raise StoreError(
+                f"files of stage {manifest.stage!r} are gone: another process has replaced them, or "
+                "they were deleted",
+                column=manifest.column,
+                remedy="Run or save again",
+            )
+    identity = None
+    if all(stage in manifests for stage in FITTED):
+        model, ranking = (column.result_of(manifests[stage]) for stage in FITTED)
+        fit = read_fit(model, ranking)
+        identity = fit_identity(fit.stored, fit.ranking)
+    return entry_of(manifests, identity)

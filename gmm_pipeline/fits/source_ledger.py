@@ -1,4 +1,4 @@
-"""Which files a fit's table consists of, in the order of its rows: that in which they came."""
+"""The ledger of a source: the files of a fit's table, in the order in which they came."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.store.manifest import FileFacts, digest
-from gmm_pipeline.tables.files import SourceFiles, find_files, looks_complete
+from gmm_pipeline.tables.files import FileStamp, SourceFiles, find_files, looks_complete
 
 if TYPE_CHECKING:
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
 
 _HASHED_BYTES = 1 << 30
-"""Most bytes that a look at the files reads: about a second."""
+"""Bytes that one look at a source hashes at most: SHA-256 takes about a second for them."""
 
 
 class SourceFile(BaseModel):
@@ -32,8 +32,10 @@ class SourceFile(BaseModel):
         When its content was written, in nanoseconds since 1970.
     touched : int
         When it was last written, be it with the same content.
+    inode : int
+        Differs when another file took its place, be it with the same content; 0 if unknown.
     sha256 : str or None
-        Of the content, if that was looked at.
+        Of the content; None if nobody computed it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,45 +44,51 @@ class SourceFile(BaseModel):
     size: int
     modified: int
     touched: int
+    inode: int = 0
     sha256: str | None = None
 
     @classmethod
-    def of(cls, path: Path) -> SourceFile:
-        """Read the facts off a file."""
-        facts = path.stat()
+    def of(cls, stamp: FileStamp) -> SourceFile:
+        """Return the file of a stamp, as far as the stamp tells."""
         return cls(
-            path=str(path),
-            size=facts.st_size,
-            modified=facts.st_mtime_ns,
-            touched=facts.st_mtime_ns,
+            path=str(stamp.path),
+            size=stamp.size,
+            modified=stamp.modified,
+            touched=stamp.modified,
+            inode=stamp.inode,
         )
 
     @property
+    def stamp(self) -> FileStamp:
+        """What the file looks like as long as nobody writes to it."""
+        return FileStamp(Path(self.path), self.size, self.touched, self.inode)
+
+    @property
     def identity(self) -> str:
-        """What tells one content from another, without a look at it."""
+        """What tells one content from another, without reading it."""
         return self.model_dump_json(include={"path", "size", "modified"})
 
-    def hashed(self) -> SourceFile:
+    def with_hash(self) -> SourceFile:
         """Return the same with the SHA-256 of the content."""
         return self.model_copy(update={"sha256": FileFacts.of(Path(self.path)).sha256})
 
-    def known_as(self, known: SourceFile | None) -> SourceFile:
-        """Return what is known of a file, if it was not written since, or with the same content."""
+    def identified(self, known: SourceFile | None) -> SourceFile:
+        """Return the known file as it is now if the content is the same, otherwise this one."""
         if known is None or known.size != self.size:
             return self
         same = known.touched == self.touched or (
-            known.sha256 and known.sha256 == self.hashed().sha256
+            known.sha256 and known.sha256 == self.with_hash().sha256
         )
-        return known.model_copy(update={"touched": self.touched}) if same else self
+        now = {"touched": self.touched, "inode": self.inode}
+        return known.model_copy(update=now) if same else self
 
 
 class SourceLedger(BaseModel):
-    """The files of a table, in batches that came one after the other; sorted by path within a
-    batch.
+    """The files of a table, in batches that came one after the other, sorted by path in a batch.
 
     Files that are added come last, wherever their names would sort them, so that rows keep their
-    positions. When a file was changed or is gone, there is no telling what of the old rows is left,
-    and all files make up one batch again.
+    positions. If a file changed or is gone, nothing tells which of the old rows are left, and all
+    files make up one batch again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -95,61 +103,73 @@ class SourceLedger(BaseModel):
     @property
     def source_files(self) -> list[SourceFiles]:
         """The files of each batch."""
-        return [SourceFiles(tuple(Path(file.path) for file in batch)) for batch in self.batches]
+        return [SourceFiles(tuple(file.stamp for file in batch)) for batch in self.batches]
 
     def digests(self, csv_nulls: tuple[str, ...]) -> tuple[str, ...]:
-        """Return digests of the table as it was after each batch, with what stands for null in
-        it.
-        """
+        """Return digests of the table as it was after each batch, read with these null texts."""
         totals = [self.batches[: n + 1] for n in range(len(self.batches))]
         facts = [[file.identity for batch in batches for file in batch] for batches in totals]
         return tuple(digest([[*files], [*csv_nulls]]) for files in facts)
 
 
 def current_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
-    """Return the ledger as the files are now: the one that is kept, if they only became more.
+    """Return the ledger by the files as they are now. Nothing is written.
+
+    If files were only added, it extends the saved ledger by a batch.
 
     Parameters
     ----------
     source : str
         A file, a folder or a glob.
     folder : FitFolder
-        Where the ledger is kept.
+        Has the saved ledger.
     accept : callable
-        Whether a file that is new is to be taken; files that were read before are.
+        Whether to take a new file, such as `looks_complete`. Files of the saved ledger are taken
+        in any case.
 
     Raises
     ------
     SourceError
-        If there are no files, or none that is to be taken.
+        If there are no files, or all of them are refused.
     """
-    kept = read_ledger(folder)
-    known = {} if kept is None else {file.path: file for file in kept.files}
-    files = map(SourceFile.of, find_files(source).files)
-    found = {file.path: file.known_as(known.get(file.path)) for file in files}
+    saved = read_ledger(folder)
+    known = {} if saved is None else {file.path: file for file in saved.files}
+    files = map(SourceFile.of, find_files(source).stamps)
+    found = {file.path: file.identified(known.get(file.path)) for file in files}
     taken = {path: file for path, file in found.items() if path in known or accept(Path(path))}
     if not taken:
         raise incomplete_file_error(next(iter(found)))
-    if kept is None or any(
+    if saved is None or any(
         path not in found or found[path].identity != file.identity for path, file in known.items()
     ):
         return SourceLedger(batches=(tuple(taken.values()),))
     new = tuple(file for path, file in taken.items() if path not in known)
-    batches = [tuple(found[file.path] for file in batch) for batch in kept.batches]
+    batches = [tuple(found[file.path] for file in batch) for batch in saved.batches]
     return SourceLedger(batches=(*batches, new) if new else tuple(batches))
 
 
+def complete_ledger(source: str, folder: FitFolder) -> SourceLedger:
+    """Return the ledger by the complete files of a source; empty if the source is gone."""
+    try:
+        return current_ledger(source, folder, looks_complete)
+    except SourceError:
+        return SourceLedger(batches=())
+
+
 def incomplete_file_error(path: str) -> SourceError:
-    """Return the error that refuses a file for now."""
-    return SourceError(f"file {path} is still being written", remedy="It is taken once it is whole")
+    """Return the error for a file that cannot be read yet."""
+    return SourceError(
+        f"file {path} is still being written", remedy="It is read once it is complete"
+    )
 
 
 def incomplete_files(ledger: SourceLedger, folder: FitFolder) -> list[str]:
-    """Return the files of a ledger that are new or changed since the one that is kept, and may
-    still be written to.
+    """Return the paths of files that may still be written to.
+
+    Only files that are new or changed since the saved ledger can be among them.
     """
-    kept = read_ledger(folder)
-    known = set() if kept is None else {file.identity for file in kept.files}
+    saved = read_ledger(folder)
+    known = set() if saved is None else {file.identity for file in saved.files}
     return [
         file.path
         for file in ledger.files
@@ -158,8 +178,9 @@ def incomplete_files(ledger: SourceLedger, folder: FitFolder) -> list[str]:
 
 
 def add_hashes(ledger: SourceLedger) -> SourceLedger:
-    """Return the ledger with the SHA-256 of its smaller files, so that they are known if they come
-    again.
+    """Return the ledger with the SHA-256 of as many files as a look may hash.
+
+    A file that is written again with the same content is then known to be the same.
     """
     left = _HASHED_BYTES
     batches: list[tuple[SourceFile, ...]] = []
@@ -168,39 +189,53 @@ def add_hashes(ledger: SourceLedger) -> SourceLedger:
         for file in batch:
             fresh = file.sha256 is None and file.size <= left
             left -= file.size if fresh else 0
-            files.append(file.hashed() if fresh else file)
+            files.append(file.with_hash() if fresh else file)
         batches.append(tuple(files))
     return SourceLedger(batches=tuple(batches))
 
 
 def skipped_files(source: str, ledger: SourceLedger) -> list[str]:
-    """Return the files of a source that are not part of its ledger, because they may still be
-    written to.
-    """
+    """Return the paths of files of a source that its ledger lacks, as they were incomplete."""
     taken = {file.path for file in ledger.files}
     return [str(file) for file in find_files(source).files if str(file) not in taken]
 
 
+def changes_since(source: str, ledger: SourceLedger) -> list[str]:
+    """Say which files of a source changed, came or went since its ledger was drawn up."""
+    try:
+        found = {stamp.path: stamp for stamp in find_files(source).stamps}
+    except SourceError:
+        found = {}
+    known = {file.stamp.path: file.stamp for file in ledger.files}
+    return [
+        *(f"file {path} is gone" for path in known if path not in found),
+        *(
+            f"file {path} changed"
+            for path, stamp in known.items()
+            if path in found and found[path] != stamp
+        ),
+        *(f"file {path} is new" for path in found if path not in known),
+    ]
+
+
 def update_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:
-    """Return the ledger as the files are now, as `current_ledger` does, and keep it with the
-    fit.
-    """
+    """Return the ledger by the files as they are now, and save it; see `current_ledger`."""
     ledger = current_ledger(source, folder, accept)
     save_ledger(ledger, folder)
     return ledger
 
 
 def save_ledger(ledger: SourceLedger, folder: FitFolder) -> None:
-    """Keep a ledger with its fit."""
+    """Write a ledger into the folder of its fit, unless the same is there."""
     if ledger != read_ledger(folder):
         folder.path.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder.ledger_path) as partial:
-            partial.write_text(ledger.model_dump_json(indent=1))
+            partial.write_text(ledger.model_dump_json(indent=1), encoding="utf-8")
 
 
 def read_ledger(folder: FitFolder) -> SourceLedger | None:
-    """Return the ledger that is kept with a fit, if there is one."""
+    """Return the saved ledger of a fit; None if there is none, or it is damaged."""
     try:
-        return SourceLedger.model_validate_json(folder.ledger_path.read_text())
-    except (FileNotFoundError, ValidationError):
+        return SourceLedger.model_validate_json(folder.ledger_path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return None

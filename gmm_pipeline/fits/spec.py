@@ -1,6 +1,4 @@
-"""What a fit is made from: its source, its columns and their settings; kept in the store as
-`fit.json`.
-"""
+"""What a fit is made from: a source, columns and their settings. Stored as `fit.json`."""
 
 from __future__ import annotations
 
@@ -16,12 +14,14 @@ from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_
 from gmm_pipeline.fits.settings import EngineName, SparkValue, TableSettings
 from gmm_pipeline.fits.source_ledger import SourceLedger
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.tables.open_table import LocalTable, open_batches
+from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.open_table import open_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gmm_pipeline.store.store import FitFolder
+    from gmm_pipeline.store.fit_folder import FitFolder
 
 _FIT_NAME = re.compile(r"[A-Za-z0-9_]+")
 
@@ -38,13 +38,13 @@ class FitSpec(BaseModel):
     columns : tuple of str
         The columns to encode, in the order of the table.
     patterns : tuple of str, optional
-        The names and globs that the columns were selected by; None if they were listed.
+        The names and globs that selected the columns; None if the columns were listed.
     engine : str
-        Where rows are passed over. Results do not depend on it.
+        Where rows are processed. Results do not depend on it.
     spark_config : dict
         Spark's settings by name; `spark.master` selects the cluster.
     csv_nulls : tuple of str
-        What stands for null in CSV files, besides the empty field.
+        Texts that mean null in CSV files, besides the empty field.
     settings : TableSettings
     """
 
@@ -61,16 +61,16 @@ class FitSpec(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _plain(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if not _FIT_NAME.fullmatch(name):
             raise SettingsError(
-                f"{name!r} is no name for a fit",
+                f"{name!r} is not a name for a fit",
                 remedy="Use letters, digits and underscores (--fit NAME)",
             )
         return name
 
     def column_of(self, partition_key: str) -> str:
-        """Return the column of a partition key; raise SourceError if there is none."""
+        """Return the column of a partition key; raise SourceError if no column has the key."""
         for column in self.columns:
             if encode_name(column) == partition_key:
                 return column
@@ -80,24 +80,24 @@ class FitSpec(BaseModel):
         )
 
     def open(self, ledger: SourceLedger, staging: Path) -> LocalTable:
-        """Open the table of a ledger; `staging` keeps the Parquet form of CSV files."""
+        """Open the table of a ledger; `staging` is the folder for the Parquet form of CSV files."""
         return open_batches(self.source, ledger.source_files, staging, csv_nulls=self.csv_nulls)
 
 
 def save_spec(spec: FitSpec, folder: FitFolder) -> None:
-    """Write a spec into its fit's folder."""
+    """Write a spec into the folder of its fit, unless the same is there."""
     folder.path.mkdir(parents=True, exist_ok=True)
-    text = spec.model_dump_json(indent=2)
-    if not folder.spec_path.exists() or folder.spec_path.read_text() != text:
-        # Runs of several columns may look at a changed source at once.
+    text = spec.model_dump_json(indent=2).encode()
+    if not folder.spec_path.exists() or folder.spec_path.read_bytes() != text:
+        # Several runs may find that a source changed, and write the same spec, at the same time.
         with atomic_write(folder.spec_path) as partial:
-            partial.write_text(text)
+            partial.write_bytes(text)
 
 
 def load_spec(folder: FitFolder) -> FitSpec:
-    """Read the spec of a fit in the store."""
+    """Read the spec of a fit in the store; raise StoreError if it is damaged."""
     try:
-        return FitSpec.model_validate_json(folder.spec_path.read_text())
+        return FitSpec.model_validate_json(folder.spec_path.read_bytes())
     except ValueError as error:
         raise StoreError(
             f"{folder.spec_path} cannot be read: {error}",
@@ -105,11 +105,19 @@ def load_spec(folder: FitFolder) -> FitSpec:
         ) from error
 
 
-def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that any of the patterns matches; all of them if there is no pattern.
+def source_files(folder: FitFolder) -> tuple[Path, ...]:
+    """Return the files that a fit's source has now; none if it is gone."""
+    try:
+        return find_files(load_spec(folder).source).files
+    except SourceError:
+        return ()
 
-    Patterns are names or globs (`*_delay`). A pattern that starts with `!` leaves out what it
-    matches.
+
+def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that any of the patterns matches; all names if there is no pattern.
+
+    Patterns are names or globs (`*_delay`). A pattern that starts with `!` leaves out the names
+    that it matches.
 
     Raises
     ------
@@ -143,9 +151,7 @@ def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def default_fit_name(source: str) -> str:
-    """Derive the name of a fit from its source: the file's stem, or the last folder that is no
-    glob.
-    """
+    """Return a name for the fit of a source: the stem of its last part that is not a glob."""
     parts = [part for part in Path(source).absolute().parts if not set(part) & set("*?[")]
     stem = Path(parts[-1]).stem
     return re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "table"

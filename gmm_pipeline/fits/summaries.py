@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from gmm_pipeline.arrow.column_codec import ColumnCodec
-    from gmm_pipeline.core.coding.roundtrip import RoundTrip
-    from gmm_pipeline.core.modes.modes import ColumnModel
-    from gmm_pipeline.core.modes.ranks import Ranking
+    from gmm_pipeline.core.coding.round_trip import RoundTrip
+    from gmm_pipeline.core.modes.column_model import ColumnModel
+    from gmm_pipeline.core.modes.ranking import Ranking
     from gmm_pipeline.core.sketch.sketch import Sketch
 
 

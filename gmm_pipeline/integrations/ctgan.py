@@ -13,14 +13,14 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.encoded_tables import in_type
+from gmm_pipeline.arrow.column_types import cast_to_field
 from gmm_pipeline.errors import StoreError, did_you_mean
 from gmm_pipeline.interfaces.matrix import MatrixLayout, NarrowRows
 from gmm_pipeline.interfaces.spans import SpanInfo, ctgan_output_info
 
 if TYPE_CHECKING:
     from gmm_pipeline.interfaces.table_encoder import TableEncoder
-    from gmm_pipeline.tables.in_memory import Table
+    from gmm_pipeline.tables.user_tables import Table
 
 try:
     from ctgan import CTGAN, TVAE
@@ -105,7 +105,7 @@ class EncoderAsTransformer:
                 f"{column_name!r} is no discrete column", remedy=did_you_mean(column_name, discrete)
             )
         codec = self.encoder.codecs()[column_name]
-        category = in_type(pa.array([value]), codec.field)
+        category = cast_to_field(pa.array([value]), codec.field)
         return {
             "discrete_column_id": discrete.index(column_name),
             "column_id": self.encoder.columns.index(column_name),

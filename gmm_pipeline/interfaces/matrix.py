@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.encoded_tables import rank_name, value_name
+from gmm_pipeline.arrow.encoded_rows import rank_name, value_name
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.interfaces.spans import ColumnSpans
 

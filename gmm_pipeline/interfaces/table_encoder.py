@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,25 +14,35 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.column_types import cast_to_field, reading_of
+from gmm_pipeline.arrow.identity import check_identities
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.rows import TableRows
-from gmm_pipeline.arrow.types import reading_of
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import rank_modes
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import StoreError, did_you_mean, in_column
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
 from gmm_pipeline.fits.settings import TableSettings
-from gmm_pipeline.fits.spec import FitSpec, load_spec, save_spec, select_columns
+from gmm_pipeline.fits.snapshots import commit_exactly
+from gmm_pipeline.fits.spec import FitSpec, save_spec, select_columns
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.interfaces.written_tables import write_parts
-from gmm_pipeline.store.model_files import StoredModel
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
-from gmm_pipeline.store.store import ColumnFit, FitFolder, moment_of
-from gmm_pipeline.tables.in_memory import Table, lazy_frame, opened, streamed
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
+from gmm_pipeline.tables.user_tables import (
+    Table,
+    identities_of,
+    lazy_frame,
+    open_user_table,
+    stream_user_table,
+)
 
 
 class TableEncoder:
@@ -92,7 +102,7 @@ class TableEncoder:
             If a column cannot be encoded; `include` can leave it out.
         """
         with tempfile.TemporaryDirectory() as staging:
-            source = opened(table, Path(staging), self._csv_nulls)
+            source = open_user_table(table, Path(staging), self._csv_nulls)
             names = select_columns(source.schema.names, self._include)
             self.settings.check(names)
             for name in names:
@@ -109,16 +119,26 @@ class TableEncoder:
         """
         return lazy_frame(tables.encoded_schema(self.codecs()), lambda: self.encode_batches(table))
 
-    def inverse_transform(self, encoded: Table) -> pl.LazyFrame:
+    def inverse_transform(self, encoded: Table, *, generated: bool = False) -> pl.LazyFrame:
         """Return encoded or generated rows decoded: the columns in their own order and types.
 
         Parameters
         ----------
         encoded : Table
             Narrow or wide; further columns are ignored.
+        generated : bool
+            Whether files that do not say by which fit they were encoded hold rows of this one, as a
+            model generates them.
+
+        Raises
+        ------
+        StoreError
+            If a file was encoded by another fit, or does not say by which.
         """
+        self._check_identities(encoded, generated=generated)
         return lazy_frame(
-            tables.decoded_schema(self.codecs()), lambda: self.decode_batches(encoded)
+            tables.decoded_schema(self.codecs()),
+            lambda: tables.decode_batches(stream_user_table(encoded), self.codecs()),
         )
 
     def transform_to(self, table: Table, folder: str | Path) -> int:
@@ -131,19 +151,21 @@ class TableEncoder:
 
         def rows(staging: Path) -> TableRows:
             return encoded_rows(
-                opened(table, staging, self._csv_nulls, tables.decoded_schema(codecs)), codecs
+                open_user_table(table, staging, self._csv_nulls, tables.decoded_schema(codecs)),
+                codecs,
             )
 
         return write_parts(Path(folder), rows, self._engine)
 
-    def inverse_transform_to(self, encoded: Table, folder: str | Path) -> int:
-        """Write encoded or generated rows decoded to a folder of Parquet parts, as `transform_to`
-        does.
-        """
+    def inverse_transform_to(
+        self, encoded: Table, folder: str | Path, *, generated: bool = False
+    ) -> int:
+        """Write the rows of `inverse_transform` to a folder of Parquet parts, as `transform_to` does."""
+        self._check_identities(encoded, generated=generated)
         codecs = self.codecs()
         return write_parts(
             Path(folder),
-            lambda staging: decoded_rows(opened(encoded, staging), codecs),
+            lambda staging: decoded_rows(open_user_table(encoded, staging), codecs),
             self._engine,
         )
 
@@ -154,13 +176,18 @@ class TableEncoder:
             tempfile.TemporaryDirectory() as staging,
             ThreadPoolExecutor(self._here.threads) as pool,
         ):
-            source = opened(table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs))
+            source = open_user_table(
+                table, Path(staging), self._csv_nulls, tables.decoded_schema(codecs)
+            )
             arrays = {name: _cast(source, name, codec) for name, codec in codecs.items()}
             yield from tables.encode_arrays(arrays, codecs, pool)
 
-    def decode_batches(self, encoded: Table) -> Iterator[pa.RecordBatch]:
-        """Yield encoded rows, narrow or wide, decoded, in batches of Arrow."""
-        yield from tables.decode_batches(streamed(encoded), self.codecs())
+    def decode_batches(
+        self, encoded: Table, *, generated: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `inverse_transform` in batches of Arrow."""
+        self._check_identities(encoded, generated=generated)
+        yield from tables.decode_batches(stream_user_table(encoded), self.codecs())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -198,8 +225,9 @@ class TableEncoder:
         return {name: column.codec() for name, column in self._fitted.items()}
 
     def save(self, path: str | Path) -> None:
-        """Write the fit into a folder in the layout of a store's fit; results there are replaced
-        one by one.
+        """Write the fit into a folder in the layout of a store's fit, as its next generation.
+
+        Who loads the folder meanwhile gets all columns of this fit, or all of the one before.
         """
         folder = FitFolder(Path(path))
         spec = FitSpec(
@@ -209,12 +237,11 @@ class TableEncoder:
             csv_nulls=self._csv_nulls,
             settings=self.settings,
         )
-        for name, column in self._fitted.items():
-            settings = self.settings.of(name)
-            for product in recipes.products_without_rows(
-                name, column.sketch(), column.stored, column.ranking, settings
-            ):
-                folder.column(name).publish(product)
+        results = {
+            name: recipes.publish_without_rows(folder.column(name), fit, self.settings.of(name))
+            for name, fit in self._fitted.items()
+        }
+        commit_exactly(spec, folder, results)
         save_spec(spec, folder)
 
     @classmethod
@@ -222,22 +249,49 @@ class TableEncoder:
         cls,
         path: str | Path,
         *,
-        at: datetime | str | None = None,
+        generation: int | None = None,
         threads: int | None = None,
         engine: Engine | None = None,
         csv_nulls: Sequence[str] | None = None,
     ) -> Self:
         """Return the encoder of a fit: a folder that `save` or `gmm-pipeline run` wrote.
 
-        Columns that are not fitted are left out. `csv_nulls` are those of the fit unless given.
-        With `at`, a time as `gmm-pipeline fits` tells it, models that others have taken the place
-        of since are loaded as they were then.
+        Parameters
+        ----------
+        path : str or Path
+        generation : int, optional
+            Of an earlier fit, as `gmm-pipeline fits` lists them. By default it is the newest in which
+            all columns are of one version of the source.
+        threads, engine
+            As of the class.
+        csv_nulls : sequence of str, optional
+            Those of the fit by default.
+
+        Raises
+        ------
+        StoreError
+            If the folder holds no fit or no such generation, or a file of it is damaged.
         """
-        moment = moment_of(at) if isinstance(at, str) else at
-        folder = FitFolder(Path(path), moment)
-        if not folder.spec_path.exists():
-            raise StoreError(f"{path} is no fit", remedy="Give the folder of a fit: <store>/<fit>")
-        spec = load_spec(folder)
+        folder = FitFolder(Path(path), generation)
+        view = folder.view()
+        if view is None:
+            raise StoreError(
+                f"{path} holds no finished fit",
+                remedy="Give the folder of one, <store>/<fit>, or run `gmm-pipeline run SOURCE` first",
+            )
+        return cls.of_view(view, threads=threads, engine=engine, csv_nulls=csv_nulls)
+
+    @classmethod
+    def of_view(
+        cls,
+        view: FitView,
+        *,
+        threads: int | None = None,
+        engine: Engine | None = None,
+        csv_nulls: Sequence[str] | None = None,
+    ) -> Self:
+        """Return the encoder of a fit as one snapshot shows it; columns that are not fitted are left out."""
+        spec = FitSpec.model_validate(view.fit)
         encoder = cls(
             spec.settings.columns,
             threads=threads,
@@ -245,17 +299,19 @@ class TableEncoder:
             csv_nulls=spec.csv_nulls if csv_nulls is None else csv_nulls,
             **spec.settings.settings,
         )
-        for name in spec.columns:
-            fitted = folder.fitted(name)
-            if fitted is not None:
-                encoder._fitted[name] = fitted
-        if moment is not None and not encoder._fitted:
-            raise StoreError(
-                f"{path} has no model of {moment.isoformat()}",
-                remedy="See the times of earlier fits by `gmm-pipeline fits`",
-            )
+        fits = {name: view.column_fit(name) for name in view.fitted}
+        encoder._fitted = {name: fit for name, fit in fits.items() if fit is not None}
         encoder._source = spec.source
         return encoder
+
+    def replace_fits(self, fits: Mapping[str, ColumnFit]) -> Self:
+        """Return the same encoder with other fits of some columns."""
+        replaced = copy(self)
+        replaced._fitted = {**self._fitted, **fits}  # noqa: SLF001 - of the same class
+        return replaced
+
+    def _check_identities(self, encoded: Table, *, generated: bool) -> None:
+        check_identities(identities_of(encoded), self.codecs(), generated=generated)
 
     def _of(self, column: str) -> ColumnFit:
         if column not in self._fitted:
@@ -278,4 +334,4 @@ def _cast(table: LocalTable | MemoryTable, name: str, codec: ColumnCodec) -> Ite
     column = table.column(name)
     with in_column(name):
         for array in column.arrays(range(column.rows)):
-            yield tables.in_type(array, codec.field)
+            yield cast_to_field(array, codec.field)

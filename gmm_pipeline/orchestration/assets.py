@@ -25,7 +25,8 @@ from gmm_pipeline.orchestration.checks import check_specs, completion_fields, ve
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.io_managers import STAGE_METADATA
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 
 IO_MANAGER = "gmm_results"
 REFIT_TAG = "gmm_pipeline/refit"

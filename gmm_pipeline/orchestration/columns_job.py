@@ -32,8 +32,8 @@ from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.lost_runs import tag_with_process
 from gmm_pipeline.orchestration.metadata import result_metadata
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.store.store import FitFolder
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether the run has ended, where nothing is published: short beside

@@ -1,6 +1,4 @@
-"""The datasets that Dagster operates, as a file lists them. The descriptions here are the file's
-documentation.
-"""
+"""The file of datasets that Dagster operates; the descriptions here are its documentation."""
 
 from __future__ import annotations
 
@@ -11,17 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ByteSize,
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
-    ValidationError,
     field_validator,
 )
 
 from gmm_pipeline.fits.config_text.documents import Document, read_document
-from gmm_pipeline.fits.config_text.mistakes import checked
+from gmm_pipeline.fits.config_text.validation import validate_document
+from gmm_pipeline.fits.limits import bytes_of
 from gmm_pipeline.fits.settings import ColumnSettings, EngineName, SparkValue, TableSettings
 
 STORE_VARIABLE = "GMM_PIPELINE_STORE"
@@ -35,73 +31,75 @@ CheckName = Literal[
 
 
 class DatasetSettings(BaseModel):
-    """A table, how its columns are fitted and encoded, and when."""
+    """A table, how its columns are fitted and encoded, and when that is done."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(
         min_length=1,
-        description="a Parquet or CSV file, a folder of them, or a glob; relative to the folder of this file",
+        description="a Parquet or CSV file, a folder of them, or a glob; relative to the folder of "
+        "this file",
     )
     columns: tuple[str, ...] = Field(
         (),
-        description="names or globs of the columns to encode, ! in front leaves out; by default all "
-        "(what is set for single columns stands in column_settings)",
+        description="names or globs of the columns to encode, ! in front leaves out; all by "
+        "default (settings of single columns stand in column_settings)",
     )
     csv_nulls: tuple[str, ...] = Field(
-        (), description="what stands for null in CSV files, besides the empty field"
+        (), description="texts that mean null in CSV files, besides the empty field"
     )
     engine: EngineName = Field(
         "local", description="where rows are processed; results do not depend on it"
     )
     spark_config: dict[str, SparkValue] = Field(
         {},
-        description="with engine = spark: Spark's settings by name; spark.master selects the cluster",
+        description="with engine = spark: Spark's settings by name; spark.master selects the "
+        "cluster",
     )
     settings: ColumnSettings = Field(
         default_factory=ColumnSettings, description="settings of all columns"
     )
     column_settings: dict[str, ColumnSettings] = Field(
-        {}, description="what differs for single columns, by their names"
+        {}, description="settings that differ for single columns, by their names"
     )
     watch: bool | str = Field(
         True,
-        description="whether new and changed files start runs; a glob: those files do, instead of the source's own",
+        description="whether new and changed files start runs; a glob: those files do, instead of "
+        "the source's own",
     )
     watch_seconds: int = Field(
-        30, ge=1, description="how many seconds lie between two looks at the source"
+        30, ge=1, description="seconds between two checks of the source for changes"
     )
     schedule: str | None = Field(
         None,
-        description="when to refit all columns: a cron expression of five fields, in UTC, such as '0 3 * * 1'",
+        description="when to refit all columns: a cron expression of five fields, in UTC, such as "
+        "'0 3 * * 1'",
     )
-    description: str = Field(
-        "", description="what the table is, for the people who look at it in Dagster"
-    )
+    description: str = Field("", description="what the table is, shown in Dagster's web UI")
     owners: tuple[str, ...] = Field((), description="e-mail addresses, or teams as team:name")
     blocking_checks: tuple[CheckName, ...] = Field(
         (),
-        description="checks that keep what comes after from being made when they fail; by default none does",
+        description="checks that stop the following stages when they fail; none by default",
     )
 
     @field_validator("watch")
     @classmethod
     def _watches_something(cls, watch: bool | str) -> bool | str:  # noqa: FBT001
         if watch == "":
-            raise ValueError("an empty glob stands for no file")
+            raise ValueError("an empty glob matches no file")
         return watch
 
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, schedule: str | None) -> str | None:
-        # Dagster's own rules: what passes here must not fail when definitions are loaded.
+        # Checked by Dagster itself: what it refuses later would break all definitions.
         import dagster as dg
 
         if schedule is not None:
             try:
                 dg.ScheduleDefinition(name="checked", job_name="checked", cron_schedule=schedule)
             except dg.DagsterInvalidDefinitionError:
-                raise ValueError("it is no cron expression") from None
+                raise ValueError("it is not a cron expression") from None
         return schedule
 
     @field_validator("owners")
@@ -117,13 +115,11 @@ class DatasetSettings(BaseModel):
         return owners
 
     def table_settings(self) -> TableSettings:
-        """Return the settings that are given, without defaults, so that those of presets hold for
-        the rest.
-        """
-        return TableSettings.given(self.settings, self.column_settings)
+        """Return the settings that the file has, without defaults, which a preset may change."""
+        return TableSettings.from_models(self.settings, self.column_settings)
 
     def placed(self, folder: Path) -> DatasetSettings:
-        """Return the same with absolute paths; relative ones start in a folder."""
+        """Return the same with absolute paths; relative ones start in `folder`."""
         watch = _placed(self.watch, folder) if isinstance(self.watch, str) else self.watch
         return self.model_copy(update={"source": _placed(self.source, folder), "watch": watch})
 
@@ -141,12 +137,13 @@ class Configuration(BaseModel):
     )
     memory: str | None = Field(
         None,
-        description="what a run may hold, such as 2GB or 500MB; by default a share of half of the machine's memory: "
-        "one of as many as there are runs at once",
+        description="memory of a run, such as 2GB or 500MB; by default half of the machine's "
+        "memory, divided by the number of concurrent runs",
     )
     datasets: dict[DatasetName, DatasetSettings] = Field(
         {},
-        description="the datasets by name, which is that of their fit: letters, digits and underscores",
+        description="the datasets by name, also the name of the fit: letters, digits and "
+        "underscores",
     )
 
     @field_validator("memory")
@@ -156,41 +153,26 @@ class Configuration(BaseModel):
         return memory
 
     def placed(self, folder: Path) -> Configuration:
-        """Return the same with absolute paths; relative ones start in a folder."""
+        """Return the same with absolute paths; relative ones start in `folder`."""
         datasets = {name: dataset.placed(folder) for name, dataset in self.datasets.items()}
         return Configuration(
             store=_placed(self.store, folder), memory=self.memory, datasets=datasets
         )
 
 
-def bytes_of(memory: str | None) -> int:
-    """Return the bytes that a text such as 2GB stands for, 0 for none; raise ValueError if it is no
-    size.
-    """
-    try:
-        return 0 if memory is None else int(TypeAdapter(ByteSize).validate_python(memory))
-    except ValidationError:
-        raise ValueError(f"{memory!r} is no size such as 2GB or 500MB") from None
-
-
 def read_configuration(path: Path) -> Configuration:
-    """Read a YAML or TOML file of datasets; raise SettingsError that tells every mistake with its
-    line.
-    """
-    return checked(read_document(path), Configuration).placed(path.absolute().parent)
+    """Read a YAML or TOML file of datasets; raise SettingsError that lists every mistake."""
+    configuration = validate_document(read_document(path), Configuration)
+    return configuration.placed(path.absolute().parent)
 
 
 def configuration_of(content: Mapping[str, Any]) -> Configuration:
-    """Return the configuration that plain data stand for; raise SettingsError that tells every
-    mistake.
-    """
-    return checked(Document(dict(content)), Configuration)
+    """Return plain data as a configuration; raise SettingsError that lists every mistake."""
+    return validate_document(Document(dict(content)), Configuration)
 
 
 def store_of(configuration: Configuration | None) -> Path:
-    """Return the folder of all results: by the environment, a configuration with absolute paths, or
-    the default.
-    """
+    """Return the store: that of the environment, of a (placed) configuration, or the default."""
     configured = DEFAULT_STORE if configuration is None else configuration.store
     return Path(os.environ.get(STORE_VARIABLE) or configured).absolute()
 

@@ -14,7 +14,8 @@ from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, load_spec, matching, save_spec, select_columns
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
 from gmm_pipeline.orchestration.datasets import Dataset
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import looks_complete
 
 

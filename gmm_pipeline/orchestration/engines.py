@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
-from gmm_pipeline.engines.spark.session import SparkSettings, spark_session
+from gmm_pipeline.engines.spark.session import SparkSettings, require_spark, spark_session
 from gmm_pipeline.fits.concurrency import memory_of_a_run
 from gmm_pipeline.fits.spec import FitSpec
 
@@ -66,6 +66,7 @@ def session_for_all_runs(spec: FitSpec) -> AbstractContextManager[object]:
 
 
 def _built_by_dagster(settings: SparkSettings) -> SparkSession:
+    require_spark("dagster_pyspark")
     from dagster_pyspark import LazyPySparkResource
 
     session: SparkSession = LazyPySparkResource(spark_config=dict(settings)).spark_session

@@ -52,4 +52,4 @@ class ResultIOManager(dg.ConfigurableIOManager):
         return self._folder(context.asset_key, context.partition_key).require(stage)
 
     def _folder(self, asset_key: dg.AssetKey, partition_key: str) -> ColumnFolder:
-        return ColumnFolder(Store(Path(self.store)).fit(asset_key.path[0]).path / partition_key)
+        return Store(Path(self.store)).fit(asset_key.path[0]).column_of_key(partition_key)

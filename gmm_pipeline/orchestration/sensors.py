@@ -15,9 +15,9 @@ from gmm_pipeline.orchestration.assets import REFIT_TAG, asset_key, job_name, pa
 from gmm_pipeline.orchestration.columns_job import columns_job_name, columns_of, run_config_of
 from gmm_pipeline.orchestration.lost_runs import report_lost_runs
 from gmm_pipeline.orchestration.watching import Sighting, look, nothing_new, reason_of
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.manifest import digest
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.store.store import FitFolder
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus

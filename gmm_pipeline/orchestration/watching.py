@@ -21,14 +21,14 @@ from gmm_pipeline.fits.source_ledger import (
 )
 from gmm_pipeline.fits.stages import RAW
 from gmm_pipeline.store.manifest import digest
-from gmm_pipeline.tables.files import looks_complete
+from gmm_pipeline.tables.files import FileStamp, looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
-    from gmm_pipeline.store.store import FitFolder
-    from gmm_pipeline.tables.open_table import LocalTable
+    from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.tables.local_table import LocalTable
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _watched_files(pattern: str) -> list[SourceFile]:
         Path(file) for file in sorted(glob.glob(pattern, recursive=True)) if Path(file).is_file()
     ]
     _refuse([str(file) for file in found if not looks_complete(file)])
-    return [SourceFile.of(file) for file in found]
+    return [SourceFile.of(FileStamp.of(file)) for file in found]
 
 
 def _refuse(unsettled: list[str]) -> None:

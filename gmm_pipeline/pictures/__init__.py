@@ -1,3 +1,5 @@
-"""What people see of a column: pictures as SVG text, and tables as Markdown. No plotting library,
-no files.
+"""What people see of a column: pictures as SVG text, and tables as Markdown.
+
+Drawn without a library for charts, and without files: docs/development.md has the figures of a
+trial.
 """

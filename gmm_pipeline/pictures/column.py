@@ -4,42 +4,32 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from gmm_pipeline.core.modes.modes import ColumnModel
-from gmm_pipeline.core.modes.ranks import Ranking
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.pictures.bars import atoms_picture, atoms_thumbnail
 from gmm_pipeline.pictures.density import density_picture, density_thumbnail
 
 
-def column_picture(
-    model: ColumnModel,
-    sketch: Sketch,
-    ranking: Ranking,
-    field: pa.Field,
-    *,
-    title: str | None = None,
-) -> str:
-    """Draw a column's rows and modes: on a line if they are on one, as bars if it has atoms alone.
+def column_picture(model: ColumnModel, sketch: Sketch, ranking: Ranking, field: pa.Field) -> str:
+    """Draw rows and modes as SVG: on a number line, or as bars if the column has atoms alone.
 
     Parameters
     ----------
     model : ColumnModel
     sketch : Sketch
-        That the model was fitted to.
+        The rows: those that the model was fitted to, or those that the column has by now.
     ranking : Ranking
     field : pa.Field
-        The column's name and type.
-    title : str, optional
+        Name and type of the column.
     """
     if model.n_continuous:
-        return density_picture(model, sketch, ranking, field, title=title)
-    return atoms_picture(model, ranking, field, title=title)
+        return density_picture(model, sketch, ranking, field)
+    return atoms_picture(model, ranking, field)
 
 
 def column_thumbnail(model: ColumnModel, sketch: Sketch, ranking: Ranking) -> str:
     """Draw the same small, without text."""
-    return (
-        density_thumbnail(model, sketch, ranking)
-        if model.n_continuous
-        else atoms_thumbnail(model, ranking)
-    )
+    if model.n_continuous:
+        return density_thumbnail(model, sketch, ranking)
+    return atoms_thumbnail(model, ranking)

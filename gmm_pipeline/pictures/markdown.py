@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,9 +12,13 @@ from gmm_pipeline.pictures import svg
 from gmm_pipeline.pictures.numbers import share_text, value_text
 
 MOST_MODES = 30
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$])")
-_LONGEST = 60
+"""More are read in the ranking's own table."""
 HEADINGS = ("rank", "type", "value", "weight", "mean", "std", "low", "high", "frequency")
+_TEXTS = 3
+"""So many of the first columns are texts; numbers are aligned on the right."""
+_LONGEST = 60
+"""Characters of a category: the table is not to be wider than a page."""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$])")
 
 
 def markdown_image(picture: str, alt: str) -> str:
@@ -24,44 +27,30 @@ def markdown_image(picture: str, alt: str) -> str:
     return f"![{_plain(alt)}](data:image/svg+xml;base64,{data})"
 
 
-def modes_table(modes: pa.Table, most: int = MOST_MODES) -> str:
-    """Return the modes of a column as a Markdown table.
-
-    Parameters
-    ----------
-    modes : pa.Table
-        As `storage.ranking_files.ranking_table` makes it.
-    most : int
-        So many modes at most; below stands how many more there are.
-    """
-    shown = modes.slice(0, most).select(list(HEADINGS)).to_pylist()
-    rest = modes.num_rows - len(shown)
-    table = _table(HEADINGS, [mode_cells(row) for row in shown])
-    return table + (f"\n\n{rest:,} more" if rest else "")
+def modes_table(modes: pa.Table) -> str:
+    """Return the most frequent modes of a `ranking_table` as a Markdown table."""
+    rows = [[_plain(cell) for cell in cells] for cells in mode_rows(modes)]
+    rules = ["---"] * _TEXTS + ["---:"] * (len(HEADINGS) - _TEXTS)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [HEADINGS, rules, *rows])
+    more = modes.num_rows - len(rows)
+    return table + (f"\n\n{more:,} more" if more else "")
 
 
-def mode_cells(mode: dict[str, Any]) -> list[str]:
-    """Return what a table says of a mode, in the order of its headings: a row of `ranking_table` as
-    text.
-    """
-    texts = [str(mode["rank"]), mode["type"], _value(mode)]
+def mode_rows(modes: pa.Table) -> list[list[str]]:
+    """Return the most frequent modes of a `ranking_table` as texts, in the order of `HEADINGS`."""
+    return [_cells(mode) for mode in modes.slice(0, MOST_MODES).select(HEADINGS).to_pylist()]
+
+
+def _cells(mode: dict[str, Any]) -> list[str]:
+    value = "null" if mode["type"] == "atom" else ""
+    if mode["value"] is not None:
+        value = svg.shortened(str(mode["value"]), _LONGEST)
     numbers = [
-        value_text(mode[name]) if mode[name] is not None else ""
+        "" if mode[name] is None else value_text(mode[name])
         for name in ("mean", "std", "low", "high")
     ]
-    return [*texts, share_text(mode["weight"]), *numbers, share_text(mode["frequency"])]
-
-
-def _value(mode: dict[str, Any]) -> str:
-    if mode["value"] is None:
-        return "null" if mode["type"] == "atom" else ""
-    return svg.shortened(str(mode["value"]), _LONGEST)
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---", "---", "---", *["---:"] * (len(headings) - 3)]]
-    lines += [[_plain(cell) for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    shares = [share_text(mode[name]) for name in ("weight", "frequency")]
+    return [str(mode["rank"]), mode["type"], value, shares[0], *numbers, shares[1]]
 
 
 def _plain(text: str) -> str:

@@ -7,13 +7,17 @@ import json
 from datetime import datetime
 from functools import cache, cached_property
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, field_validator
 
 from gmm_pipeline.arrow.written_file import WrittenFile
+from gmm_pipeline.store.formats import check_format
 
+FORMAT = 2
+"""Of manifests. 1: of version 0.1.0, one for a content. 2: immutable, named by its own digest."""
 _ID_DIGITS = 12
+"""Hexadecimal digits of an id: 48 bits tell a million contents of a column from each other."""
 _RECORDED = ("gmm-pipeline", "numpy", "numba", "pyarrow", "polars")
 
 
@@ -66,6 +70,8 @@ class Manifest(BaseModel):
 
     Parameters
     ----------
+    format : int
+        Of the manifest; see `FORMAT`.
     column, stage : str
     rows : int
         Rows of the column that the result stands for.
@@ -91,6 +97,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    format: int = 1
     column: str
     stage: str
     rows: int
@@ -103,6 +110,25 @@ class Manifest(BaseModel):
     confirmed: datetime | None = None
     seconds: float
     summary: dict[str, JsonValue]
+
+    @field_validator("files")
+    @classmethod
+    def _are_inside(cls, files: dict[str, FileFacts]) -> dict[str, FileFacts]:
+        for name in files:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"the file {name!r} lies outside of the result's folder")
+        return files
+
+    @cached_property
+    def text(self) -> str:
+        """The manifest as it is written."""
+        return self.model_dump_json(indent=2)
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file: stage, content, and a digest of the manifest itself."""
+        own = hashlib.sha256(self.text.encode()).hexdigest()[:_ID_DIGITS]
+        return f"{self.stage}-{self.content_id}-{own}.json"
 
     @cached_property
     def content(self) -> str:
@@ -125,9 +151,7 @@ class Manifest(BaseModel):
         return sum(facts.size for facts in self.files.values())
 
     def leading_files(self, content: str) -> int | None:
-        """Return how many of the first files make up another content; None if the content does not
-        begin with it.
-        """
+        """Return how many of the first files make up another content; None if none do."""
         names = sorted(self.files)
         return next(
             (n for n in range(1, len(names) + 1) if self._content_of(names[:n]) == content), None
@@ -135,6 +159,22 @@ class Manifest(BaseModel):
 
     def _content_of(self, names: list[str]) -> str:
         return digest({name: self.files[name].sha256 for name in names})
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If it is damaged.
+    StoreError
+        If a newer version wrote it.
+    """
+    text = path.read_text(encoding="utf-8")
+    check_format(text, FORMAT, path)
+    return Manifest.model_validate_json(text)
 
 
 def digest(value: JsonValue | dict[str, str]) -> str:

@@ -1,5 +1,4 @@
-"""Column names as folder names and partition keys: readable, reversible, and unable to leave their
-folder.
+"""Column names as folder names and partition keys: readable, reversible, and inside the store.
 
 Letters and digits of any script, `_`, `-`, `=` and single dots stay as they are; other characters
 become `~XX`, the hexadecimal digits of their UTF-8 bytes, and so do a dot or dash in front and a
@@ -10,12 +9,18 @@ digest; they can be recognised but not read back.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
+from contextlib import suppress
+from pathlib import Path
 
 _LONGEST = 200
-_TAKEN = {"fit.json", "source.json", "run.json"}
+_TAKEN = {"fit.json", "source.json", "run.json", "snapshots"}
+"""What else lies in the folder of a fit."""
 _DIGEST_DIGITS = 16
+_OWNER = "column.json"
+"""Says whose folder it is: names that differ in case alone may lead to the same one."""
 _ESCAPED_BYTE = re.compile("((?:~[0-9A-F]{2})+)")
 
 
@@ -48,6 +53,28 @@ def decode_name(encoded: str) -> str:
         else piece
         for piece in pieces
     )
+
+
+def own_folder(folder: Path, column: str) -> None:
+    """Make a folder a column's own, unless another column owns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), (folder / _OWNER).open("x", encoding="utf-8") as file:
+        file.write(json.dumps({"column": column}))
+
+
+def owned_folder(folder: Path, column: str) -> Path:
+    """Return the folder of a column: `folder`, or one beside it where another column owns that.
+
+    File systems that ignore case have one folder for `Price` and `price`.
+    """
+    try:
+        owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))["column"]
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+        return folder
+    if owner == column:
+        return folder
+    digest = hashlib.sha256(column.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+    return folder.with_name(f"{folder.name[:_LONGEST]}~~{digest}")
 
 
 def _encode_character(name: str, position: int) -> str:

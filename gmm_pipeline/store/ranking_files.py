@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.codecs import column_codec
-from gmm_pipeline.arrow.column_codec import Encoded
+from gmm_pipeline.arrow.column_codec import column_codec
+from gmm_pipeline.arrow.column_types import value_type
+from gmm_pipeline.arrow.encoded_rows import EncodedRows
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.numeric_types import counts_units, texts_of
 from gmm_pipeline.arrow.parquet import read_table, write_table
-from gmm_pipeline.arrow.types import value_type
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.modes import (
     HALF_WIDTH_STDS,
     REACH,
     AtomMode,
-    ColumnModel,
     GaussianMode,
     Mode,
     RestMode,
     TailMode,
 )
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate, RealCoordinate
-from gmm_pipeline.store.model_files import StoredModel
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,9 +90,7 @@ def _in_units(model: ColumnModel, coordinates: list[float | None]) -> pa.Array:
 
 
 def _placed(model: ColumnModel, coordinates: list[float | None]) -> pa.Array:
-    """Return coordinates as they are, counted from 0 again where they are counted from another
-    number.
-    """
+    """Return coordinates counted from 0, also where the column's are counted from its origin."""
     if not isinstance(model.coordinate, IntegerCoordinate):
         return _in_units(model, coordinates)
     origin = model.coordinate.origin / model.coordinate.per_unit
@@ -108,12 +107,10 @@ def _range(mode: Mode) -> tuple[float | None, float | None]:
 
 
 def _texts(stored: StoredModel, modes: list[Mode], ranking: Ranking) -> list[str | None]:
-    """Return the text of what each mode's middle decodes to, where that tells more than its
-    mean.
-    """
+    """Return what each mode's middle decodes to, as text, where that says more than its mean."""
     codec = column_codec(stored.model, ranking, stored.field)
     ranks = np.arange(len(modes)).astype(codec.rows.rank_dtype)
-    middles = codec.decode(Encoded(np.zeros(len(modes), codec.rows.value_dtype), ranks), 0)
+    middles = codec.decode(EncodedRows(np.zeros(len(modes), codec.rows.value_dtype), ranks), 0)
     every = counts_units(value_type(stored.field.type))
     texts = (
         texts_of(middles)

@@ -32,8 +32,14 @@ def nothing(_: Result) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Made:
-    """What writing a product returns: numbers worth showing, and the files that are on the disk and
-    known already.
+    """What writing a product returns.
+
+    Parameters
+    ----------
+    summary : dict
+        Numbers worth showing.
+    files : mapping of str to WrittenFile
+        Those that are on the disk already, with their digests, so that nobody reads them again.
     """
 
     summary: dict[str, JsonValue]
@@ -89,22 +95,24 @@ class Result:
         )
 
     def is_whole(self) -> bool:
-        """Whether all files have the size that they were written in; raise FileNotFoundError if one
-        is gone.
-        """
-        return all(
-            self.file(name).stat().st_size == facts.size
-            for name, facts in self.manifest.files.items()
-        )
+        """Whether all files are there, each of the size that it was written in."""
+        try:
+            return all(
+                self.file(name).stat().st_size == facts.size
+                for name, facts in self.manifest.files.items()
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def is_sound(self) -> bool:
         """Whether each byte is as it was written; reads all files."""
-        return all(map(self._is_as_written, self.manifest.files))
+        try:
+            return all(map(self._is_as_written, self.manifest.files))
+        except FileNotFoundError:
+            return False
 
     def checked_file(self, name: str) -> Path:
-        """Return the path of a file whose format has no checksums; raise StoreError if it is
-        damaged.
-        """
+        """Return the path of a file whose bytes are as written; raise StoreError otherwise."""
         if not self._is_as_written(name):
             raise StoreError(
                 f"file {self.file(name)} is not as it was written",
@@ -134,21 +142,31 @@ class Result:
 
 
 def link_files(result: Result, folder: Path) -> None:
-    """Make the files of a result part of another folder too, by hard links where the file system
-    has them.
-    """
+    """Make the files of a result part of another folder too, by hard links where there are any."""
     for name in result.manifest.files:
-        target = folder / result.file(name).relative_to(result.folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            target.hardlink_to(result.file(name))
-        except OSError:
-            shutil.copy2(result.file(name), target)
+        file = result.file(name)
+        _link(file, folder / file.relative_to(result.folder))
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make a folder of the same files, by hard links where the file system has them."""
+    for file in source.rglob("*"):
+        if file.is_file():
+            _link(file, target / file.relative_to(source))
+
+
+def _link(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copy2(file, target)
 
 
 def with_id(path: Path, content_id: str) -> Path:
-    """Return a path with the content's id in its name; files in subfolders keep theirs, which other
-    tools prescribe.
+    """Return a path with the content's id in its name.
+
+    Files in subfolders keep their names, which Spark prescribes.
     """
     return (
         path.with_name(f"{path.stem}-{content_id}{path.suffix}") if len(path.parts) == 1 else path
@@ -156,9 +174,7 @@ def with_id(path: Path, content_id: str) -> Path:
 
 
 def content_id_of(folder: Path) -> str | None:
-    """Return the id of the content in a folder: the one in the last name, as files that were kept
-    come first.
-    """
+    """Return the id of the content in a folder: that in the last name, as kept files come first."""
     try:
         names = sorted((entry.name for entry in folder.iterdir()), reverse=True)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,4 @@
-"""Sketches as Parquet: one row per distinct value, category or grid cell; the rest in the schema's
-metadata.
-"""
+"""Sketches as Parquet: a row per value, category or grid cell; the rest in the metadata."""
 
 from __future__ import annotations
 
@@ -11,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.parquet import read_table, write_table
-from gmm_pipeline.core.sketch.grid import Grid
-from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
-from gmm_pipeline.core.sketch.values import ValueCounts
-from gmm_pipeline.store.json_forms import (
+from gmm_pipeline.arrow.json_forms import (
     coordinate_from_json,
     coordinate_to_json,
     number_from_json,
     number_to_json,
 )
+from gmm_pipeline.arrow.parquet import read_table, write_table
+from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 if TYPE_CHECKING:
     from pathlib import Path

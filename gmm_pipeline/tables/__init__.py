@@ -1,1 +1,1 @@
-"""Where rows come from: files, folders and tables in memory."""
+"""Where rows come from: files, folders, globs, and tables in memory."""

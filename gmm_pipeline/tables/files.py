@@ -1,4 +1,4 @@
-"""The files that a path, a folder or a glob stands for."""
+"""Finds the files of a source, and tells whether they changed or are still being written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import glob
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,29 +16,100 @@ from gmm_pipeline.errors import SourceError
 _PARQUET = {".parquet", ".pq"}
 _CSV = {".csv"}
 _PARQUET_END = b"PAR1"
-SETTLING_SECONDS = 10.0
-"""For how long a file has to be left alone to count as written."""
+QUIET_SECONDS = 10.0
+"""A file without an end mark counts as complete once nobody wrote to it for this long: less than
+the 30 s from one look of a sensor to the next, so that a new file waits for one look at most."""
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What tells one version of a file from another, without reading it.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        In bytes.
+    modified : int
+        When the file was last written, in nanoseconds since 1970.
+    inode : int
+        Differs when another file took the place of this one; 0 where the system has none.
+    """
+
+    path: Path
+    size: int
+    modified: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileStamp:
+        """Take the stamp of a file as it is now."""
+        facts = path.stat()
+        return cls(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+    def is_current(self) -> bool:
+        """Whether the file is still as it was."""
+        try:
+            return FileStamp.of(self.path) == self
+        except FileNotFoundError:
+            return False
 
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """The files of a table, all of one format, in the order of their rows."""
+    """Files of a table, all of one format, in the order of their rows, as they were when found."""
 
-    files: tuple[Path, ...]
+    stamps: tuple[FileStamp, ...]
+
+    @classmethod
+    def of(cls, files: Iterable[Path]) -> SourceFiles:
+        """Take the stamps of files as they are now."""
+        return cls(tuple(map(FileStamp.of, files)))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their paths."""
+        return tuple(stamp.path for stamp in self.stamps)
 
     @property
     def is_csv(self) -> bool:
         """Whether they are CSV; Parquet otherwise."""
-        return self.files[0].suffix.lower() in _CSV
+        return self.stamps[0].path.suffix.lower() in _CSV
 
     def fingerprint(self) -> str:
         """Return a digest of the files' names, sizes and times of change."""
-        facts = [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in self.files]
+        facts = [[str(stamp.path), stamp.size, stamp.modified] for stamp in self.stamps]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @contextmanager
+    def require_unchanged(self) -> Iterator[None]:
+        """Give a context for reading the files, so that all that is read is of one version.
+
+        Raises
+        ------
+        SourceError
+            On entry if a file is no longer as it was found; at the end if it was changed, replaced
+            or removed meanwhile, also where reading failed because of that.
+        """
+        self._check("since it was opened")
+        try:
+            yield
+        except Exception:
+            self._check("while it was read")
+            raise
+        self._check("while it was read")
+
+    def _check(self, when: str) -> None:
+        for stamp in self.stamps:
+            if not stamp.is_current():
+                raise SourceError(
+                    f"file {stamp.path} was changed, replaced or removed {when}",
+                    remedy="Run again to use the files as they are now",
+                )
 
 
 def find_files(source: str) -> SourceFiles:
-    """Return the files that a path, a folder or a glob stands for, sorted by path.
+    """Return the files of a path, a folder or a glob, sorted by path.
 
     Raises
     ------
@@ -49,9 +122,8 @@ def find_files(source: str) -> SourceFiles:
     elif path.is_dir():
         found = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]
     else:
-        found = [
-            Path(file) for file in sorted(glob.glob(source, recursive=True)) if Path(file).is_file()
-        ]
+        names = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - may be absolute
+        found = [Path(name) for name in names if Path(name).is_file()]
     if not found:
         problem = "holds no Parquet or CSV file" if path.is_dir() else "does not exist"
         raise SourceError(
@@ -61,32 +133,37 @@ def find_files(source: str) -> SourceFiles:
     formats = {file.suffix.lower() for file in found}
     if not (formats <= _PARQUET or formats <= _CSV):
         raise SourceError(
-            f"source {source!r} holds files of several or unknown formats: {', '.join(sorted(formats))}",
-            remedy="Give files that are all .parquet or all .csv, with a glob such as 'folder/*.parquet'",
+            f"source {source!r} has files of several or unknown formats: "
+            f"{', '.join(sorted(formats))}",
+            remedy="Give files that are all .parquet or all .csv, with a glob such as "
+            "'folder/*.parquet'",
         )
-    return SourceFiles(tuple(map(_absolute, found)))
+    return SourceFiles.of(map(_absolute, found))
 
 
 def _absolute(file: Path) -> Path:
-    """Return the absolute path of a file, the same from wherever it is named.
+    """Return the absolute path of a file: the same for every way to name it.
 
-    Where `..` leads after a link to a folder, only the file system tells.
+    `..` after a link to a folder is resolved by the file system: it may lead out of the folder that
+    the name suggests.
     """
     return file.parent.resolve() / file.name if ".." in file.parts else file.absolute()
 
 
 def looks_complete(file: Path) -> bool:
-    """Whether a file seems to be whole: Parquet by how it ends, others by having been left alone
-    for a while.
+    """Whether a file seems to be written to its end.
+
+    Parquet files end in a footer; other formats have no such mark, so those files are complete once
+    nobody has written to them for `QUIET_SECONDS`.
     """
     if file.suffix.lower() in _PARQUET:
         return _ends_as_parquet(file)
     facts = file.stat()
-    return time.time() - max(facts.st_mtime, facts.st_ctime) >= SETTLING_SECONDS
+    return time.time() - max(facts.st_mtime, facts.st_ctime) >= QUIET_SECONDS
 
 
 def _ends_as_parquet(file: Path) -> bool:
-    """Whether a file ends in a Parquet footer that fits into it: its length, then four letters."""
+    """Whether a file ends as Parquet files do: footer, length of the footer (4 bytes), `PAR1`."""
     size = file.stat().st_size
     trailer = 4 + len(_PARQUET_END)
     with file.open("rb") as opened:
@@ -99,6 +176,6 @@ def _ends_as_parquet(file: Path) -> bool:
 
 
 def _is_data(file: Path, folder: Path) -> bool:
-    """Tell data files from the hidden files and folders that other tools leave behind."""
+    """Whether a file is data, not one of the hidden ones that other tools leave in folders."""
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
     return not hidden and file.suffix.lower() in _PARQUET | _CSV and file.is_file()

@@ -1,17 +1,18 @@
-"""Rows of several columns together, read by ranges."""
+"""Reads rows of several columns together, by ranges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, rechunked
-from gmm_pipeline.arrow.parquet_rows import ParquetRows
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
+from gmm_pipeline.arrow.parquet_rows import Footers
+from gmm_pipeline.arrow.regroup import rechunk
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JoinedColumns:
-    """Columns of equal length, at least one, each read from where it is."""
+    """Columns of equal length, at least one, each with a reader of its own."""
 
     columns: tuple[ColumnRows, ...]
 
@@ -32,7 +33,7 @@ class JoinedColumns:
         """Yield consecutive batches that together hold a range of rows."""
         schema = pa.schema([column.field for column in self.columns])
         for arrays in zip(
-            *(rechunked(column.arrays(rows), ROWS_PER_GROUP) for column in self.columns),
+            *(rechunk(column.arrays(rows), ROWS_PER_GROUP) for column in self.columns),
             strict=True,
         ):
             yield pa.RecordBatch.from_arrays(list(arrays), schema=schema)
@@ -40,7 +41,9 @@ class JoinedColumns:
 
 @dataclass(frozen=True)
 class FileRows:
-    """Some columns of consecutive Parquet files, read at once: there may be thousands of them.
+    """Some columns of consecutive Parquet files, which one reader reads together.
+
+    For encoded tables, whose columns may be thousands: a reader for each would be slow.
 
     Parameters
     ----------
@@ -48,12 +51,15 @@ class FileRows:
     file_rows : tuple of int
         The rows of each file.
     names : frozenset of str
-        The columns that are read, as far as a file has them, in its order.
+        The columns to read, in the order of each file; a file may lack some.
+    footers : Footers
+        Of the files.
     """
 
     files: tuple[Path, ...]
     file_rows: tuple[int, ...]
     names: frozenset[str]
+    footers: Footers = field(default_factory=Footers, repr=False, compare=False)
 
     @property
     def rows(self) -> int:
@@ -66,10 +72,6 @@ class FileRows:
         for path, (first, end) in zip(self.files, bounds, strict=True):
             start, stop = max(rows.start, first), min(rows.stop, end)
             if start < stop:
-                file = ParquetRows.of(path)
-                columns = [
-                    name
-                    for name in file.metadata.schema.to_arrow_schema().names
-                    if name in self.names
-                ]
+                file = self.footers.of(path)
+                columns = [name for name in file.schema.names if name in self.names]
                 yield from file.batches(range(start - first, stop - first), columns, ROWS_PER_GROUP)

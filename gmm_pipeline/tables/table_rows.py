@@ -1,6 +1,4 @@
-"""Rows of a table that are made from others, by ranges: encoded, decoded, or put together as they
-are stored.
-"""
+"""Rows that are computed from other rows, by ranges: encoded, decoded, narrow or wide."""
 
 from __future__ import annotations
 
@@ -11,12 +9,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
+from gmm_pipeline.arrow import one_hot
 from gmm_pipeline.arrow.rows import RowBatches, TableRows
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.row_batches import FileRows, JoinedColumns
 
 if TYPE_CHECKING:
-    from gmm_pipeline.arrow.encoded_tables import Codecs
+    from gmm_pipeline.arrow.column_codec import Codecs
     from gmm_pipeline.arrow.rows import ColumnRows
 
 
@@ -24,40 +24,38 @@ def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
     """Return the rows of a table encoded, narrow; raise SourceError if it lacks a column."""
     columns = tuple(table.column(name) for name in codecs)
     return TableRows(
-        JoinedColumns(columns), tables.encoded_schema(codecs), partial(tables.encoded, codecs)
+        JoinedColumns(columns), tables.encoded_schema(codecs), partial(tables.encode_batch, codecs)
     )
 
 
 def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
-    """Return encoded rows, narrow or wide, decoded; raise SourceError if the table lacks what a
-    column is made from.
-    """
-    names = tables.encoded_names(table.schema, codecs)
+    """Return encoded rows, narrow or wide, decoded; raise SourceError if a column is missing."""
+    names = tables.names_to_decode(table.schema, codecs)
     source: RowBatches
     if isinstance(table, LocalTable):
-        source = FileRows(table.files, table.file_rows, frozenset(names))
+        source = FileRows(table.files, table.file_rows, frozenset(names), table.footers)
     else:
         source = JoinedColumns(tuple(table.column(name) for name in names))
-    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decoded, codecs))
+    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decode_batch, codecs))
 
 
 def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     """Return the values and ranks of stored columns side by side."""
-    return TableRows(JoinedColumns(tuple(columns)), tables.encoded_schema(codecs), _as_they_are)
+    return TableRows(JoinedColumns(tuple(columns)), tables.encoded_schema(codecs), _unchanged)
 
 
 def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
-    """Return the same with a column of 0 and 1 for each rank."""
+    """Return stored columns with a column of 0 and 1 for each rank in place of the rank."""
     return TableRows(
-        JoinedColumns(tuple(columns)), tables.wide_schema(codecs), partial(_widened, codecs)
+        JoinedColumns(tuple(columns)), one_hot.wide_schema(codecs), partial(_widened, codecs)
     )
 
 
-def _as_they_are(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+def _unchanged(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
     del first_row
     return batch
 
 
 def _widened(codecs: Codecs, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
     del first_row
-    return tables.widened(batch, codecs)
+    return one_hot.one_hot_batch(batch, codecs)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import (
     counts_units,
     from_numbers,
@@ -228,7 +228,9 @@ def test_settings_give_numbers_of_every_type(value: Any, kind: pa.DataType, numb
     ids=str,
 )
 def test_a_setting_that_is_no_number_of_the_type_is_refused(value: Any, kind: pa.DataType) -> None:
-    with pytest.raises(SettingsError, match=r"column .amount.: .* is no value of type") as refused:
+    with pytest.raises(
+        SettingsError, match=r"column .amount.: .* is not a value of type"
+    ) as refused:
         number_of(value, kind, "amount")
     assert refused.value.remedy
 

@@ -1,4 +1,4 @@
-"""Parquet files hold what repeats once, and the extremes of what rows are sought by."""
+"""Parquet files hold repeated values once, and statistics of the columns that are filtered by."""
 
 import pathlib
 
@@ -24,17 +24,17 @@ COLUMNS = {
 
 
 def written(
-    path: pathlib.Path, without_extremes: tuple[str, ...] = ()
+    path: pathlib.Path, without_statistics: tuple[str, ...] = ()
 ) -> dict[str, pq.ColumnChunkMetaData]:
     """Write the columns; return what the file says of each."""
     table = pa.table(COLUMNS)
-    write_rows(path, table.schema, table.to_batches(max_chunksize=1000), without_extremes)
+    write_rows(path, table.schema, table.to_batches(max_chunksize=1000), without_statistics)
     assert read_table(path).equals(table)
     group = pq.read_metadata(path).row_group(0)
     return dict(zip(COLUMNS, map(group.column, range(len(COLUMNS))), strict=True))
 
 
-def test_only_what_repeats_in_several_values_has_a_dictionary(tmp_path: pathlib.Path) -> None:
+def test_only_columns_of_several_repeating_values_have_a_dictionary(tmp_path: pathlib.Path) -> None:
     columns = written(tmp_path / "rows.parquet")
     assert [name for name, column in columns.items() if column.has_dictionary_page] == [
         "cents",
@@ -71,7 +71,7 @@ def test_a_column_takes_as_few_bytes_as_its_values_need(
     assert written(tmp_path / "rows.parquet")[name].total_compressed_size / ROWS < most
 
 
-def test_extremes_are_noted_but_of_text_and_of_columns_that_go_without(
+def test_statistics_are_written_except_of_text_and_of_excluded_columns(
     tmp_path: pathlib.Path,
 ) -> None:
     columns = written(tmp_path / "rows.parquet", ("many numbers",))

@@ -1,4 +1,4 @@
-"""What several tests of the core share."""
+"""Helpers that several tests of the core share."""
 
 from collections.abc import Iterable
 from functools import partial, reduce
@@ -9,27 +9,20 @@ import numpy as np
 from exactness import bits  # noqa: F401 - tests of other folders use it too
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.precision import with_narrowest_dtype
-from gmm_pipeline.core.mixture.fitting import fit_mixture
-from gmm_pipeline.core.modes.modelling import (
-    ContinuousPart,
-    all_components,
-    gaussian_part,
-    model_column,
-)
-from gmm_pipeline.core.modes.modes import (
-    AtomMode,
-    ColumnModel,
-    EncodingRules,
-    GaussianMode,
-    TailMode,
-)
-from gmm_pipeline.core.modes.point_masses import choose_atoms
-from gmm_pipeline.core.sketch.coordinate import Coordinate, RealCoordinate
+from gmm_pipeline.core.coding.value_dtype import with_narrowest_dtype
+from gmm_pipeline.core.mixture.fit_mixture import fit_mixture
+from gmm_pipeline.core.modes.atoms import choose_atoms
+from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules
+from gmm_pipeline.core.modes.continuous_part import ContinuousPart, gaussian_part
+from gmm_pipeline.core.modes.model_column import model_column
+from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, TailMode
+from gmm_pipeline.core.modes.select_components import all_components
+from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.sketch import Sketch, Specials, Tally
-from gmm_pipeline.core.sketch.values import ValueCounter, ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounter, ValueCounts
 
 REAL = RealCoordinate()
 
@@ -114,9 +107,7 @@ def model_of(
     column: str = "amount",
     **rules: Any,
 ) -> ColumnModel:
-    """Return a model of Gaussian modes given as (weight, mean, std), which writes float64 unless
-    told otherwise.
-    """
+    """Return a model of Gaussian modes given as (weight, mean, std), by default in float64."""
     return ColumnModel(
         column=column,
         rows=1,
@@ -139,7 +130,8 @@ def chi_square(observed: NDArray[Any], expected: NDArray[np.float64]) -> float:
 
 
 def chi_square_bound(degrees: int) -> float:
-    """Return what a chi-square statistic exceeds about once in a million times (Wilson & Hilferty,
-    1931).
+    """Return the bound that a chi-square statistic exceeds about once in a million times.
+
+    Wilson & Hilferty (1931).
     """
     return float(degrees * (1 - 2 / (9 * degrees) + 4.75 * np.sqrt(2 / (9 * degrees))) ** 3)

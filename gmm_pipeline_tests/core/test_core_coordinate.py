@@ -4,8 +4,9 @@ from core_evidence import REAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate, RealCoordinate
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.numeric_type import IntegerType
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -53,7 +54,7 @@ def test_integers_near_zero_are_their_own_coordinates(numbers: list[int]) -> Non
 
 
 @given(INT64, OFFSETS, st.floats(-0.25, 0.25))
-def test_what_decodes_next_to_an_integer_snaps_to_it(
+def test_a_coordinate_next_to_an_integer_decodes_to_it(
     origin: int, offsets: list[int], off: float
 ) -> None:
     coordinate = IntegerCoordinate(origin, LOWEST, HIGHEST)
@@ -85,7 +86,7 @@ def test_integers_too_far_from_the_origin_are_refused_and_counted(
 
 
 @pytest.mark.parametrize("bits", [8, 16, 32])
-def test_what_decodes_beyond_the_type_becomes_its_bound(bits: int) -> None:
+def test_coordinates_beyond_the_type_decode_to_its_bound(bits: int) -> None:
     for lowest, highest in [(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), (0, 2**bits - 1)]:
         coordinate = IntegerCoordinate(0, lowest, highest)
         decoded = coordinate.backward(
@@ -95,7 +96,7 @@ def test_what_decodes_beyond_the_type_becomes_its_bound(bits: int) -> None:
 
 
 @given(INT64, st.floats(allow_nan=False))
-def test_whatever_decodes_is_within_the_bounds_of_int64(origin: int, x: float) -> None:
+def test_any_coordinate_decodes_to_an_int64(origin: int, x: float) -> None:
     # Were it to wrap around, large numbers would decode to small ones.
     decoded = int(IntegerCoordinate(origin, LOWEST, HIGHEST).backward(np.array([x]))[0])
     assert LOWEST <= decoded <= HIGHEST
@@ -105,7 +106,7 @@ def test_whatever_decodes_is_within_the_bounds_of_int64(origin: int, x: float) -
 @pytest.mark.parametrize(
     ("origin", "x", "bound"), [(HIGHEST - 5, 1e18, HIGHEST), (LOWEST + 5, -1e18, LOWEST)]
 )
-def test_what_decodes_beyond_int64_becomes_its_bound(origin: int, x: float, bound: int) -> None:
+def test_coordinates_beyond_int64_decode_to_its_bound(origin: int, x: float, bound: int) -> None:
     assert IntegerCoordinate(origin, LOWEST, HIGHEST).backward(np.array([x])).tolist() == [bound]
 
 

@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture
 
 from gmm_pipeline.core.mixture.dpgmm import DPGMMResult, fit_dpgmm, variational_dpgmm
-from gmm_pipeline.core.mixture.fitting import fit_mixture
+from gmm_pipeline.core.mixture.fit_mixture import fit_mixture
 from gmm_pipeline.core.mixture.variational import Moments
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 SHORT: dict[str, Any] = {"tol": 0.0, "max_iter": 10}

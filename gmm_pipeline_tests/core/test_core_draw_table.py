@@ -1,4 +1,4 @@
-"""What is looked up in a table of draws is what evaluating the modes' probabilities gives."""
+"""The lookup table of draws gives the same modes as evaluating their probabilities."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec
 from gmm_pipeline.core.coding.draw_bounds import UNDECIDED
 from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table, look_up
+from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.mode_table import ModeTable, mode_probabilities, mode_table, sampled
-from gmm_pipeline.core.modes.modes import REACH, ColumnModel, TailMode
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.mode_table import (
+    ModeTable,
+    mode_probabilities,
+    mode_table,
+    sample_mode,
+)
+from gmm_pipeline.core.modes.modes import REACH, TailMode
 
 TAILS = (
     TailMode(low=-200.0, high=-41.0, anchor=0.0, direction=-1, bound=0.99, weight=0.01),
@@ -46,15 +52,13 @@ def evaluated(
 ) -> None:
     probabilities = np.empty(modes.means.size)
     for i in range(x.size):
-        out[i] = sampled(x[i], draws[i], modes, probabilities)
+        out[i] = sample_mode(x[i], draws[i], modes, probabilities)
 
 
 def contradicted(
     x: NDArray[np.float64], draws: NDArray[np.float64], table: DrawTable, modes: ModeTable
 ) -> tuple[int, int]:
-    """Return how many draws at x the table decides otherwise than the evaluation, and how many it
-    decides.
-    """
+    """Return how many draws at x the table decides wrongly, and how many it decides."""
     found, wanted, rows = (np.empty(x.size, dtype=np.int64) for _ in range(3))
     left_open = look_up(x, draws, table, np.empty(x.size, dtype=np.int64), found, rows)
     evaluated(x, draws, modes, wanted)
@@ -116,7 +120,7 @@ def test_rows_at_random_get_the_modes_that_their_evaluation_gives(model: ColumnM
     x = mixture.means[chosen] + mixture.stds[chosen] * rng.standard_t(2, chosen.size)
     codec = RowCodec(model, np.arange(model.n_modes))
     free = np.full(x.size, -1, dtype=np.int32)
-    assert bits(codec.encode(x, free, 10**12)) == bits(codec.encode_plainly(x, free, 10**12))
+    assert bits(codec.encode(x, free, 10**12)) == bits(codec.encode_without_table(x, free, 10**12))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -180,6 +184,6 @@ def test_nearly_all_rows_are_decided_by_the_table(
     assert decided > 0.99 * x.size
 
 
-def test_what_adds_to_every_probability_is_evaluated_for_each_row() -> None:
+def test_a_probability_floor_is_evaluated_in_each_row() -> None:
     model = model_of(OVERLAPPING, extremes="clip", probability_floor=1e-6)
     assert draw_table(mode_table(model)) is NOTHING_DECIDED

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import DecimalCoordinate, IntegerCoordinate, LogCoordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.drift import drift
 from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch, Specials, Tally
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 from core_evidence import bits
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOOR = 1e-6
@@ -126,14 +126,14 @@ def test_the_history_holds_the_mean_log_likelihood_of_the_rows(seed: int) -> Non
 def test_a_weight_of_n_counts_as_n_rows(seed: int) -> None:
     rows, start = random_case(seed)
     values, counts = np.unique(rows, return_counts=True)
-    # Few steps, as leaps magnify the rounding of sums, and may be taken or not by a hair.
+    # Few steps: extrapolations magnify the rounding of sums, and rounding may decide whether one
+    # is accepted.
     weighted, repeated = (
         run(points, start, steps=8)
         for points in (WeightedPoints.of(values, counts), WeightedPoints.of(rows))
     )
     np.testing.assert_allclose(weighted.history, repeated.history, rtol=0, atol=1e-9)
-    # Where the likelihood is flat, leaps carry the last digits of the sums further than the
-    # likelihood shows.
+    # Where the likelihood is flat, extrapolations move the parameters by more than its rounding.
     np.testing.assert_allclose(
         weighted.mixture.weights, repeated.mixture.weights, rtol=0, atol=1e-6
     )
@@ -145,6 +145,8 @@ def test_a_weight_of_n_counts_as_n_rows(seed: int) -> None:
 def test_the_unit_of_the_weights_does_not_matter(
     points: WeightedPoints, start: Mixture, power: int
 ) -> None:
+    # Products of a weight and a smaller position underflow, in one unit sooner than in another.
+    assume(((points.positions == 0) | (np.abs(points.positions) > 1e-290)).all())
     scaled = WeightedPoints(points.positions, np.ldexp(points.weights, power), points.spreads)
     assert bits(run(scaled, start)) == bits(run(points, start))
 
@@ -207,8 +209,8 @@ def test_em_stops_at_the_step_that_gains_less_than_the_tolerance() -> None:
     )
 
 
-def test_leaps_cross_a_plateau_in_a_fraction_of_the_steps() -> None:
-    # Steps without leaps need 1446.
+def test_extrapolations_cross_a_plateau_in_a_fraction_of_the_steps() -> None:
+    # Without extrapolations it takes 1446 steps.
     positions = np.linspace(-6, 6, 401)
     true = Mixture(np.array([0.5, 0.5]), np.array([-1.0, 1.0]), np.array([1.0, 1.0]))
     points = WeightedPoints.of(positions, np.exp(true.log_density(positions)))
@@ -219,7 +221,7 @@ def test_leaps_cross_a_plateau_in_a_fraction_of_the_steps() -> None:
     assert_never_falls(result.history)
 
 
-def test_em_that_was_cut_short_says_so() -> None:
+def test_em_that_reached_max_iter_has_not_converged() -> None:
     rows, start = random_case(3)
     result = expectation_maximisation(
         WeightedPoints.of(rows), start, variance_floor=FLOOR, tol=1e-12, max_iter=3
@@ -228,7 +230,7 @@ def test_em_that_was_cut_short_says_so() -> None:
     assert result.history.size == 3
 
 
-def test_em_leaves_its_start_as_it_was() -> None:
+def test_em_does_not_change_its_start() -> None:
     rows, start = random_case(1)
     before = bits(start)
     run(WeightedPoints.of(rows), start)

@@ -1,6 +1,4 @@
-"""Exponentials and logarithms of many numbers are those of the mathematical library, but for the
-last digit.
-"""
+"""Exponentials and logarithms of arrays equal the mathematical library's, up to the last digit."""
 
 import math
 
@@ -28,7 +26,7 @@ def test_the_exponential_of_zero_is_one() -> None:
     assert of(np.array([0.0, -0.0])).tolist() == [1.0, 1.0]
 
 
-def test_what_is_negligible_counts_for_nothing() -> None:
+def test_the_exponential_below_negligible_is_zero() -> None:
     x = np.array([-1.0, -39.0, -40.0, -41.0, -1e308, -np.inf])
     assert (of(x, negligible=-40.0) > 0).tolist() == [True, True, False, False, False, False]
 

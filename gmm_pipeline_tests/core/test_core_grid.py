@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.grid import CELL_BITS, CELLS, OFFSET_BITS, Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 SEEDS = st.integers(0, 2**32 - 1)
 GRIDS = st.builds(Grid, st.floats(-1e6, 1e6), st.integers(-20, 20))
@@ -257,7 +257,7 @@ def test_the_sums_of_a_cell_are_exact_however_many_rows_it_holds(
 @given(GRIDS, ROWS)
 def test_a_value_is_found_in_the_cell_that_counts_it(grid: Grid, rows: NDArray[np.float64]) -> None:
     counted = count_on(grid, rows)
-    cells, _ = grid.places(rows)
+    cells, _ = grid.cells_and_offsets(rows)
     assert bits(np.unique(cells)) == bits(counted.cells)
     assert counted.rows_of(cells).min() >= 1
     assert counted.rows_of(np.unique(cells)).sum() == rows.size

@@ -17,10 +17,10 @@ from core_evidence import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmm_pipeline.core.sketch.coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.grid import Grid
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
 from gmm_pipeline.core.sketch.sketch import Body, Label, LabelCounts, Sketch, Specials, Tally
-from gmm_pipeline.core.sketch.values import LIMIT
+from gmm_pipeline.core.sketch.value_counts import MAX_DISTINCT
 
 COUNTS = st.integers(0, 2**40)
 GRID = Grid(0.5, 1)
@@ -135,14 +135,14 @@ INTEGERS = np.array([1, 2])
             id="other coordinates",
         ),
         pytest.param(
-            lambda: sketch_of_values(np.arange(LIMIT) / 2),
-            lambda: sketch_of_values(np.arange(LIMIT) / 3),
+            lambda: sketch_of_values(np.arange(MAX_DISTINCT) / 2),
+            lambda: sketch_of_values(np.arange(MAX_DISTINCT) / 3),
             "too many distinct values",
             id="too many values",
         ),
     ],
 )
-def test_sketches_that_do_not_fit_together_are_not_merged(
+def test_sketches_of_different_form_coordinate_or_grid_are_not_merged(
     one: Callable[[], Sketch], other: Callable[[], Sketch], why: str
 ) -> None:
     with pytest.raises(ValueError, match=why):

@@ -1,15 +1,13 @@
-"""Row-wise statistical tests of the draw: for chosen x, mode frequencies over many rows match the
-responsibilities.
-"""
+"""Statistical tests of the draw: at chosen x, modes occur as often as their probabilities say."""
 
 import numpy as np
 import pytest
 from core_evidence import chi_square, chi_square_bound, model_of
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import mode_probabilities, mode_table
-from gmm_pipeline.core.modes.modes import ColumnModel
 
 # Weight, mean, std. Which of them reach a value differs along the line.
 GAUSSIANS = [(0.4, 0.0, 1.0), (0.3, 2.0, 0.5), (0.2, 1.0, 5.0), (0.1, -3.0, 2.0)]
@@ -72,7 +70,7 @@ def test_the_modes_of_rows_far_apart_are_drawn_by_their_probabilities(
     assert_frequencies(modes, probabilities(model, x))
 
 
-def test_what_lies_among_other_values_is_drawn_by_its_own_probabilities() -> None:
+def test_a_value_among_others_is_drawn_by_its_own_probabilities() -> None:
     model = model_of(GAUSSIANS)
     x = np.random.default_rng(0).choice(SHARED, 7 * ROWS)
     modes = drawn_modes(codec_of(model), x, 0)

@@ -1,6 +1,4 @@
-"""Columns of a million rows: what a fit to their sketch is worth, and that it does not depend on
-the rows' order.
-"""
+"""Columns of a million rows: fits to their sketch are as good, in any order of the rows."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -13,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow import sketching
+from gmm_pipeline.arrow import sketch_column as sketching
 from gmm_pipeline.arrow.counters import RowCounter
-from gmm_pipeline.arrow.sketching import SketchRequest, sample_windows, sketch_column
+from gmm_pipeline.arrow.sketch_column import SketchRequest, sample_windows, sketch_column
 from gmm_pipeline.core.mixture.em import expectation_maximisation
 from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.points import WeightedPoints
 from gmm_pipeline.core.sketch.sketch import Sketch, Tally
-from gmm_pipeline.core.sketch.values import LIMIT, ValueCounts
+from gmm_pipeline.core.sketch.value_counts import MAX_DISTINCT, ValueCounts
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 ROWS = 1_000_000
 
@@ -53,9 +51,7 @@ def sketch_of(rows: NDArray[np.float64] | pa.Array, slice_rows: int = 150_000) -
 
 @pytest.fixture(scope="module")
 def heavy_tailed() -> NDArray[np.float64]:
-    """Student's t with 2 degrees of freedom: its variance is infinite, and its extremes lie at
-    about ±1000.
-    """
+    """Student's t with 2 degrees of freedom: infinite variance, extremes at about ±1000."""
     return np.random.default_rng(0).standard_t(2, ROWS)
 
 
@@ -104,7 +100,7 @@ def test_few_distinct_values_are_sketched_exactly() -> None:
     assert bits(sketch.tally.body) == bits(count_values(rows))
 
 
-def test_what_is_no_number_is_counted_apart() -> None:
+def test_nulls_nan_and_infinities_are_counted_separately() -> None:
     sketch = sketch_of(
         pa.array([1.5, None, float("nan"), float("inf"), 1.5, -float("inf"), None, -0.0])
     )
@@ -119,7 +115,7 @@ def test_what_is_no_number_is_counted_apart() -> None:
 def test_a_tail_of_any_length_is_sketched(tail: float, heavy_tailed: NDArray[np.float64]) -> None:
     # More distinct values than are counted exactly, so that chance decides whether the grid is
     # placed by the tail too.
-    rows = np.append(heavy_tailed[: 2 * LIMIT], [tail, -tail / 3])
+    rows = np.append(heavy_tailed[: 2 * MAX_DISTINCT], [tail, -tail / 3])
     body = sketch_of(rows).tally.body
     assert isinstance(body, GridCounts)
     assert (body.rows, body.minimum, body.maximum) == (rows.size, -tail / 3, tail)
@@ -132,15 +128,13 @@ def test_the_windows_and_what_lies_between_them_hold_every_row_once(rows: int) -
     assert parts[0].start == 0
     assert parts[-1].stop == rows
     assert all(left.stop == right.start for left, right in pairwise(parts))
-    assert sum(len(window) for window in windows) <= sketching.ROWS_READ_WHOLE
+    assert sum(len(window) for window in windows) <= sketching.FULL_SAMPLE_ROWS
 
 
 @pytest.fixture
 def _narrow_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a short column have rows between its windows, as otherwise only one of more than 2**24
-    rows has.
-    """
-    monkeypatch.setattr(sketching, "ROWS_READ_WHOLE", 0)
+    """Give a short column rows between its windows, as columns over 2**24 rows have."""
+    monkeypatch.setattr(sketching, "FULL_SAMPLE_ROWS", 0)
     monkeypatch.setattr(sketching, "WINDOW_ROWS", 10)
 
 
@@ -151,7 +145,9 @@ def test_a_long_column_of_few_distinct_values_is_sketched_exactly() -> None:
     assert bits(sketch_of(rows).tally.body) == bits(count_values(rows))
 
 
-def values_between_windows(n: int = 4 * LIMIT) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def values_between_windows(
+    n: int = 4 * MAX_DISTINCT,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return a column of many distinct values, and which of its rows lie in windows."""
     sampled = np.zeros(n, dtype=np.bool_)
     for window in sample_windows(n)[0]:

@@ -4,8 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.mixture.split_merge import MixtureSearch, Surcharge, merges, splits
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.split_merge import (
+    LightComponentPenalty,
+    MixtureSearch,
+    merges,
+    splits,
+)
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 SEEDS = st.integers(0, 2**32 - 1)
 FLOOR = 1e-6
@@ -77,7 +82,7 @@ def test_a_larger_mixture_is_at_least_as_likely() -> None:
     assert (np.diff(found) > -1e-5).all()
 
 
-def test_what_a_component_costs_decides_how_many_are_chosen() -> None:
+def test_the_cost_of_a_component_decides_how_many_are_chosen() -> None:
     true = Mixture(np.array([0.5, 0.5]), np.array([0.0, 6.0]), np.array([1.0, 1.0]))
     search = MixtureSearch(points_of(true), variance_floor=FLOOR)
     search.run(1, 4, seed=0)
@@ -85,11 +90,11 @@ def test_what_a_component_costs_decides_how_many_are_chosen() -> None:
     assert search.choose(10.0).n_components == 1
 
 
-def test_a_light_component_pays_its_surcharge_or_goes() -> None:
+def test_a_light_component_pays_its_penalty_or_is_dropped() -> None:
     true = Mixture(np.array([0.99, 0.01]), np.array([0.0, 6.0]), np.array([1.0, 1.0]))
     for cost, expected in ((0.01, 2), (1.0, 1)):
         search = MixtureSearch(
-            points_of(true), variance_floor=FLOOR, surcharges=[Surcharge(0.05, cost)]
+            points_of(true), variance_floor=FLOOR, penalties=[LightComponentPenalty(0.05, cost)]
         )
         search.run(1, 2, seed=0)
         assert search.choose(1e-4).n_components == expected

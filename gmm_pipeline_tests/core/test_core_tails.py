@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.coding.codec import RowCodec
+from gmm_pipeline.core.coding.row_codec import RowCodec
+from gmm_pipeline.core.modes.column_model import ColumnModel, ValueDtype
 from gmm_pipeline.core.modes.mode_table import (
-    mode_outside,
     mode_probabilities,
     mode_table,
-    value_in,
+    tail_or_nearest_mode,
+    value_in_mode,
 )
-from gmm_pipeline.core.modes.modes import BOUND, REACH, ColumnModel, GaussianMode, ValueDtype
+from gmm_pipeline.core.modes.modes import BOUND, REACH, GaussianMode
 from gmm_pipeline.core.modes.tails import tail_modes
-from gmm_pipeline.core.sketch.points import Extents
+from gmm_pipeline.core.sketch.weighted_points import Extents
 
 ROUNDING = 1e-12
 POWERS = st.floats(-6, 12).map(lambda power: 10.0**power)
@@ -73,7 +74,7 @@ def test_every_row_that_no_gaussian_mode_may_take_lies_in_one_tail(
         ]
         # Tails that follow each other share the number between them.
         assert len(inside) == 1 or (not inside and 1 <= len(holding) <= 2)
-        assert mode_outside(x, mode_table(model)) == len(model.gaussians) + holding[0]
+        assert tail_or_nearest_mode(x, mode_table(model)) == len(model.gaussians) + holding[0]
 
 
 @settings(max_examples=300)
@@ -107,7 +108,7 @@ def test_positions_in_a_tail_rise_with_the_number_from_end_to_end(
             continue
         x = np.unique(np.clip(np.linspace(tail.low, tail.high, 50), tail.low, tail.high))
         positions = np.array(
-            [value_in(y, len(model.gaussians) + number, table) for y in x.tolist()]
+            [value_in_mode(y, len(model.gaussians) + number, table) for y in x.tolist()]
         )
         assert (np.diff(positions) >= 0).all()
         assert positions[[0, -1]] == pytest.approx([-REACH, REACH], abs=1e-9)
@@ -122,7 +123,8 @@ def test_rows_in_tails_come_back(
     x = outside(model, rows)
     _, decoded = round_trip(model, x)
     tails = [
-        model.tails[mode_outside(y, mode_table(model)) - len(model.gaussians)] for y in x.tolist()
+        model.tails[tail_or_nearest_mode(y, mode_table(model)) - len(model.gaussians)]
+        for y in x.tolist()
     ]
     furthest = np.array([max(abs(tail.low), abs(tail.high), abs(tail.anchor)) for tail in tails])
     assert (np.abs(decoded - x) <= 1e-14 * furthest).all()

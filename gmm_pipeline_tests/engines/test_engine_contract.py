@@ -14,8 +14,8 @@ from workplace import contents, results
 
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.arrow.sketching import SketchRequest
-from gmm_pipeline.engines.engine import Engine, Written
+from gmm_pipeline.arrow.sketch_column import SketchRequest
+from gmm_pipeline.engines.engine import Engine, ExistingParts
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.errors import ColumnDataError
@@ -233,7 +233,7 @@ def test_added_rows_are_counted_and_written_beside_the_others(
     extended = engine.extend_sketch(engine.sketch(first, request), both, request)
     for name in ("added", "whole"):
         (tmp_path / name).mkdir()
-    outcome, _ = engine.encode(both, codec, tmp_path / "added", Written(40_000, 1))
+    outcome, _ = engine.encode(both, codec, tmp_path / "added", ExistingParts(40_000, 1))
     LocalEngine(1).encode(both, codec, tmp_path / "whole")
 
     assert extended.rows == 60_000
@@ -253,7 +253,7 @@ def test_rows_that_cannot_be_decoded_leave_the_table_that_was_there(
     before = contents(tmp_path)
 
     with pytest.raises(
-        ColumnDataError, match=r"'flag': has ranks that are none of its 2 modes' \(1 row\)"
+        ColumnDataError, match=r"'flag': has ranks that none of its 2 modes has \(1 row\)"
     ):
         encoder.inverse_transform_to(
             pl.DataFrame({"flag.value": [0.0], "flag.rank": [2]}), tmp_path / "out"

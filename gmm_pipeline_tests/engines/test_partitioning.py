@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
-from gmm_pipeline.engines.engine import Written
+from gmm_pipeline.engines.engine import ExistingParts
 from gmm_pipeline.engines.local.partitioning import BATCHES, footprints, partition
-from gmm_pipeline.engines.parts import parts_after
+from gmm_pipeline.engines.parts import remaining_parts
 from gmm_pipeline.tables.open_table import open_table
 
 GIGABYTE = 1 << 30
@@ -73,7 +73,7 @@ def test_footprints_come_from_the_footers_of_all_files(tmp_path: pathlib.Path) -
         )
 
     table = open_table(str(tmp_path), tmp_path)
-    found = footprints(table.files, table.schema, table.rows, ["x", "text", "on"])
+    found = footprints(table.file_metadata(), table.schema, table.rows, ["x", "text", "on"])
 
     assert (found["x"].row_bytes, found["on"].row_bytes) == (8, 1)
     assert found["text"].row_bytes >= 32
@@ -94,7 +94,7 @@ def test_footprints_come_from_the_footers_of_all_files(tmp_path: pathlib.Path) -
 def test_parts_hold_all_rows_in_order_and_those_added_are_shared_by_two(
     before: int, added: int, parts: int
 ) -> None:
-    found = parts_after(Written(before, 7), before + added)
+    found = remaining_parts(ExistingParts(before, 7), before + added)
 
     assert [number for number, _ in found] == list(range(7, 7 + parts))
     assert found[0][1].start == before

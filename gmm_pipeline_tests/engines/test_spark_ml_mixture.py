@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.core.mixture.fitting import MixtureFit, fit_mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.fit_mixture import MixtureFit, fit_mixture
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.engines.spark.engine import SparkEngine
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml
 from gmm_pipeline.engines.spark.session import local_session
@@ -107,7 +107,7 @@ def test_few_or_equal_points_give_a_finite_mixture(
 
 def test_values_too_far_out_for_spark_ml_are_an_error(spark: SparkSession) -> None:
     points = WeightedPoints.of(np.array([0.0, 1.0, 2.0, 3.0, 1e300]), np.full(5, 1e9))
-    with pytest.raises(ColumnDataError, match=r"not finite.* Fit the column with another method"):
+    with pytest.raises(ColumnDataError, match=r"not finite.* Set another method"):
         fit_spark_ml(points, 2, seed=0, session=spark)
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pytest
-from clusters import commands, family, running_cluster
+from machine_processes import commands, family
+from spark_cluster import Cluster, running_cluster
 from workplace import Finished, Workplace, results
 
-from gmm_pipeline.engines.spark.cluster import Cluster, resources
 from gmm_pipeline.store.column_folder import ColumnFolder
 
 # Three parts (2**21 rows each) for two workers: when the first is being written, others are still
@@ -160,10 +160,10 @@ def test_a_run_leaves_no_jvm_and_no_executor_behind(cluster: Cluster, disturbed:
     def state() -> list[str]:
         return [
             app["state"]
-            for app in resources(cluster.web)["completedapps"]
+            for app in cluster.state()["completedapps"]
             if app["name"] == disturbed.name
         ]
 
     assert not any(disturbed.name in command for command in commands().values())
-    wait_until(lambda: not resources(cluster.web)["activeapps"], "the end of the applications")
+    wait_until(lambda: not cluster.state()["activeapps"], "the end of the applications")
     wait_until(lambda: state() == ["FINISHED"], "the end of the application to be listed")

@@ -25,9 +25,10 @@ from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.spec import FitSpec, load_spec, save_spec
 from gmm_pipeline.fits.stages import RAW
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.result import Result
 from gmm_pipeline.store.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, read_sketch
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.store import Store
 
 ROWS = 6000
 

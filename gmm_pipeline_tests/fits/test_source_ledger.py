@@ -19,7 +19,7 @@ from gmm_pipeline.fits.source_ledger import (
     skipped_files,
     update_ledger,
 )
-from gmm_pipeline.store.store import FitFolder
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.tables.files import looks_complete
 
 WHOLE = b"PAR1" + b"." * 20 + (4).to_bytes(4, "little") + b"PAR1"

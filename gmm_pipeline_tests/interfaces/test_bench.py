@@ -8,32 +8,21 @@ import polars as pl
 import pytest
 from workplace import Workplace, states
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_PART
-from gmm_pipeline.arrow.sketching import ROWS_READ_WHOLE, SAMPLE_WINDOWS, WINDOW_ROWS
-from gmm_pipeline.fits.projection import PassCost, SampledCost, StageCost, busiest, project
+from gmm_pipeline.arrow.sketch_column import FULL_SAMPLE_ROWS, SAMPLE_WINDOWS, WINDOW_ROWS
+from gmm_pipeline.engines.local.engine import LocalEngine
+from gmm_pipeline.fits.sample_run import Cost, Costs, SampleRun, run_sample, scaled
+from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.interfaces.cli.bench_command import COLUMN_SECONDS, stages_of
 from gmm_pipeline.tables.open_table import open_table
 from gmm_pipeline.tables.sampled_rows import row_groups, sampled_ranges
 
 STAGES = ["raw", "sketch", "model", "feature_rank", "transformed"]
-FAST = 1e12
-"""Bytes a second of a disk that nothing waits for."""
 
 
 def table_of(columns: int, rows: int = 3000) -> pl.DataFrame:
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({f"x{number}": rng.standard_normal(rows) for number in range(columns)})
     return frame.with_columns(colour=pl.Series(rng.choice(["red", "blue"], rows)))
-
-
-def cost_of(rows: int, *, passes: int = 1, waiting: float = 0.0, threads: int = 1) -> SampledCost:
-    """A column of which each pass takes a second for the rows of the busiest thread, and nothing
-    besides.
-    """
-    stages = {name: StageCost(1.0, 100) for name in STAGES}
-    of_a_pass = PassCost(0.0, 1.0 / rows)
-    return SampledCost(
-        "x", rows, threads, stages, of_a_pass, of_a_pass, (of_a_pass,) * passes, waiting
-    )
 
 
 def test_bench_projects_the_whole_job_and_leaves_nothing_behind(workplace: Workplace) -> None:
@@ -92,93 +81,62 @@ def test_bench_names_columns_that_fail_and_projects_the_others(workplace: Workpl
     assert "no column of the sample could be encoded" in nothing.err
 
 
-def test_passes_over_rows_are_projected_in_proportion_and_fits_are_not() -> None:
-    (cost,) = [cost_of(1000).of_rows(5000, FAST)]
+def test_passes_are_scaled_to_all_rows_and_fits_are_not() -> None:
+    costs = scaled({name: Cost(1.0, 2.0, 100) for name in STAGES}, sample=1000, rows=5000)
 
-    assert {name: cost[name].seconds for name in STAGES} == {
+    assert {name: cost.seconds for name, cost in costs.items()} == {
         "raw": 5.0,
         "sketch": 5.0,
         "model": 1.0,
         "feature_rank": 1.0,
         "transformed": 5.0,
     }
-    assert {name: cost[name].size for name in STAGES} == {
+    assert all(cost.core_seconds == 2 * cost.seconds for cost in costs.values())
+    assert {name: cost.size for name, cost in costs.items()} == {
         **dict.fromkeys(STAGES, 100),
         "raw": 500,
         "transformed": 500,
     }
 
 
-def test_what_a_pass_takes_whatever_the_rows_is_not_multiplied() -> None:
-    cost = PassCost.between((1000, 2.0), (5000, 4.0))
+def test_the_grid_of_many_rows_is_placed_by_a_part_of_them() -> None:
+    sample, windows = FULL_SAMPLE_ROWS, SAMPLE_WINDOWS * WINDOW_ROWS
 
-    assert (cost.fixed, cost.each) == pytest.approx((1.5, 0.0005))
-    assert cost.of(100_000) == pytest.approx(51.5)
-    assert PassCost.between((1000, 4.0), (5000, 4.0)).of(100_000) == pytest.approx(4.0)
-    assert PassCost.between((1000, 0.1), (5000, 4.0)).of(50_000) == pytest.approx(40.0)
+    costs = scaled({name: Cost(1.0, 1.0, 1) for name in STAGES}, sample=sample, rows=3 * sample)
 
-
-def test_a_grid_is_placed_by_a_part_of_the_rows() -> None:
-    rows = ROWS_READ_WHOLE
-    windows = SAMPLE_WINDOWS * WINDOW_ROWS
-
-    for few, passes, seconds in (
-        (rows // 2, 2, 4.0),
-        (rows, 2, 3 + windows / rows),
-        (rows, 1, 3.0),
-    ):
-        sketch = (
-            cost_of(few, passes=passes)
-            .of_rows(few * (2 if few < rows else 3), FAST)["sketch"]
-            .seconds
-        )
-        assert sketch == pytest.approx(seconds + 1.0 - passes)
+    assert costs["sketch"].seconds == pytest.approx((3 * sample + windows) / (2 * sample))
 
 
-def test_threads_take_parts_in_turns() -> None:
-    assert busiest(1000, ROWS_PER_PART, 2) == 1000
-    assert busiest(3 * ROWS_PER_PART, ROWS_PER_PART, 2) == 2 * ROWS_PER_PART
-    assert busiest(10 * ROWS_PER_PART, ROWS_PER_PART, 2) == 5 * ROWS_PER_PART
+def test_a_sample_of_rows_estimates_what_all_rows_take(tmp_path: pathlib.Path) -> None:
+    table_of(1, 40_000).write_parquet(tmp_path / "t.parquet", row_group_size=1000)
+    table = open_table(str(tmp_path / "t.parquet"), tmp_path)
+    spec = FitSpec(name="t", source=str(tmp_path / "t.parquet"), columns=("x0",))
+
+    def costs_of(rows: int) -> Costs:
+        (tmp_path / f"{rows}").mkdir()
+        run = run_sample(spec, table, ["x0"], rows, tmp_path / f"{rows}", LocalEngine())
+        assert run.rows == rows
+        return run.columns["x0"]
+
+    part, whole = costs_of(10_000), costs_of(40_000)
+
+    assert all(cost.seconds > 0 and cost.core_seconds > 0 for cost in part.values())
+    for stage in ("raw", "transformed"):
+        assert part[stage].size == pytest.approx(whole[stage].size, rel=0.1)
 
 
-def test_no_stage_is_faster_than_the_disk() -> None:
-    slow = cost_of(1000).of_rows(5000, write_speed=50.0)
-    waiting = cost_of(1000, waiting=4.0).of_rows(5000, FAST)
+def test_concurrent_columns_share_the_cores() -> None:
+    def seconds(at_once: int, core_seconds: float) -> float:
+        costs = {name: Cost(1.0, core_seconds, 100) for name in STAGES}
+        run = SampleRun(1000, {"x": costs, "y": costs}, {})
+        *stages, around = stages_of(run, columns=20, at_once=at_once, threads=2)
+        assert around["seconds"] == pytest.approx(20 * COLUMN_SECONDS)
+        assert sum(stage["bytes"] for stage in stages) == 20 * 5 * 100
+        return sum(stage["seconds"] for stage in stages)
 
-    assert (slow["raw"].seconds, slow["transformed"].seconds) == (10.0, 10.0)
-    assert (waiting["raw"].seconds, waiting["transformed"].seconds) == (20.0, 5.0)
-
-
-def test_columns_that_were_not_measured_are_like_the_others() -> None:
-    projection = project(
-        [cost_of(1000), cost_of(1000)],
-        columns=10,
-        rows=2000,
-        start=3.0,
-        around=0.5,
-        write_speed=FAST,
-    )
-
-    assert projection.seconds == pytest.approx(3.0 + 10 * (0.5 + 2.0 + 2.0 + 1.0 + 1.0 + 2.0))
-    assert projection.size == 10 * (200 + 100 + 100 + 100 + 200)
-
-
-def test_what_keeps_one_core_busy_goes_on_beside_other_columns() -> None:
-    alone, beside = (
-        project(
-            [cost_of(1000)],
-            columns=2,
-            rows=1000,
-            start=3.0,
-            around=0.5,
-            write_speed=FAST,
-            at_once=at_once,
-        )
-        for at_once in (1, 2)
-    )
-
-    assert alone.seconds - beside.seconds == pytest.approx((0.5 + 1.0 + 1.0) * 2 / 2)
-    assert beside.columns == alone.columns
+    assert seconds(at_once=1, core_seconds=1.0) == pytest.approx(100)
+    assert seconds(at_once=2, core_seconds=1.0) == pytest.approx(50)
+    assert seconds(at_once=2, core_seconds=1.8) == pytest.approx(90)
 
 
 @pytest.mark.parametrize(("group", "rows"), [(100, 250), (1000, 10_000), (7, 7), (10_000, 50)])

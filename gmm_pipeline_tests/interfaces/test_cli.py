@@ -234,17 +234,17 @@ def damaged(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame
         (
             [],
             damaged("flag.rank", 2),
-            "column 'flag': has ranks that are none of its 2 modes' (2 rows)",
+            "column 'flag': has ranks that none of its 2 modes has (2 rows)",
         ),
         (
             [],
             damaged("flag.rank", -1),
-            "column 'flag': has ranks that are none of its 2 modes' (2 rows)",
+            "column 'flag': has ranks that none of its 2 modes has (2 rows)",
         ),
         (
             [],
             damaged("flag.rank", 0.5),
-            "column 'flag': has ranks that are none of its 2 modes' (2 rows)",
+            "column 'flag': has ranks that none of its 2 modes has (2 rows)",
         ),
         ([], damaged("flag.rank", None), "column 'flag': 'flag.rank' holds nulls (2 rows)"),
         ([], damaged("amount.value", None), "column 'amount': 'amount.value' holds nulls (2 rows)"),
@@ -256,17 +256,20 @@ def damaged(column: str, value: object) -> Callable[[pl.DataFrame], pl.DataFrame
         (
             ["--wide"],
             damaged("flag.rank_0", 2),
-            "column 'flag': does not have one 1 and otherwise 0 among its ranks (2 rows)",
+            (
+                "column 'flag': is not one-hot: each row needs one 1 and otherwise 0 "
+                "in its rank columns (2 rows)"
+            ),
         ),
         (
             ["--wide"],
             lambda wide: wide.with_columns(pl.lit(0).alias("flag.rank_0")),
-            "does not have one 1",
+            "column 'flag': is not one-hot",
         ),
         (
             ["--wide"],
             lambda wide: wide.with_columns(pl.lit(1).alias("flag.rank_0")),
-            "does not have one 1",
+            "column 'flag': is not one-hot",
         ),
         (
             ["--wide"],
@@ -361,8 +364,8 @@ def test_transform_of_the_fitted_rows_gives_what_run_stored(fitted: Workplace) -
             pl.lit(float("inf")),
             "column 'amount': holds nulls, NaN or infinities that the fitted rows did",
         ),
-        ("count", pl.lit("many"), "column 'count': holds values that are no int16"),
-        ("count", pl.lit(40_000), "column 'count': holds values that are no int16"),
+        ("count", pl.lit("many"), "column 'count': holds values that are not int16"),
+        ("count", pl.lit(40_000), "column 'count': holds values that are not int16"),
     ],
 )
 def test_transform_refuses_what_the_fit_has_not_seen(
@@ -375,7 +378,7 @@ def test_transform_refuses_what_the_fit_has_not_seen(
 
     assert transform.status == 1
     assert says in transform.err
-    assert "7 rows" in transform.err or "no int16" in transform.err
+    assert "7 rows" in transform.err or "not int16" in transform.err
     assert not out.exists()
 
 
@@ -409,22 +412,22 @@ def test_transform_misses_a_column(fitted: Workplace) -> None:
         (["run", "t.parquet", "--set", "kind=numeric"], "kind = 'numeric' is not allowed"),
         (
             ["run", "t.parquet", "--set", "max_modes"],
-            "'max_modes' is no setting. Write SETTING=VALUE",
+            "'max_modes' is not a setting. Write SETTING=VALUE",
         ),
         (
             ["run", "t.parquet", "--set", "amuont.seed=1"],
-            "column 'amuont' that is not there. Did you mean 'amount'",
+            "column 'amuont' that does not exist. Did you mean 'amount'",
         ),
         (
             ["run", "t.parquet", "--columns", "amuont"],
             "no column matches 'amuont'. Did you mean 'amount'",
         ),
         (["run", "t.parquet", "--config", "missing.toml"], "missing.toml does not exist"),
-        (["run", "t.parquet", "--fit", "../x"], "'../x' is no name for a fit. Use letters"),
+        (["run", "t.parquet", "--fit", "../x"], "'../x' is not a name for a fit. Use letters"),
         (["status", "--fit", "tt"], "has no fit 'tt'. Did you mean 't'"),
         (["show", "amuont", "--fit", "t"], "has no column 'amuont'. Did you mean 'amount'"),
         (["export", "--fit", "t", "--out", "t.xlsx"], "neither .parquet nor .csv"),
-        (["export", "--fit", "t", "--out", "missing/t.csv"], "does not exist. Make it first"),
+        (["export", "--fit", "t", "--out", "missing/t.csv"], "does not exist. Create it first"),
         (["transform", "missing.parquet", "--fit", "t", "--out", "x.csv"], "does not exist"),
         (["inverse", "missing.parquet", "--fit", "t", "--out", "x.csv"], "does not exist"),
         (["inverse", "junk.parquet", "--fit", "t", "--out", "x.csv"], "junk.parquet"),

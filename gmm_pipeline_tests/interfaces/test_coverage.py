@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.arrow.memory_column import MemoryColumn
-from gmm_pipeline.core.modes.coverage import unheld_rows
+from gmm_pipeline.core.modes.unencodable_rows import count_unencodable_rows
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import ColumnDataError
@@ -37,7 +37,7 @@ def unheld(first: list[Any], then: list[Any], dtype: Any = None, **chosen: Any) 
     """Return what is told of new rows by their sketch, after seeing that encoding them agrees."""
     encoder = fitted(pl.Series(first, dtype=dtype, strict=False), chosen)
     new = pl.Series(then, dtype=pl.Series(first, dtype=dtype, strict=False).dtype, strict=False)
-    told = unheld_rows(encoder.model("x"), sketched(new, chosen))
+    told = count_unencodable_rows(encoder.model("x"), sketched(new, chosen))
     assert (told == 0) == is_encoded(encoder, new)
     return told
 
@@ -141,8 +141,8 @@ def test_rows_in_cells_count_where_their_cell_reaches_beyond_the_fitted_ones(rul
     beyond = int((wide.abs() > 3).sum())
 
     assert not sketched(wide, {}).complete
-    assert unheld_rows(encoder.model("x"), inside) == 0
-    told = unheld_rows(encoder.model("x"), sketched(wide, {}))
+    assert count_unencodable_rows(encoder.model("x"), inside) == 0
+    told = count_unencodable_rows(encoder.model("x"), sketched(wide, {}))
     assert beyond <= told <= 1.02 * beyond + 1 if rule == "error" else told == 0
 
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from sklearn.mixture import BayesianGaussianMixture
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.arrow.codecs import column_codec
-from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.column_codec import ColumnCodec, column_codec
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.modes.modes import ColumnModel, EncodingRules, GaussianMode
-from gmm_pipeline.core.modes.ranks import Ranking
-from gmm_pipeline.core.sketch.coordinate import RealCoordinate
+from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules
+from gmm_pipeline.core.modes.modes import GaussianMode
+from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
 NEEDED = "needs an environment with ctgan: docs/training.md says how to make one"
 FLOOR = 1e-6

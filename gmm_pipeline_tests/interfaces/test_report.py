@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from reported import HOSTILE, ROWS, Reported
 from workplace import Workplace, flip_a_byte, states
+from written_report import HOSTILE, ROWS, WrittenReport
 
 
 class Outline(HTMLParser):
@@ -49,7 +49,7 @@ def outline(page: str) -> Outline:
     return found
 
 
-def test_the_report_has_a_section_and_a_row_for_every_column(report: Reported) -> None:
+def test_the_report_has_a_section_and_a_row_for_every_column(report: WrittenReport) -> None:
     found = outline(report.text)
 
     assert list(found.sections) == ["amount", "gain", "day", "colour", "nothing", HOSTILE, "lists"]
@@ -57,7 +57,7 @@ def test_the_report_has_a_section_and_a_row_for_every_column(report: Reported) -
     assert f"{ROWS:,}" in report.text
 
 
-def test_a_section_tells_of_kind_settings_round_trip_and_modes(report: Reported) -> None:
+def test_a_section_tells_of_kind_settings_round_trip_and_modes(report: WrittenReport) -> None:
     sections = outline(report.text).sections
 
     assert "max_modes = 4" in sections["amount"]
@@ -71,7 +71,7 @@ def test_a_section_tells_of_kind_settings_round_trip_and_modes(report: Reported)
     assert "all 4,000 rows come back exactly" in sections["day"]
 
 
-def test_a_column_that_failed_says_why(report: Reported) -> None:
+def test_a_column_that_failed_says_why(report: WrittenReport) -> None:
     section = outline(report.text).sections["lists"]
 
     assert section.startswith("lists not fitted failed No picture. It is not fitted.")
@@ -79,7 +79,7 @@ def test_a_column_that_failed_says_why(report: Reported) -> None:
     assert "Leave the column out" in section
 
 
-def test_the_page_asks_for_nothing_else_and_hostile_names_stay_text(report: Reported) -> None:
+def test_the_page_asks_for_nothing_else_and_hostile_names_stay_text(report: WrittenReport) -> None:
     elements = outline(report.text).elements
     tags = {tag for tag, _ in elements}
     links = [attributes["href"] or "" for _, attributes in elements if "href" in attributes]
@@ -120,7 +120,7 @@ def test_results_that_cannot_be_read_leave_out_that_picture_alone(troubled: dict
     assert "No picture" not in troubled["whole"]
 
 
-def test_observed_frequencies_are_drawn_where_they_are_known(report: Reported) -> None:
+def test_observed_frequencies_are_drawn_where_they_are_known(report: WrittenReport) -> None:
     manifests = report.workplace.store / "t" / "colour" / "manifests"
     (path,) = manifests.glob("transformed-*.json")
     text = path.read_text()
@@ -141,12 +141,12 @@ def test_observed_frequencies_are_drawn_where_they_are_known(report: Reported) -
     ("out", "says"),
     [
         ("report.pdf", "report.pdf is neither .html nor .htm"),
-        ("missing/report.html", "does not exist. Make it first"),
-        ("t.parquet", "is what would be read from"),
+        ("missing/report.html", "does not exist. Create it first"),
+        ("t.parquet", "is an input of this command"),
     ],
 )
 def test_a_report_goes_nowhere_but_into_a_page_of_its_own(
-    report: Reported, out: str, says: str
+    report: WrittenReport, out: str, says: str
 ) -> None:
     before = states(report.workplace.path)
 
@@ -157,7 +157,7 @@ def test_a_report_goes_nowhere_but_into_a_page_of_its_own(
     assert states(report.workplace.path) == before
 
 
-def test_the_command_says_where_the_report_is(report: Reported) -> None:
+def test_the_command_says_where_the_report_is(report: WrittenReport) -> None:
     finished = report.workplace.call("report", "--fit", "t", "--out", "again.html")
 
     assert (finished.status, finished.out) == (0, "")

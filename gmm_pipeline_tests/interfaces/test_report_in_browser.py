@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from browser import Browser, Visit
-from reported import HOSTILE, Reported
+from written_report import HOSTILE, WrittenReport
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -18,7 +18,7 @@ def height(picture: "Locator") -> float:
     return box["height"] if box else 0.0
 
 
-def test_a_report_is_sorted_filtered_and_opened(browser: Browser, report: Reported) -> None:
+def test_a_report_is_sorted_filtered_and_opened(browser: Browser, report: WrittenReport) -> None:
     with browser.visit() as visit:
         page = visit.page
         page.goto(report.page.as_uri())
@@ -59,18 +59,22 @@ def test_a_report_is_sorted_filtered_and_opened(browser: Browser, report: Report
 
 
 def test_a_report_is_legible_in_the_dark_on_paper_and_on_a_telephone(
-    browser: Browser, report: Reported
+    browser: Browser, report: WrittenReport
 ) -> None:
     with browser.visit(width=390, height=800) as visit:
         page = visit.page
         page.emulate_media(color_scheme="dark")
         page.goto(report.page.as_uri() + "#c1")
-        colours = page.evaluate(
-            "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+        body = page.locator("body")
+        colours = body.evaluate(
+            "body => [getComputedStyle(body).backgroundColor, getComputedStyle(body).color]"
         )
         assert colours == ["rgb(20, 24, 29)", "rgb(230, 234, 238)"]
+        picture = page.get_by_role("img", name="amount: histogram")
+        ground = picture.locator("rect").first.evaluate("node => getComputedStyle(node).fill")
+        assert ground == "rgb(24, 28, 33)"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert height(page.get_by_role("img", name="amount: histogram")) > 50
+        assert height(picture) > 50
         visit.screenshot("report_telephone")
 
         page.emulate_media(media="print")
@@ -79,7 +83,7 @@ def test_a_report_is_legible_in_the_dark_on_paper_and_on_a_telephone(
         assert visit.errors == []
 
 
-def test_a_hostile_name_runs_nothing(browser: Browser, report: Reported) -> None:
+def test_a_hostile_name_runs_nothing(browser: Browser, report: WrittenReport) -> None:
     with browser.visit() as visit:
         dialogs: list[str] = []
         visit.page.on("dialog", lambda dialog: dialogs.append(dialog.message))

@@ -1,4 +1,4 @@
-"""What `plan` says of Spark: settings, time and memory, each with a reason."""
+"""What `plan` says about Spark: what of the job depends on the table."""
 
 import pathlib
 from typing import Any
@@ -8,9 +8,8 @@ import polars as pl
 import pytest
 from workplace import Workplace
 
-from gmm_pipeline.engines.spark.cluster import Cluster
-
 ROWS = 5_000_000
+SPARK = ("--engine", "spark")
 
 
 @pytest.fixture
@@ -23,128 +22,33 @@ def source(workplace: Workplace) -> pathlib.Path:
     return path
 
 
-def planned(workplace: Workplace, *config: str) -> dict[str, Any]:
-    """Return what is planned for Spark of so many settings."""
-    options = [f"--spark-config={setting}" for setting in config]
-    finished = workplace.call("plan", "t.parquet", "--engine", "spark", *options, "--json")
+def planned(workplace: Workplace, *options: str) -> dict[str, Any]:
+    """Return what is planned for Spark."""
+    finished = workplace.call("plan", "t.parquet", *SPARK, *options, "--json")
     assert finished.status == 0, finished.err
     engine: dict[str, Any] = finished.json()["engine"]
-    engine["settings"] = {each.pop("setting"): each for each in engine["settings"]}
     return engine
 
 
 @pytest.mark.usefixtures("source")
-def test_a_cluster_that_runs_is_asked_for_its_cores_and_memory(
-    cluster_folder: pathlib.Path, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GMM_PIPELINE_CLUSTER", str(cluster_folder))
-    running = Cluster.recorded(cluster_folder)
+def test_tasks_time_and_memory_follow_from_the_table(workplace: Workplace) -> None:
+    both = planned(workplace)
+    wide, narrow = (planned(workplace, "--columns", column) for column in ("text", "x"))
 
-    plan = planned(workplace, f"spark.master={running.master}")
-
-    assert plan["machines"] == {
-        "number": 2,
-        "cores": 1,
-        "memory": 1 << 30,
-        "known_by": f"the master's page {running.web}",
-        "here": False,
-    }
-    assert plan["settings"]["spark.executor.cores"]["value"] == "1"
-    assert "3 tasks to write" in plan["settings"]["spark.default.parallelism"]["reason"]
-    assert "5 tasks to count" in plan["settings"]["spark.default.parallelism"]["reason"]
-    assert all(each["reason"] for each in plan["settings"].values())
-    assert set(plan["reasons"]) == {"seconds", "executor_memory", "driver_memory", "shuffled"}
+    assert (both["tasks_to_write"], both["tasks_to_count"], both["shuffled"]) == (3, 5, 0)
+    assert both["core_seconds"] == pytest.approx(2 * narrow["core_seconds"])
+    assert both["widest_column"] == "text"
+    assert both["memory_per_core"] == wide["memory_per_core"] > narrow["memory_per_core"]
 
 
 @pytest.mark.usefixtures("source")
-def test_settings_that_are_given_are_respected_and_what_is_expected_follows_them(
-    workplace: Workplace,
-) -> None:
-    advised = planned(
-        workplace, "spark.master=yarn", "spark.executor.instances=2", "spark.executor.cores=2"
-    )
-    given = planned(
-        workplace,
-        "spark.master=yarn",
-        "spark.executor.instances=2",
-        "spark.executor.cores=2",
-        "spark.executor.memory=5g",
-        "spark.default.parallelism=1",
-        "spark.sql.adaptive.enabled=false",
-    )
+def test_the_plan_is_printed_and_respects_the_parallelism(workplace: Workplace) -> None:
+    option = "--spark-config=spark.default.parallelism={}"
+    printed = workplace.call("plan", "t.parquet", *SPARK)
+    wrong = workplace.call("plan", "t.parquet", *SPARK, option.format(0))
 
-    memory = advised["settings"]["spark.executor.memory"]
-    assert (memory["value"], memory["given"]) == ("1g", False)
-    assert given["settings"]["spark.executor.memory"]["value"] == "5g"
-    assert given["settings"]["spark.executor.memory"]["given"]
-    assert given["further"] == {
-        "spark.executor.instances": "2",
-        "spark.master": "yarn",
-        "spark.sql.adaptive.enabled": "false",
-    }
-    assert given["executor_memory"] == advised["executor_memory"] + (4 << 30)
-    assert given["seconds"] > advised["seconds"]
-
-
-@pytest.mark.usefixtures("source")
-def test_the_plan_is_told_in_words_as_well_and_columns_of_wide_rows_call_for_more_memory(
-    workplace: Workplace,
-) -> None:
-    told = workplace.call(
-        "plan", "t.parquet", "--engine", "spark", "--spark-config", "spark.master=local[2]"
-    ).out
-    assert "Spark engine: 1 × 2 cores" in told
-    assert "spark.sql.shuffle.partitions" in told
-    wide, narrow = (
-        workplace.call(
-            "plan", "t.parquet", "--engine", "spark", "--columns", column, "--json"
-        ).json()["engine"]
-        for column in ("text", "x")
-    )
-    assert wide["executor_memory"] > narrow["executor_memory"]
-
-
-@pytest.mark.usefixtures("source")
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("spark.executor.cores=many", "spark.executor.cores = 'many' is no whole number above 0"),
-        (
-            "spark.default.parallelism=0",
-            "spark.default.parallelism = '0' is no whole number above 0",
-        ),
-        (
-            "spark.executor.memory=2 gig",
-            "spark.executor.memory = '2 gig' is no size. Write it as 512m or 2g",
-        ),
-    ],
-)
-def test_settings_that_are_no_numbers_are_errors(
-    workplace: Workplace, setting: str, message: str
-) -> None:
-    options = [
-        "--engine",
-        "spark",
-        "--spark-config",
-        "spark.master=yarn",
-        "--spark-config",
-        setting,
-    ]
-    finished = workplace.call("plan", "t.parquet", *options)
-    assert finished.status == 2
-    assert message in finished.err
-
-
-@pytest.mark.usefixtures("source")
-def test_a_master_that_does_not_answer_is_an_error_with_its_page(workplace: Workplace) -> None:
-    finished = workplace.call(
-        "plan",
-        "t.parquet",
-        "--engine",
-        "spark",
-        "--spark-config",
-        "spark.master=spark://127.0.0.1:9",
-    )
-    assert finished.status == 2
-    assert "does not tell of its workers at http://127.0.0.1:8080" in finished.err
-    assert "Check spark.master" in finished.err
+    assert planned(workplace, option.format(2))["tasks_to_write"] == 2
+    assert "spark.executor.memoryOverhead" in printed.out
+    assert "docs/spark.md has the other settings" in printed.out
+    assert wrong.status == 2
+    assert "spark.default.parallelism = '0' is not a whole number above 0" in wrong.err

@@ -365,7 +365,7 @@ def test_wrong_settings_are_refused_at_once(settings: dict[str, Any], says: str)
 
 def test_settings_of_a_column_that_is_not_there_are_refused() -> None:
     with pytest.raises(
-        SettingsError, match=r"column 'amuont' that is not there. Did you mean 'amount'"
+        SettingsError, match=r"column 'amuont' that does not exist. Did you mean 'amount'"
     ):
         TableEncoder(columns={"amuont": {"seed": 1}}).fit(FRAME)
 

@@ -268,7 +268,7 @@ def test_config_check_tells_of_all_datasets_that_do_not_fit_their_source(place: 
     assert "right" in checked.out
     for told in (
         "datasets.yaml, line 4: datasets.gone: source",
-        "datasets.yaml, line 6: datasets.typo: settings are given for a column 'amout' that is not there",
+        "datasets.yaml, line 6: datasets.typo: settings are given for a column 'amout' that does not exist",
         "datasets.yaml, line 9: datasets.none: no column matches 'price'",
     ):
         assert told in checked.err

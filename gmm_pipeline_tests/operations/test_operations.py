@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import yaml
 from browser import Browser
-from clusters import commands
+from machine_processes import commands
 from playwright.sync_api import expect
 from running_dagster import MODULE, Run, RunningDagster, wait_for
 from workplace import results, states

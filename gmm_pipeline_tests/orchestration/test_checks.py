@@ -22,7 +22,8 @@ from gmm_pipeline.orchestration.checks import COMPLETION
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
 from gmm_pipeline.store.column_folder import ColumnFolder
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.store.store import Store
 
 FRAME = pl.DataFrame(
     {"x": np.random.default_rng(0).standard_t(1, 2000), "a/b": ["yes", "no"] * 1000}

@@ -36,7 +36,7 @@ def test_without_a_run_there_is_nothing_to_continue(workplace: Workplace) -> Non
     nothing = workplace.call("retry")
 
     assert nothing.status == 2
-    assert "knows of no run. Start one with `gmm-pipeline run SOURCE`" in nothing.err
+    assert "ran yet. Start one with `gmm-pipeline run SOURCE`" in nothing.err
     unknown = workplace.call("retry", "--fit", "t")
     assert unknown.status == 2
     assert "has no fit 't'" in unknown.err

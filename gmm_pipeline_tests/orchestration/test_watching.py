@@ -23,8 +23,9 @@ from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables import files
 
 FRAME = pl.DataFrame({"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20})
@@ -183,7 +184,7 @@ def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched
     assert columns_of(requests) == ODD_NAMES
     assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
     assert [request.tags["gmm_pipeline/because"] for request in requests] == [
-        "raw missing: not made yet"
+        "raw missing: not computed yet"
     ]
     assert watched.skipped() == "nothing is new"
 
@@ -300,7 +301,9 @@ def test_a_file_that_is_all_there_is_waits_until_it_is_written(
 
     file.write_bytes(whole[:-1])
 
-    assert watched.skipped() == f"file {file} is still being written. It is taken once it is whole"
+    assert (
+        watched.skipped() == f"file {file} is still being written. It is read once it is complete"
+    )
 
 
 def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(
@@ -312,7 +315,7 @@ def test_csv_files_are_taken_once_they_were_left_alone_for_a_while(
     os.utime(file, (0, 0))
     assert "a.csv is still being written" in watched.skipped()
 
-    monkeypatch.setattr(files, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setattr(files, "QUIET_SECONDS", 0.0)
 
     assert columns_of(watched.requests()) == ["few", "city"]
 

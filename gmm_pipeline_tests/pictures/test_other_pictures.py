@@ -1,6 +1,5 @@
 import base64
 import math
-import xml.etree.ElementTree as ET
 from fractions import Fraction
 
 import numpy as np
@@ -10,40 +9,14 @@ from drawn_column import DrawnColumn, numbers_of_attributes, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.calendar import moment_ticks
-from gmm_pipeline.pictures.likelihood import likelihood_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
 from gmm_pipeline.pictures.numbers import number_ticks, share_text, value_text
-from gmm_pipeline.store.model_files import StoredModel
 from gmm_pipeline.store.ranking_files import ranking_table
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
-
-
-@pytest.mark.parametrize(
-    "history",
-    [
-        (),
-        (-3.0,),
-        (-4.0, -3.5, -3.4),
-        (-1e300, math.nan, 2.0),
-        (math.inf, -math.inf),
-        (1.0, 1.0),
-        (5e-324, 0.0),
-    ],
-)
-def test_the_likelihood_of_any_fit_can_be_drawn(history: tuple[float, ...]) -> None:
-    picture = likelihood_picture(history, title="fit")
-
-    assert "fit" in texts(picture)
-    assert all(abs(number) < 1000 for number in numbers_of_attributes(picture))
-
-
-def test_a_likelihood_picture_tells_where_it_began_and_ended() -> None:
-    label = ET.fromstring(likelihood_picture([-4.0, -3.5, -3.25])).get("aria-label")  # noqa: S314
-
-    assert label == "mean log-likelihood over 3 iterations: from -4 to -3.25"
 
 
 def test_frequencies_are_shown_by_rank_with_what_was_expected() -> None:

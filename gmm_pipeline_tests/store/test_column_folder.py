@@ -3,7 +3,6 @@ import os
 import pathlib
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Self
 
 import polars as pl
@@ -13,7 +12,7 @@ from workplace import flip_a_byte, states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
-from gmm_pipeline.store import column_folder
+from gmm_pipeline.store import draft
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.manifest import FileFacts, Origin
 from gmm_pipeline.store.result import Made, Product
@@ -48,6 +47,11 @@ def folder(tmp_path: pathlib.Path) -> ColumnFolder:
     return ColumnFolder(tmp_path / "column")
 
 
+def show(folder: ColumnFolder) -> None:
+    """Let the plain folders show the newest results, as a commit does."""
+    folder.link({stage: each.content_id for stage, each in folder.manifests().items()})
+
+
 def drafts(folder: ColumnFolder) -> list[pathlib.Path]:
     return list(folder.path.glob(".drafts/*"))
 
@@ -74,27 +78,31 @@ def test_a_folder_without_results_has_none_and_says_how_to_make_them(folder: Col
 
 def test_plain_polars_reads_a_result_as_one_table(folder: ColumnFolder) -> None:
     folder.publish(product(1))
+    show(folder)
     folder.publish(product(2))
+    assert pl.scan_parquet(folder.path / "raw").collect()["x"].to_list() == [1] * PARTS * ROWS
+    show(folder)
 
     assert pl.scan_parquet(folder.path / "raw").collect()["x"].to_list() == [2] * PARTS * ROWS
 
 
-def test_publishing_leaves_one_content_and_one_manifest(folder: ColumnFolder) -> None:
+def test_collecting_leaves_one_content_and_one_manifest(folder: ColumnFolder) -> None:
     for content in (1, 2, 1, 3):
         folder.publish(product(content))
+    folder.collect((), ())
 
-    assert len(list((folder.path / "raw").iterdir())) == PARTS
+    assert len(list((folder.path / ".contents").iterdir())) == 1
     assert len(list((folder.path / "manifests").iterdir())) == 1
     assert folder.require("raw").manifest.summary == {"content": 3}
 
 
 def test_publishing_the_same_content_again_leaves_its_files_alone(folder: ColumnFolder) -> None:
     folder.publish(product(1))
-    before = states(folder.path / "raw")
+    before = states(folder.require("raw").folder)
 
     folder.publish(product(1))
 
-    assert states(folder.path / "raw") == before
+    assert states(folder.require("raw").folder) == before
 
 
 def test_a_writer_that_fails_leaves_the_old_result_and_no_draft(folder: ColumnFolder) -> None:
@@ -107,7 +115,7 @@ def test_a_writer_that_fails_leaves_the_old_result_and_no_draft(folder: ColumnFo
         folder.publish(product(2, before=fail))
 
     assert folder.require("raw").manifest.summary == {"content": 1}
-    assert set(pl.scan_parquet(folder.path / "raw").collect()["x"]) == {1}
+    assert set(pl.read_parquet(folder.require("raw").tables())["x"]) == {1}
     assert not drafts(folder)
     folder.publish(product(3))
     assert folder.require("raw").manifest.summary == {"content": 3}
@@ -121,8 +129,8 @@ def test_a_disk_that_fills_up_at_the_manifest_leaves_the_old_result_and_nothing_
 
     folder.publish(product(1))
     before = states(folder.path)
-    monkeypatch.setattr(column_folder, "flush", fill_up)
-    with pytest.raises(OSError, match=r"no space left for \.json"):
+    monkeypatch.setattr(draft, "flush", fill_up)
+    with pytest.raises(OSError, match=r"no space left for \.manifest"):
         folder.publish(product(2))
 
     assert states(folder.path) == before
@@ -182,7 +190,7 @@ def test_a_result_that_lost_a_file_or_a_part_of_one_is_none(
     manifest = folder.publish(product(1)).manifest
     part = folder.require("raw").file("part-00001.parquet")
     if lost == "manifest":
-        (folder.path / "manifests" / f"raw-{manifest.content_id}.json").unlink()
+        (folder.path / "manifests" / manifest.file_name).unlink()
     elif lost == "part-00001":
         part.unlink()
     else:
@@ -203,20 +211,6 @@ def test_publishing_the_same_content_again_replaces_damaged_files(folder: Column
     folder.publish(product(1))
 
     assert folder.require("raw").is_sound()
-
-
-def test_a_damaged_model_that_is_made_again_is_not_kept_as_an_earlier_one(
-    folder: ColumnFolder,
-) -> None:
-    model = folder.publish(product(1, "model")).manifest
-    ranking = product(2, "feature_rank")
-    folder.publish(replace(ranking, origin=Origin(inputs={"model": model.content}, settings={})))
-    flip_a_byte(folder.require("model").file("part-00000.parquet"))
-
-    folder.publish(product(1, "model"))
-
-    assert folder.require("model").is_sound()
-    assert not folder.earlier()
 
 
 class Readers:
@@ -273,9 +267,12 @@ def test_readers_see_the_old_result_or_the_new_one_while_it_is_replaced(
 ) -> None:
     folder.publish(product(0))
 
+    show(folder)
     with Readers(folder) as readers:
         for number in range(40):
             folder.publish(product(number % 2))
+            show(folder)
+            folder.collect((), ())
 
     assert not readers.problems
     assert readers.looks > 40

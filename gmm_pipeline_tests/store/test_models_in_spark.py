@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.store.store import FitFolder
+from gmm_pipeline.store.fit_folder import FitFolder
 
 ROWS = 20_000
 

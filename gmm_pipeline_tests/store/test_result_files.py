@@ -8,21 +8,20 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from gmm_pipeline.core.modes.ranks import rank_modes
-from gmm_pipeline.core.sketch.coordinate import (
-    Coordinate,
-    DecimalCoordinate,
-    IntegerCoordinate,
-    LogCoordinate,
-    RealCoordinate,
-)
+from gmm_pipeline.arrow.model_document import StoredModel
+from gmm_pipeline.core.modes.ranking import rank_modes
+from gmm_pipeline.core.sketch.coordinate import Coordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
+from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.sketch import Body, LabelCounts, Sketch, Specials, Tally
-from gmm_pipeline.core.sketch.values import ValueCounter
+from gmm_pipeline.core.sketch.value_counts import ValueCounter
 from gmm_pipeline.fits.fitting import fit_modes
-from gmm_pipeline.fits.settings import ColumnSettings, validated
-from gmm_pipeline.store.model_files import MODEL_FILE, StoredModel, read_model, write_model
+from gmm_pipeline.fits.settings import ColumnSettings, validate_settings
+from gmm_pipeline.store.model_files import MODEL_FILE, read_model, write_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, read_ranking, write_ranking
 from gmm_pipeline.store.sketch_files import SKETCH_FILE, read_sketch, write_sketch
 from gmm_pipeline.store.spark_ml import read_gaussian_mixture
@@ -193,7 +192,7 @@ def test_a_model_is_read_as_it_was_written_whatever_the_settings(
 ) -> None:
     sketch, kind = sketches()[name]
     field = pa.field("x", kind)
-    model = fit_modes(sketch, field, validated(settings, "x"))
+    model = fit_modes(sketch, field, validate_settings(settings, "x"))
 
     write_model(tmp_path, StoredModel(model, field))
 

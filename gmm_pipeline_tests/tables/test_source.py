@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.files import SourceFiles, find_files
-from gmm_pipeline.tables.open_table import LocalTable, MemoryTable, open_batches, open_table
+from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.memory_table import MemoryTable
+from gmm_pipeline.tables.open_table import open_batches, open_table
 
 
 @pytest.fixture
@@ -363,7 +365,7 @@ def test_csv_is_converted_once_and_again_when_it_changes(tmp_path: pathlib.Path)
 def batches_of(folder: pathlib.Path, *texts: str) -> list[SourceFiles]:
     for number, text in enumerate(texts):
         (folder / f"{number}.csv").write_text(text)
-    return [SourceFiles((folder / f"{number}.csv",)) for number in range(len(texts))]
+    return [SourceFiles.of([folder / f"{number}.csv"]) for number in range(len(texts))]
 
 
 def test_csv_files_that_came_later_are_converted_on_their_own(tmp_path: pathlib.Path) -> None:

@@ -1,1 +1,1 @@
-"""Encoding rows as value and rank, decoding them, and comparing the two."""
+"""Encode rows as (value, rank) by a column's ranked modes, and decode them."""

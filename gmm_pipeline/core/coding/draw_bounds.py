@@ -1,8 +1,7 @@
-"""Which modes are certain for draws anywhere in a range of coordinates: bounds of cumulative
-probabilities.
+"""Bounds of cumulative mode probabilities over a range of coordinates: which draws are certain.
 
-The bounds are those of what is computed, not of real numbers: they are wider than these by more
-than rounding amounts to, so that what they decide and what is evaluated never differ.
+The bounds hold for computed probabilities, not only for exact ones: they are wider by more than
+rounding amounts to, so that the table never decides differently from an evaluation.
 """
 
 from __future__ import annotations
@@ -13,23 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.mode_table import COARSEST, ModeTable
+from gmm_pipeline.core.modes.mode_table import MAX_WIDTH_RATIO, ModeTable
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS
 
 UNDECIDED = 255
-"""In place of a mode: it has to be evaluated."""
+"""Stands for a mode that has to be evaluated; modes below it fit uint8."""
 DRAWS = 256
-"""Equal ranges of draws."""
+"""Equal ranges of draws: a row's range is the first byte of its draw."""
 
 _ROUNDING = 2.0**-48
-"""More than the relative error of a few operations."""
+"""More than the relative error of a few operations, of 2**-53 each."""
 _MARGIN = 1e-9
-"""More than the error of a cumulative probability that is computed from logarithms within
-`_LARGEST_LOG`.
+"""More than the error of cumulative probabilities from logarithms within `_LARGEST_LOG`.
+
+Those have an absolute error of about 1e4 · 2**-52 ≈ 2e-12.
 """
 _LARGEST_LOG = 1e4
+"""Log densities further out lose more digits than `_MARGIN` allows for; cells there stay open."""
 _LARGEST_RATIO = 600.0
-"""Logarithms of densities relative to another one whose sums are finite."""
+"""Largest log density relative to the reference: exp(600) ≈ 1e260, so sums of 255 stay finite."""
 _NEVER, _PARTLY, _ALWAYS = 0, 1, 2
 """Where in a range a mode may take coordinates."""
 
@@ -47,19 +48,20 @@ def decide(
     certain: NDArray[np.float64],
     gains: NDArray[np.float64],
 ) -> None:
-    """Fill in what is decided in some cells, and the share of all rows that dividing them might
-    decide, (n,).
+    """Decide the modes of draws in some cells, and estimate what dividing the cells would gain.
 
-    A cell holds the y of one side whose patterns of 1 + |y| are among the `width` from the given
-    one on. `decided` has the mode of each range of draws, (n, DRAWS). `certain`, (n, n_gaussians,
-    2), has for each mode the draw up to which it or one before it is certain, and the one from
-    which one after it is.
+    All arrays are for n cells. Cell i holds the y of one side for which the bits of 1 + |y| are
+    among the `width` integers from `patterns[i]` on. `decided`, (n, DRAWS), gets the mode of each
+    range of draws. `certain`, (n, n_gaussians, 2), gets for each mode the draw below which it or an
+    earlier mode is certain, and the draw from which a later one is. `gains`, (n,), gets the share
+    of all rows that dividing the cell might decide.
     """
     lowest, highest = np.empty(modes.n_gaussians), np.empty(modes.n_gaussians)
     ends = np.empty(2, dtype=np.int64)
     for i in range(sides.size):
         ends[0], ends[1] = patterns[i], patterns[i] + width
         inner, outer = ends.view(np.float64) - 1.0
+        # y itself was rounded: the range has to include what rounds into the cell.
         slack = _ROUNDING * (1.0 + outer)
         near, far = sides[i] * scale * (inner - slack), sides[i] * scale * (outer + slack)
         low, high = min(near, far), max(near, far)
@@ -85,11 +87,11 @@ def _relative_densities(
     lowest: NDArray[np.float64],
     highest: NDArray[np.float64],
 ) -> int:
-    """Fill in bounds of the modes' densities between center + low and center + high, each of shape
-    (n_gaussians,).
+    """Write bounds of the modes' densities between center + low and center + high, (n_gaussians,).
 
-    They are relative to that of one mode, the same all over; 0 where a mode may not take a
-    coordinate. Return where in the range at least one mode may take coordinates.
+    They are relative to the density of one reference mode, the same over the range, and 0 where a
+    mode may not take a coordinate. Return where in the range at least one mode may take
+    coordinates.
     """
     reference, largest, taken = -1, -np.inf, _NEVER
     for k in range(modes.n_gaussians):
@@ -104,6 +106,7 @@ def _relative_densities(
     base_first, base_last, base_slope_first, base_slope_last = _log_densities(
         low, high, center, reference, modes
     )
+    # `not <`, so that NaN counts as too large.
     if not max(abs(base_first), abs(base_last)) < _LARGEST_LOG:
         return _PARTLY
     for k in range(modes.n_gaussians):
@@ -113,6 +116,8 @@ def _relative_densities(
         start, end = first - base_first, last - base_last
         slope_start, slope_end = slope_first - base_slope_first, slope_last - base_slope_last
         smallest, greatest = min(start, end), max(start, end)
+        # The difference of two log densities is a parabola: its extremes are at the ends, and at
+        # its vertex if that lies between them.
         if slope_start * slope_end < 0.0:
             share = slope_start / (slope_start - slope_end)
             turn = start + slope_start * share * (high - low) / 2
@@ -126,9 +131,11 @@ def _relative_densities(
         steepest = max(abs(slope_first), abs(slope_last)) + max(
             abs(base_slope_first), abs(base_slope_last)
         )
+        # The rounding of the coordinate times the slope, and that of the log densities.
         error = moved * steepest + _ROUNDING * (
             1.0 + abs(first) + abs(last) + abs(base_first) + abs(base_last)
         )
+        # As above: NaN stays undecided.
         if not greatest + error < _LARGEST_RATIO:
             return _PARTLY
         lowest[k] *= math.exp(smallest - error)
@@ -140,7 +147,7 @@ def _relative_densities(
 def _log_densities(
     low: float, high: float, center: float, k: int, modes: ModeTable
 ) -> tuple[float, float, float, float]:
-    """Return a mode's log-density at both ends of a range, and its slopes there."""
+    """Return a mode's log density at both ends of a range, and its slopes there."""
     std = modes.half_widths[k] / HALF_WIDTH_STDS
     first, last = ((center - modes.means[k]) + low) / std, ((center - modes.means[k]) + high) / std
     constant = modes.log_factors[k]
@@ -151,7 +158,7 @@ def _log_densities(
 def _distances(
     low: float, high: float, center: float, k: int, modes: ModeTable
 ) -> tuple[float, float]:
-    """Return the smallest and the largest distance from a mode's mean within a range."""
+    """Return the smallest and largest distance from a mode's mean within a range."""
     between = center - modes.means[k]
     slack = _ROUNDING * (abs(between) + max(abs(low), abs(high)))
     first, last = between + low - slack, between + high + slack
@@ -168,7 +175,7 @@ def _takes_within(low: float, high: float, center: float, k: int, modes: ModeTab
         return _NEVER
     takes = _ALWAYS if furthest / half_width < modes.reach * (1.0 - _ROUNDING) else _PARTLY
     if half_width > modes.coarse:
-        smallest = half_width / COARSEST
+        smallest = half_width / MAX_WIDTH_RATIO
         for j in range(modes.n_gaussians):
             if modes.half_widths[j] < smallest:
                 nearest, furthest = _distances(low, high, center, j, modes)
@@ -186,9 +193,7 @@ def _decide_draws(
     decided: NDArray[np.uint8],
     certain: NDArray[np.float64],
 ) -> float:
-    """Fill in the modes that are certain for draws; return the share of draws that are left
-    open.
-    """
+    """Write the modes that are certain for draws; return the share of draws left undecided."""
     least_before, most_before, start, left_open = 0.0, 0.0, 0.0, 0.0
     for k in range(lowest.size):
         certain[k, :] = start
@@ -196,6 +201,8 @@ def _decide_draws(
             continue
         least_before += lowest[k]
         most_before += highest[k]
+        # The share up to mode k is least if the modes before are at their lowest and those after at
+        # their highest, and the other way round.
         least_after, most_after = lowest[k + 1 :].sum(), highest[k + 1 :].sum()
         at_least, at_most = 1.0, 1.0
         if most_after > 0.0:
@@ -211,7 +218,7 @@ def _decide_draws(
 
 @kernel
 def _tail_around(low: float, high: float, center: float, modes: ModeTable) -> int:
-    """Return the tail that holds a whole range which no Gaussian mode takes, or UNDECIDED."""
+    """Return the tail that holds a whole range without Gaussian modes, or UNDECIDED."""
     slack = _ROUNDING * (abs(center) + max(abs(low), abs(high)))
     first, last = center + low - slack, center + high + slack
     for t in range(modes.lows.size):

@@ -1,1 +1,1 @@
-"""One-dimensional Gaussian mixtures, and how they are fitted to weighted points."""
+"""One-dimensional Gaussian mixtures, fitted to weighted points."""

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.kernel import kernel
 
 _ASYMPTOTIC_FROM = 10.0
+"""From here on the first omitted term of the series is below half a unit in the last place of 1."""
 
 
 @kernel
 def digamma(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ψ(x) for each x > 0, with an error of a few units of the last place of 1 or of ψ(x).
+    """Return ψ(x) for each x > 0, to a few units in the last place of 1 or of ψ(x).
 
     The recurrence ψ(x) = ψ(x + 1) − 1/x leads to where the asymptotic series holds (Abramowitz &
     Stegun, 6.3.5 and 6.3.18).

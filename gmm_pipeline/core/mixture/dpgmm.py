@@ -1,8 +1,8 @@
-"""Fitting a variational Dirichlet-process mixture of Gaussians to weighted points.
+"""Fit a variational Dirichlet-process mixture of Gaussians (`method = dpgmm`) to weighted points.
 
-Coordinate ascent raises a lower bound of the evidence until it settles (Blei & Jordan, 2006).
+Coordinate ascent raises a lower bound of the evidence until it converges (Blei & Jordan, 2006).
 Priors and the terms of the bound are those of scikit-learn's ``BayesianGaussianMixture``: on points
-of weight 1 without spread, the same starting responsibilities lead to its answer.
+of weight 1 without spread, the same starting responsibilities give the same mixture.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.mixture.fitting import SEARCH_POINTS, MixtureFit
-from gmm_pipeline.core.mixture.starts import optimal_segments
+from gmm_pipeline.core.mixture.fit_mixture import SEARCH_POINTS, MixtureFit
+from gmm_pipeline.core.mixture.kmeans_starts import optimal_segments
 from gmm_pipeline.core.mixture.variational import (
     Moments,
     Posterior,
     Prior,
-    expected,
+    e_step,
+    m_step,
     parameter_bound,
-    updated,
 )
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 
 @dataclass(frozen=True)
 class DPGMMResult:
-    """Where coordinate ascent arrived.
+    """The result of coordinate ascent.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class DPGMMResult:
         The lower bound per row after each step: scikit-learn's ``lower_bounds_``, divided by the
         number of rows.
     converged : bool
-        Whether the last step changed the lower bound per row by less than the tolerance.
+        Whether the last step changed the lower bound per row by less than `tol`.
     """
 
     posterior: Posterior
@@ -47,7 +47,7 @@ class DPGMMResult:
 
     @property
     def lower_bound(self) -> float:
-        """The last lower bound per row; terms that no step changes are left out."""
+        """The last lower bound per row, without terms that are the same in all steps."""
         return float(self.history[-1])
 
     @property
@@ -67,7 +67,7 @@ def fit_dpgmm(
 ) -> MixtureFit:
     """Fit a Dirichlet-process mixture to weighted points, from their best k-means partition.
 
-    All components are kept, also those that the process left all but empty.
+    All components are returned, even those that the process left all but empty.
 
     Parameters
     ----------
@@ -76,21 +76,24 @@ def fit_dpgmm(
     n_components : int
         Where the process is truncated. Fewer are fitted when there are fewer points.
     tol : float
-        Converged when a step changes the lower bound per row by less. scikit-learn's `tol` is that
-        of all rows: its default, 1e-3, is this one at 100 rows.
+        Converged when a step changes the lower bound per row by less. scikit-learn's `tol` is for
+        the sum over all rows: its default, 1e-3, equals this one at 100 rows.
     max_iter : int
     weight_concentration_prior : float
-        Of the process: the smaller, the fewer components hold most of the weight.
+        Of the process: the smaller, the fewer components hold most of the weight. 0.001 as in
+        CTGAN.
     reg_covar : float
-        Added to each component's variance, in units of the squared robust scale of the points.
+        Added to each component's variance, in units of the squared robust scale of the points;
+        1e-6 as in scikit-learn.
 
     Returns
     -------
     MixtureFit
-        The mixture of the expected weights, means and precisions, in the units of the points;
-        `history` is the lower bound per row after each step, up to terms that no step changes.
+        The mixture of the expected weights, means and precisions, in the units of the points.
+        `history` is the lower bound per row after each step, without terms that are the same in all
+        steps.
     """
-    points = points.held()
+    points = points.nonempty()
     standardised, center, exponent = points.standardised()
     n_components = min(n_components, points.size)
     result = variational_dpgmm(
@@ -109,6 +112,8 @@ def fit_dpgmm(
             standardised.positions, standardised.weights
         )
         - log_scale,
+        # The scale enters by the degrees of freedom: the rows, and one of the prior for each
+        # component.
         history=result.history - log_scale * (1.0 + n_components / points.total_weight),
         converged=result.converged,
         n_points=points.size,
@@ -124,8 +129,7 @@ def variational_dpgmm(
     weight_concentration_prior: float = 0.001,
     reg_covar: float = 1e-6,
 ) -> DPGMMResult:
-    """Run coordinate ascent from responsibilities until a step changes the lower bound per row by
-    less than `tol`.
+    """Run coordinate ascent from responsibilities until it converges.
 
     Parameters
     ----------
@@ -134,8 +138,8 @@ def variational_dpgmm(
     responsibilities : array of shape (n, n_components)
         Rows sum to 1.
     tol : float
-        scikit-learn judges the change for all rows together: its `tol` is this one times the number
-        of rows.
+        Converged when a step changes the lower bound per row by less; scikit-learn's `tol` is this
+        one times the number of rows.
     max_iter : int
         At least 1.
     weight_concentration_prior : float
@@ -143,28 +147,29 @@ def variational_dpgmm(
         Added to each component's variance, in the squared unit of the points.
     """
     prior = Prior.of(points, weight_concentration_prior, reg_covar)
-    posterior = updated(prior, Moments.of(points, responsibilities))
+    posterior = m_step(prior, Moments.of(points, responsibilities))
     history: list[float] = []
     converged = False
     while len(history) < max_iter and not converged:
-        moments, entropy = expected(points, posterior)
-        posterior = updated(prior, moments)
+        moments, entropy = e_step(points, posterior)
+        posterior = m_step(prior, moments)
         history.append(entropy + parameter_bound(posterior) / points.total_weight)
         converged = len(history) > 1 and abs(history[-1] - history[-2]) < tol
     return DPGMMResult(posterior, np.array(history), converged)
 
 
 def _partition(points: WeightedPoints, n_components: int) -> NDArray[np.float64]:
-    """Return the responsibilities, 0 or 1, of the best k-means partition, shape (n, n_components).
+    """Return the best k-means partition as responsibilities, 0 or 1, shape (n, n_components).
 
-    The partition is found on a summary; then each point belongs to the nearest centre. The segments
-    of more rows come first, as the breaks of the stick do (Kurihara, Welling & Teh, 2007).
+    It is found on a summary; then each point belongs to the nearest centre. Segments with more rows
+    come first, as the stick-breaking prior expects (Kurihara, Welling & Teh, 2007).
     """
     coarse = points.coarsened(SEARCH_POINTS)
     segments = np.unique(optimal_segments(coarse.positions, coarse.weights, n_components))
     centers = np.add.reduceat(coarse.weights * coarse.positions, segments) / np.add.reduceat(
         coarse.weights, segments
     )
+    # Segments end half-way between their centres, as k-means partitions do.
     nearest = np.searchsorted((centers[1:] + centers[:-1]) / 2, points.positions)
     by_size = np.argsort(-np.bincount(nearest, points.weights, n_components), kind="stable")
     responsibilities: NDArray[np.float64] = np.equal(nearest[:, np.newaxis], by_size).astype(

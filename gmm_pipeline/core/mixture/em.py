@@ -1,10 +1,10 @@
 """Expectation-maximisation on weighted points.
 
 A point stands for a group of rows with a mean and a variance (its spread). All rows of a group
-share one responsibility, so each step maximises a lower bound of the rows' log-likelihood; the
-bound is tight for groups without spread, and it never falls. See McLachlan & Jones (1988) and Cadez
-et al. (2002) on EM for binned data, Neal & Hinton (1998) on the bound. Leaps between the steps
-cross the plateaus of the likelihood.
+share one responsibility, so each step maximises a lower bound of the rows' log-likelihood, which
+never falls and is exact for groups without spread. See McLachlan & Jones (1988) and Cadez et al.
+(2002) on EM for binned data, Neal & Hinton (1998) on the bound. After every two steps, SQUAREM
+extrapolates, which crosses plateaus of the likelihood.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.mixture.exponential import exponentials, logarithms
+from gmm_pipeline.core.mixture.expectation import expectation
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.mixture.squarem import squarem_step, write_parameters
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
-_NEGLIGIBLE = -40.0
-_SMALLEST_SHARE = 1e-200
-_LEAST_DIFFERENCE = 1e-5
-_POINTS_AT_A_TIME = 256
-_STEPS_BEFORE_LEAP = 2
-_FIRST_REACH = 4.0
+_STEPS_PER_EXTRAPOLATION = 2
+"""SQUAREM extrapolates from three successive parameters, so from two steps of EM."""
+_FIRST_MAX_LENGTH = 4.0
+"""First limit of the extrapolation's length, in steps, and the factor by which the limit grows.
+
+The default `mstep` of the R package SQUAREM.
+"""
 
 
 @dataclass(frozen=True)
 class EMResult:
-    """Where EM arrived.
+    """The result of EM.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class EMResult:
     history : array of shape (n_iter,)
         The mean log-likelihood per row before each step.
     converged : bool
-        Whether the last step gained less than the tolerance.
+        Whether the last step gained less than `tol`.
     """
 
     mixture: Mixture
@@ -52,129 +53,16 @@ class EMResult:
 
 
 @kernel
-def _expectation(
-    positions: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    spreads: NDArray[np.float64],
-    mixture: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> float:
-    """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return Σ log
-    density.
-
-    d is the distance from the component's mean.
-    """
-    pivots = mixture[1].copy()
-    total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
-    if _cancels(sums):
-        for k in range(pivots.size):
-            if sums[0, k] > 0.0:
-                pivots[k] += sums[1, k] / sums[0, k]
-        total = _accumulate(positions, weights, spreads, mixture, pivots, sums)
-    for k in range(pivots.size):
-        if sums[0, k] > 0.0:
-            from_pivot = sums[1, k] / sums[0, k]
-            sums[2, k] = max(sums[2, k] - sums[1, k] * from_pivot, 0.0)
-            sums[1, k] = from_pivot + (pivots[k] - mixture[1, k])
-    return total
-
-
-@kernel
-def _accumulate(
-    positions: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    spreads: NDArray[np.float64],
-    mixture: NDArray[np.float64],
-    pivots: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> float:
-    """Accumulate Σr, Σr·d and Σr·(d² + spread) of each component, d from its pivot; return Σ log
-    density.
-    """
-    n_components = mixture.shape[1]
-    sums[:] = 0.0
-    room = np.empty((n_components + 4, min(_POINTS_AT_A_TIME, positions.size)))
-    total = 0.0
-    for start in range(0, positions.size, _POINTS_AT_A_TIME):
-        points = slice(start, start + _POINTS_AT_A_TIME)
-        x, weight, spread = positions[points], weights[points], spreads[points]
-        _fill_densities(x, spread, mixture, room)
-        largest, share = room[n_components, : x.size], room[n_components + 1, : x.size]
-        density, logarithm = room[n_components + 2, : x.size], room[n_components + 3, : x.size]
-        density[:] = 0.0
-        for k in range(n_components):
-            relative = room[k, : x.size]
-            for i in range(x.size):
-                density[i] += relative[i]
-        logarithms(density, logarithm)
-        for i in range(x.size):
-            share[i] = weight[i] / density[i]
-        for i in range(x.size):
-            total += weight[i] * (largest[i] + logarithm[i])
-        for k in range(n_components):
-            relative, pivot = room[k, : x.size], pivots[k]
-            zeroth, first, second = sums[0, k], sums[1, k], sums[2, k]
-            for i in range(x.size):
-                r = share[i] * relative[i]
-                d = x[i] - pivot
-                zeroth += r
-                first += r * d
-                second += r * (d * d + spread[i])
-            sums[0, k], sums[1, k], sums[2, k] = zeroth, first, second
-    return total
-
-
-@kernel
-def _fill_densities(
-    x: NDArray[np.float64],
-    spread: NDArray[np.float64],
-    mixture: NDArray[np.float64],
-    room: NDArray[np.float64],
-) -> None:
-    """Write the weighted densities of components at each x relative to the largest, (n_components,
-    n).
-
-    The logarithm of the largest comes in the row after them.
-    """
-    n_components = mixture.shape[1]
-    largest = room[n_components, : x.size]
-    largest[:] = -np.inf
-    for k in range(n_components):
-        constant = np.log(mixture[0, k]) - 0.5 * np.log(mixture[2, k]) - _LOG_SQRT_2PI
-        half_precision = 0.5 / mixture[2, k]
-        mean, density = mixture[1, k], room[k, : x.size]
-        for i in range(x.size):
-            d = x[i] - mean
-            density[i] = constant - (d * d + spread[i]) * half_precision
-            largest[i] = max(largest[i], density[i])
-    for k in range(n_components):
-        density = room[k, : x.size]
-        for i in range(x.size):
-            density[i] -= largest[i]
-        exponentials(density, _NEGLIGIBLE)
-
-
-@kernel
-def _cancels(sums: NDArray[np.float64]) -> bool:
-    """Whether a component moves so many of its new stds that its variance loses digits as a
-    difference of sums.
-    """
-    for k in range(sums.shape[1]):
-        product = sums[2, k] * sums[0, k]
-        if product - sums[1, k] * sums[1, k] < _LEAST_DIFFERENCE * product:
-            return True
-    return False
-
-
-@kernel
-def _maximise(
+def _m_step(
     sums: NDArray[np.float64],
     total_weight: float,
     variance_floor: float,
     mixture: NDArray[np.float64],
 ) -> None:
+    """Update weights, means and variances in place from the sums of the expectation step."""
     for k in range(mixture.shape[1]):
         mixture[0, k] = sums[0, k] / total_weight
+        # A component without rows keeps its mean and variance, at weight 0.
         if sums[0, k] > 0.0:
             mixture[1, k] += sums[1, k]
             mixture[2, k] = max(sums[2, k] / sums[0, k], variance_floor)
@@ -182,55 +70,10 @@ def _maximise(
 
 @kernel
 def _copy(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+    """Copy the parameters of a mixture."""
     for j in range(source.shape[0]):
         for k in range(source.shape[1]):
             target[j, k] = source[j, k]
-
-
-@kernel
-def _note(mixture: NDArray[np.float64], note: NDArray[np.float64]) -> None:
-    """Write log weights, means and log variances down."""
-    for k in range(mixture.shape[1]):
-        note[0, k] = np.log(max(mixture[0, k], _SMALLEST_SHARE))
-        note[1, k] = mixture[1, k]
-        note[2, k] = np.log(mixture[2, k])
-
-
-@kernel
-def _leap(
-    path: NDArray[np.float64], furthest: float, variance_floor: float, mixture: NDArray[np.float64]
-) -> float:
-    """Move `mixture` along the parabola through three successive notes; return how far, 1 if it
-    stays at the last.
-
-    See Varadhan & Roland (2008), "Simple and globally convergent methods for accelerating the
-    convergence of any EM algorithm", scheme S3. Means count in units of the stds.
-    """
-    n_components = mixture.shape[1]
-    first_squares, second_squares = 0.0, 0.0
-    for j in range(3):
-        for k in range(n_components):
-            unit = np.exp(-path[1, 2, k]) if j == 1 else 1.0
-            r = path[1, j, k] - path[0, j, k]
-            v = path[2, j, k] - path[1, j, k] - r
-            first_squares += unit * r * r
-            second_squares += unit * v * v
-    reach = min(np.sqrt(first_squares / second_squares), furthest) if second_squares > 0.0 else 1.0
-    if not reach > 1.0:
-        return 1.0
-    total = 0.0
-    for j in range(3):
-        for k in range(n_components):
-            r = path[1, j, k] - path[0, j, k]
-            v = path[2, j, k] - path[1, j, k] - r
-            there = path[0, j, k] + reach * (2.0 * r + reach * v)
-            mixture[j, k] = there if j == 1 else np.exp(there)
-    for k in range(n_components):
-        total += mixture[0, k]
-        mixture[2, k] = max(mixture[2, k], variance_floor)
-    for k in range(n_components):
-        mixture[0, k] /= total
-    return reach
 
 
 @kernel
@@ -243,44 +86,48 @@ def _run(
     tol: float,
     history: NDArray[np.float64],
 ) -> tuple[int, bool]:
-    """Iterate in place of `mixture`, the rows of which are weights, means and variances.
+    """Iterate in place of `mixture`, whose rows are weights, means and variances.
 
-    Return the steps made and whether they converged. After every two steps of EM a leap is tried;
-    it is taken back unless it gains more than the tolerance.
+    Return the number of steps and whether they converged. After every two steps of EM an
+    extrapolation is tried, and undone unless it gains more than `tol`.
     """
     total_weight = weights.sum()
     n_components = mixture.shape[1]
-    sums, before_leap, path = (
+    sums, before_extrapolation, path = (
         np.empty((3, n_components)),
         np.empty((3, n_components)),
         np.empty((3, 3, n_components)),
     )
-    furthest, reach = _FIRST_REACH, 1.0
-    noted = 0
+    max_length, length = _FIRST_MAX_LENGTH, 1.0
+    n_recorded = 0
     step = 0
     while step < history.size:
-        value = _expectation(positions, weights, spreads, mixture, sums) / total_weight
-        if reach > 1.0:
+        value = expectation(positions, weights, spreads, mixture, sums) / total_weight
+        if length > 1.0:
+            # `not >` instead of `<=`: a NaN is undone as well.
             if not value > history[step - 1] + max(tol, 0.0):
-                _copy(before_leap, mixture)
-                furthest = max(0.5 * reach, _FIRST_REACH)
-                reach = 1.0
+                _copy(before_extrapolation, mixture)
+                max_length = max(0.5 * length, _FIRST_MAX_LENGTH)
+                length = 1.0
                 continue
-            if reach == furthest:
-                furthest *= _FIRST_REACH
-            reach = 1.0
+            # As long as extrapolations succeed at full length, longer ones are tried.
+            if length == max_length:
+                max_length *= _FIRST_MAX_LENGTH
+            length = 1.0
         history[step] = value
         step += 1
+        # A plain step of EM gained little: the criterion is never met by an extrapolation, which
+        # was undone above if it gained no more than `tol`.
         if step > 1 and value - history[step - 2] < tol:
             return step, True
-        _note(mixture, path[noted])
-        noted += 1
-        _maximise(sums, total_weight, variance_floor, mixture)
-        if noted == _STEPS_BEFORE_LEAP and step < history.size:
-            noted = 0
-            _note(mixture, path[_STEPS_BEFORE_LEAP])
-            _copy(mixture, before_leap)
-            reach = _leap(path, furthest, variance_floor, mixture)
+        write_parameters(mixture, path[n_recorded])
+        n_recorded += 1
+        _m_step(sums, total_weight, variance_floor, mixture)
+        if n_recorded == _STEPS_PER_EXTRAPOLATION and step < history.size:
+            n_recorded = 0
+            write_parameters(mixture, path[_STEPS_PER_EXTRAPOLATION])
+            _copy(mixture, before_extrapolation)
+            length = squarem_step(path, max_length, variance_floor, mixture)
     return history.size, False
 
 
@@ -297,6 +144,7 @@ def expectation_maximisation(
     variance_floor : float
         No component gets a smaller variance.
     tol : float
+        On the mean, not the sum: on the sum of a billion rows nothing would ever converge.
     max_iter : int
     """
     parameters = np.array(

@@ -12,7 +12,7 @@ _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 @dataclass(frozen=True)
 class Mixture:
-    """Weights, means and standard deviations of the components, each of shape (n_components,)."""
+    """A mixture: weights, means and standard deviations, each of shape (n_components,)."""
 
     weights: NDArray[np.float64]
     means: NDArray[np.float64]
@@ -35,8 +35,8 @@ class Mixture:
     def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log density at each x, shape (n,)."""
         terms = self.weighted_log_densities(x)
-        # Where float64 cannot hold the distance from any component in units of its std, all terms
-        # are −inf.
+        # Far from all components the squared distances overflow and all terms are −inf: then
+        # −inf − (−inf) would be NaN.
         largest: NDArray[np.float64] = np.maximum(terms.max(axis=1), -np.finfo(np.float64).max)
         with np.errstate(divide="ignore", under="ignore"):
             above: NDArray[np.float64] = np.log(np.exp(terms - largest[:, np.newaxis]).sum(axis=1))
@@ -45,9 +45,7 @@ class Mixture:
     def mean_log_likelihood(
         self, x: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None
     ) -> float:
-        """Return the mean log density over rows x of shape (n,), weighted by `sample_weight` of the
-        same shape.
-        """
+        """Return the mean log density over rows x, weighted by `sample_weight`; both (n,)."""
         return float(np.average(self.log_density(x), weights=sample_weight))
 
     def responsibilities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -55,8 +53,9 @@ class Mixture:
         return np.exp(self.weighted_log_densities(x) - self.log_density(x)[:, np.newaxis])
 
     def rescaled(self, center: float, exponent: int) -> Mixture:
-        """Return the mixture of center + 2**exponent · x; no std is below the resolution of float64
-        at its mean.
+        """Return the mixture of center + 2**exponent · x.
+
+        No standard deviation is below the resolution of float64 at its mean.
         """
         means = center + np.ldexp(self.means, exponent)
         return Mixture(
@@ -66,13 +65,12 @@ class Mixture:
         )
 
     def select(self, kept: NDArray[np.bool_]) -> Mixture:
-        """Return the mixture of some of the components, their weights normalised; `kept` has shape
-        (n_components,).
-        """
+        """Return the mixture of the components that `kept` selects, with normalised weights."""
         weights = self.weights[kept]
         return Mixture(weights / weights.sum(), self.means[kept], self.stds[kept])
 
     def sorted(self) -> Mixture:
-        """Return the mixture with its components in the order of their means."""
+        """Return the mixture with components ordered by mean."""
+        # By mean, then std, so that the order is the same in every run.
         order = np.lexsort((self.stds, self.means))
         return Mixture(self.weights[order], self.means[order], self.stds[order])

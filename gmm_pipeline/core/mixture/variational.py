@@ -1,12 +1,11 @@
-"""The variational posterior of a Dirichlet-process mixture of Gaussians: one step of coordinate
-ascent, and its bound.
+"""The variational posterior of a Dirichlet-process mixture: one step of coordinate ascent.
 
 Weights come from a stick-breaking process, means and precisions have a Gauss-Wishart prior. See
-Blei & Jordan (2006), "Variational inference for Dirichlet process mixtures"; Bishop (2006), section
-10.2, for the Gauss-Wishart part.
+Blei & Jordan (2006), "Variational inference for Dirichlet process mixtures", and Bishop (2006),
+section 10.2, for the Gauss-Wishart part.
 
-A point stands for rows with a mean and a variance (its spread), which share one responsibility; the
-spread enters their expected squared distance from a component, and its scatter.
+A point stands for rows with a mean and a variance (its spread) that share one responsibility; the
+spread adds to their expected squared distance from a component, and to its scatter.
 """
 
 from __future__ import annotations
@@ -20,18 +19,19 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.core.mixture.digamma import digamma
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.points import WeightedPoints
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _LOG_2PI = math.log(2 * math.pi)
 _NEGLIGIBLE = -40.0
+"""exp(−40) ≈ 4e-18 changes no sum that contains a 1: the largest term, relative to itself."""
 _MEAN_PRECISION_PRIOR = 1.0
+"""scikit-learn's default priors in one dimension: one row's worth of mean and of variance."""
 _DEGREES_OF_FREEDOM_PRIOR = 1.0
 
 
 @dataclass(frozen=True)
 class Prior:
-    """What is expected of every component before the rows are seen: one row's worth of mean and of
-    variance.
+    """The prior of every component: one row's worth of mean and of variance.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Prior:
     weight_concentration : float
         Of the Dirichlet process.
     reg_covar : float
-        Added to the variance of the rows of each component.
+        Added to the variance of each component's rows.
     """
 
     mean: float
@@ -50,22 +50,19 @@ class Prior:
 
     @classmethod
     def of(cls, points: WeightedPoints, weight_concentration: float, reg_covar: float) -> Prior:
-        """Take the mean and the unbiased variance of all rows; where they do not vary, the variance
-        is `reg_covar`.
-        """
+        """Take mean and unbiased variance of all rows; the variance is at least `reg_covar`."""
         rows = points.total_weight
         shares = points.weights / rows
         mean = float(shares @ points.positions)
         variance = float(shares @ (np.square(points.positions - mean) + points.spreads))
+        # Unbiased, as scikit-learn's default covariance prior (`np.cov`) is.
         unbiased = variance / (1.0 - 1.0 / rows) if rows > 1.0 else variance
         return cls(mean, max(unbiased, reg_covar), weight_concentration, reg_covar)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """The number, mean and variance of the rows of each component, each of shape
-    (n_components,).
-    """
+    """Number, mean and variance of the rows of each component, each of shape (n_components,)."""
 
     rows: NDArray[np.float64]
     means: NDArray[np.float64]
@@ -73,7 +70,7 @@ class Moments:
 
     @classmethod
     def of(cls, points: WeightedPoints, responsibilities: NDArray[np.float64]) -> Moments:
-        """Weigh the points by responsibilities, shape (n, n_components)."""
+        """Return the moments of points weighted by responsibilities, shape (n, n_components)."""
         r = responsibilities * points.weights[:, np.newaxis]
         rows = r.sum(axis=0)
         r /= np.where(rows > 0, rows, 1.0)
@@ -84,8 +81,9 @@ class Moments:
 
 @dataclass(frozen=True)
 class Posterior:
-    """The variational posterior of a mixture's parameters; every array has shape (n_components,)
-    unless told otherwise.
+    """The variational posterior of a mixture's parameters.
+
+    All arrays have shape (n_components,) unless stated otherwise.
 
     Parameters
     ----------
@@ -108,7 +106,7 @@ class Posterior:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """The expected weights, normalised: the stick is broken finitely often."""
+        """The expected weights, normalised, because the stick is broken finitely often."""
         broken, left = self.weight_concentration / self.weight_concentration.sum(axis=0)
         weights = broken * np.concatenate([[1.0], np.cumprod(left[:-1])])
         normalised: NDArray[np.float64] = weights / weights.sum()
@@ -120,10 +118,8 @@ class Posterior:
         return Mixture(self.weights, self.means, np.sqrt(self.covariances))
 
 
-def updated(prior: Prior, moments: Moments) -> Posterior:
-    """Return the posterior that maximises the bound for fixed responsibilities (Bishop, 10.60 to
-    10.63).
-    """
+def m_step(prior: Prior, moments: Moments) -> Posterior:
+    """Return the posterior that maximises the bound for given moments (Bishop, 10.60 to 10.63)."""
     rows = moments.rows
     mean_precision = _MEAN_PRECISION_PRIOR + rows
     degrees_of_freedom = _DEGREES_OF_FREEDOM_PRIOR + rows
@@ -134,6 +130,7 @@ def updated(prior: Prior, moments: Moments) -> Posterior:
         + prior.reg_covar
         + np.square(offsets) * (_MEAN_PRECISION_PRIOR / mean_precision)
     )
+    # The rows of all later components: what is left of the stick after each break.
     later = np.append(np.cumsum(rows[:0:-1])[::-1], 0.0)
     return Posterior(
         weight_concentration=np.stack([1.0 + rows, prior.weight_concentration + later]),
@@ -144,10 +141,8 @@ def updated(prior: Prior, moments: Moments) -> Posterior:
     )
 
 
-def expected(points: WeightedPoints, posterior: Posterior) -> tuple[Moments, float]:
-    """Return the moments under the responsibilities that maximise the bound, and the entropy of
-    these per row.
-    """
+def e_step(points: WeightedPoints, posterior: Posterior) -> tuple[Moments, float]:
+    """Return the moments under the best responsibilities, and the entropy of these per row."""
     total_weight = points.total_weight
     sums = np.empty((3, posterior.means.size))
     entropy = _accumulate(
@@ -165,8 +160,10 @@ def expected(points: WeightedPoints, posterior: Posterior) -> tuple[Moments, flo
 
 
 def _expected_log_factors(posterior: Posterior) -> NDArray[np.float64]:
-    """Return E[log weight] + E[log √(precision / 2π)] − 1 / (2 · mean precision) of each
-    component.
+    """Return the expected log density of each component at its mean, shape (n_components,).
+
+    E[log weight] + E[log √(precision / 2π)] − 1 / (2 · mean precision): Bishop (2006), 10.64 to
+    10.66.
     """
     broken, left = posterior.weight_concentration
     log_broken, log_left = (
@@ -184,11 +181,10 @@ def _expected_log_factors(posterior: Posterior) -> NDArray[np.float64]:
 
 
 def parameter_bound(posterior: Posterior) -> float:
-    """Return the part of the lower bound that the posterior just updated adds to the
-    responsibilities' entropy.
+    """Return the part of the lower bound that is not the entropy of the responsibilities.
 
-    They are the log normalisers of its Wishart, Beta and normal distributions; constants are left
-    out.
+    Right after an M-step it reduces to the log normalisers of the posterior's Wishart, Beta and
+    normal distributions; constants are left out.
     """
     freedom = posterior.degrees_of_freedom
     log_determinants = 0.5 * (np.log(posterior.covariances) + np.log(freedom) - math.log(2))
@@ -199,6 +195,7 @@ def parameter_bound(posterior: Posterior) -> float:
 
 
 def _log_gamma(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log Γ of each value; NumPy has no such function."""
     return np.array([math.lgamma(value) for value in values])
 
 
@@ -212,10 +209,10 @@ def _accumulate(
     half_precisions: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> float:
-    """Accumulate Σr, the mean of d and Σr·(its variance + spread) of each component; return −Σ r
-    log r.
+    """Sum r and the moments of d for each component; return −Σ r log r.
 
-    d is the distance from the component's mean; updated point by point (West, 1979), nothing
+    `sums` gets Σr, the mean of d, and Σr·(variance of d + spread), where d is a point's distance
+    from the component's mean. The moments are updated point by point (West, 1979), so that nothing
     overflows or cancels where points lie far out.
     """
     terms = np.empty(means.size)
@@ -232,6 +229,7 @@ def _accumulate(
             above = terms[k] - largest
             terms[k] = np.exp(above) if above > _NEGLIGIBLE else 0.0
             density += terms[k]
+            # Terms cut off to 0 must not be multiplied by −inf.
             expected += terms[k] * max(above, _NEGLIGIBLE)
         entropy += weights[i] * (np.log(density) - expected / density)
         for k in range(means.size):

@@ -1,4 +1,4 @@
-"""A column's Gaussian modes and tails as arrays, and what the kernels ask of them."""
+"""A column's Gaussian modes and tails as arrays, and the kernels that evaluate them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
-from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, ColumnModel, mixture_of
+from gmm_pipeline.core.modes.column_model import ColumnModel
+from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, mixture_of
 
-COARSEST = 2.0**20
-"""A mode so many times wider than another one does not resolve that one's surroundings."""
+MAX_WIDTH_RATIO = 2.0**20
+"""A mode this many times wider than another does not take values near that one's mean.
+
+float32, written by the wide mode, would resolve a 32nd of the narrow one's half-width there.
+"""
 
 
 class ModeTable(NamedTuple):
-    """Arrays of the components, Gaussian modes first and dropped ones after them, and of the tails.
+    """Arrays of the mixture's components and of the tails; dropped components come last.
 
-    `reach` is how far from its mean, in half-widths, a mode may take a value; `floor` is added to
-    every mode's probability. Modes wider than `coarse` do not resolve the surroundings of the
-    narrowest one.
+    A mode takes values up to `reach` half-widths from its mean. `floor` is added to every mode's
+    probability. Modes wider than `coarse` do not take values near the narrowest one's mean.
     """
 
     n_gaussians: int
@@ -42,6 +45,7 @@ def mode_table(model: ColumnModel) -> ModeTable:
     """Return the table of a model."""
     mixture = mixture_of(model.gaussians + model.dropped)
     half_widths = HALF_WIDTH_STDS * mixture.stds
+    # A component of weight 0 gets −inf, and so is never chosen.
     with np.errstate(divide="ignore"):
         log_factors = np.log(mixture.weights) - np.log(mixture.stds)
     keep = model.rules.extremes == "keep"
@@ -53,7 +57,7 @@ def mode_table(model: ColumnModel) -> ModeTable:
         log_factors=log_factors,
         reach=REACH if keep else np.inf,
         floor=model.rules.probability_floor,
-        coarse=COARSEST * float(half_widths[: len(model.gaussians)].min(initial=np.inf))
+        coarse=MAX_WIDTH_RATIO * float(half_widths[: len(model.gaussians)].min(initial=np.inf))
         if keep
         else np.inf,
         lowest_mean=float(mixture.means.min(initial=np.inf)),
@@ -68,14 +72,13 @@ def mode_table(model: ColumnModel) -> ModeTable:
 
 @kernel
 def _takes(x: float, k: int, table: ModeTable) -> bool:
-    """Return whether a Gaussian mode may take a value: it reaches it and resolves what is around
-    it.
-    """
+    """Whether a Gaussian mode may take a value: it reaches it, and resolves the modes around it."""
     half_width = table.half_widths[k]
     if abs((x - table.means[k]) / half_width) > table.reach:
         return False
+    # Only if some other mode is that much narrower; most columns never enter the loop.
     if half_width > table.coarse:
-        smallest = half_width / COARSEST
+        smallest = half_width / MAX_WIDTH_RATIO
         for j in range(table.n_gaussians):
             if table.half_widths[j] < smallest and abs(x - table.means[j]) < smallest:
                 return False
@@ -84,11 +87,10 @@ def _takes(x: float, k: int, table: ModeTable) -> bool:
 
 @kernel
 def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> float:
-    """Fill `out` with the Gaussian modes' posterior probabilities at x, not normalised; return
-    their sum.
+    """Write the Gaussian modes' posterior probabilities at x, not normalised; return their sum.
 
-    Modes that may not take x have none, and the sum is 0 if no mode may. `out` has room for the
-    dropped components.
+    Modes that may not take x get 0, and the sum is 0 if no mode may. `out` has room for the dropped
+    components too: `floor` is added after normalising over all components, as in RDT and CTGAN.
     """
     largest = -np.inf
     for k in range(table.means.size):
@@ -102,6 +104,7 @@ def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> 
         return 0.0
     total = 0.0
     for k in range(table.means.size):
+        # Relative to the largest, so that the sum is at least 1 however far out x lies.
         out[k] = np.exp(out[k] - largest)
         total += out[k]
     if table.floor == 0.0:
@@ -117,9 +120,10 @@ def mode_probabilities(x: float, table: ModeTable, out: NDArray[np.float64]) -> 
 
 
 @kernel
-def mode_outside(x: float, table: ModeTable) -> int:
-    """Return the mode of a value that no Gaussian mode may take: the tail that it lies in, else the
-    nearest mode.
+def tail_or_nearest_mode(x: float, table: ModeTable) -> int:
+    """Return the mode of a value that no Gaussian mode may take: its tail, else the nearest mode.
+
+    Beyond the outermost tails, the outermost tail takes it if it is open to that side.
     """
     n_tails = table.lows.size
     for t in range(n_tails):
@@ -143,17 +147,16 @@ def mode_outside(x: float, table: ModeTable) -> int:
 
 
 @kernel
-def sampled(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
-    """Return the mode that a draw leads to at a coordinate; `probabilities` has room for all
-    components.
-    """
+def sample_mode(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+    """Return the mode that a uniform draw selects at x; `probabilities` fits all components."""
     total = mode_probabilities(x, table, probabilities)
     if total == 0.0:
-        return mode_outside(x, table)
+        return tail_or_nearest_mode(x, table)
     threshold = draw * total
     cumulative = 0.0
     chosen = 0
     for k in range(table.n_gaussians):
+        # Modes of probability 0 must not be chosen, even if rounding leaves the sum below the draw.
         if probabilities[k] > 0.0:
             chosen = k
             cumulative += probabilities[k]
@@ -163,10 +166,10 @@ def sampled(x: float, draw: float, table: ModeTable, probabilities: NDArray[np.f
 
 
 @kernel
-def likeliest(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
-    """Return the likeliest mode of a coordinate; `probabilities` has room for all components."""
+def most_likely_mode(x: float, table: ModeTable, probabilities: NDArray[np.float64]) -> int:
+    """Return the most likely mode at x; `probabilities` fits all components."""
     if mode_probabilities(x, table, probabilities) == 0.0:
-        return mode_outside(x, table)
+        return tail_or_nearest_mode(x, table)
     best = 0
     for k in range(table.n_gaussians):
         if probabilities[k] > probabilities[best]:
@@ -175,8 +178,8 @@ def likeliest(x: float, table: ModeTable, probabilities: NDArray[np.float64]) ->
 
 
 @kernel
-def value_in(x: float, mode: int, table: ModeTable) -> float:
-    """Return the value that a Gaussian mode or a tail writes a coordinate as."""
+def value_in_mode(x: float, mode: int, table: ModeTable) -> float:
+    """Return the value that encodes a coordinate in a Gaussian mode or a tail."""
     if mode < table.n_gaussians:
         value: float = (x - table.means[mode]) / table.half_widths[mode]
         return value
@@ -198,8 +201,8 @@ def value_in(x: float, mode: int, table: ModeTable) -> float:
 
 
 @kernel
-def coordinate_of(value: float, mode: int, table: ModeTable) -> float:
-    """Return the coordinate that a Gaussian mode or a tail wrote as a value."""
+def coordinate_in_mode(value: float, mode: int, table: ModeTable) -> float:
+    """Return the coordinate that a value encodes in a Gaussian mode or a tail."""
     x: float
     if mode < table.n_gaussians:
         x = table.means[mode] + table.half_widths[mode] * value

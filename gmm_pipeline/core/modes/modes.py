@@ -1,38 +1,28 @@
-"""The modes of a column: what each of its values is an instance of."""
+"""The modes of a column: atoms, Gaussian modes, tails, and the mode that rare categories share."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.sketch import Label
 
 HALF_WIDTH_STDS = 4.0
-"""A value is written in units of this many standard deviations of its mode."""
+"""Values are in units of 4 standard deviations of their mode, as in CTGAN (Xu et al., 2019)."""
 BOUND = 0.99
-"""Where values are clipped."""
+"""With extremes = clip, values are clipped to ±0.99, as in CTGAN."""
 REACH = BOUND - 2.0**-24
-"""A mode represents the values that it writes within ±REACH: still within ±BOUND when rounded to
-float32.
-"""
+"""A mode takes the values that it writes within ±REACH: within ±BOUND even when rounded to float32.
 
-ModeChoice = Literal["sample", "argmax"]
-Extremes = Literal["keep", "clip"]
-ValueDtype = Literal["float32", "float64"]
-Unseen = Literal["error", "most_frequent", "rest"]
-OutOfRange = Literal["error", "clip", "keep"]
-Kind = Literal["continuous", "mixed", "categorical"]
+2**-24 is the spacing of float32 just below 1.
+"""
 
 
 @dataclass(frozen=True)
 class AtomMode:
-    """One exact value: a category, null (None), NaN, an infinity, or a number that stands for
-    itself.
+    """One exact value: a category, null (None), NaN, an infinity, or a number.
 
     Parameters
     ----------
@@ -71,10 +61,10 @@ class TailMode:
     low, high : float
         Where the range begins and ends.
     anchor : float
-        What relative distances are measured from.
+        The point from which distances are measured.
     direction : int
-        1 if positions are even in the logarithm of the distance above the anchor, −1 if of that
-        below it, 0 if they are even in the coordinate itself.
+        1 if positions are linear in the logarithm of the distance above the anchor, −1 below it, 0
+        if they are linear in the coordinate itself.
     bound : float
     weight : float
         The share of the column's rows in it.
@@ -95,7 +85,7 @@ class TailMode:
 
 @dataclass(frozen=True)
 class RestMode:
-    """Categories that share one mode.
+    """The mode that rare categories share.
 
     Parameters
     ----------
@@ -105,7 +95,7 @@ class RestMode:
     weight : float
         The share of the column's rows that hold one of them.
     stand_in : Label or None
-        What the mode decodes to; None if it decodes to each of the labels as often as it occurs.
+        The category that the mode decodes to; None if it decodes to each by its share.
     """
 
     labels: tuple[Label, ...]
@@ -115,142 +105,11 @@ class RestMode:
 
 
 Mode = GaussianMode | TailMode | AtomMode | RestMode
-
-
-@dataclass(frozen=True)
-class EncodingRules:
-    """How rows are written by the modes of a column.
-
-    Parameters
-    ----------
-    seed : int
-        Of the draws.
-    mode_choice : ModeChoice
-    extremes : Extremes
-        keep: only modes that reach a value take it. clip: any mode may, and what it does not reach
-        is clipped.
-    value_dtype : ValueDtype
-    probability_floor : float
-        Added to the probability of every mode before drawing; only with clip.
-    unseen : Unseen
-        What becomes of nulls, NaN, infinities and categories that the fitted rows did not hold.
-    out_of_range : OutOfRange
-        What becomes of numbers beyond those that were fitted.
-    """
-
-    seed: int = 0
-    mode_choice: ModeChoice = "sample"
-    extremes: Extremes = "keep"
-    value_dtype: ValueDtype = "float32"
-    probability_floor: float = 0.0
-    unseen: Unseen = "error"
-    out_of_range: OutOfRange = "error"
-
-
-@dataclass(frozen=True)
-class FitSummary:
-    """How the mixture was fitted.
-
-    Parameters
-    ----------
-    mean_log_likelihood : float
-        Per row of the continuous part, in the units of the column.
-    n_iter : int
-    converged : bool
-    n_points : int
-        Weighted points that stood for the rows.
-    history : tuple of float
-        The mean log-likelihood at each step.
-    """
-
-    mean_log_likelihood: float
-    n_iter: int
-    converged: bool
-    n_points: int
-    history: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class ColumnModel:
-    """Everything that encoding and decoding a column needs, except the order of its modes.
-
-    Parameters
-    ----------
-    column : str
-    rows : int
-        Rows that it was fitted to.
-    kind : Kind
-        What the modes amount to.
-    reason : str
-        Why it is of that kind.
-    gaussians : tuple of GaussianMode
-        Modes 0 … len(gaussians) − 1, by mean.
-    dropped : tuple of GaussianMode
-        Components of the mixture that take no rows.
-    tails : tuple of TailMode
-        The modes after the Gaussian ones, by position.
-    atoms : tuple of AtomMode
-        The modes after them: null, NaN, infinities, then values in their order.
-    rest : RestMode or None
-        The last mode, if there is one.
-    coordinate : Coordinate or None
-        None for categories.
-    range : tuple of float
-        The smallest and largest coordinate of the fitted numbers; (+inf, −inf) without numbers.
-    fit : FitSummary or None
-        None without Gaussian modes.
-    rules : EncodingRules
-    """
-
-    column: str
-    rows: int
-    kind: Kind
-    reason: str
-    gaussians: tuple[GaussianMode, ...]
-    dropped: tuple[GaussianMode, ...]
-    tails: tuple[TailMode, ...]
-    atoms: tuple[AtomMode, ...]
-    rest: RestMode | None
-    coordinate: Coordinate | None
-    range: tuple[float, float]
-    fit: FitSummary | None
-    rules: EncodingRules
-
-    @property
-    def modes(self) -> tuple[Mode, ...]:
-        """All modes, by their number."""
-        return (
-            *self.gaussians,
-            *self.tails,
-            *self.atoms,
-            *(() if self.rest is None else (self.rest,)),
-        )
-
-    @property
-    def n_modes(self) -> int:
-        """How many modes there are."""
-        return self.n_continuous + len(self.atoms) + (self.rest is not None)
-
-    @property
-    def n_continuous(self) -> int:
-        """How many of them, from mode 0 on, hold more than single values: Gaussian modes and
-        tails.
-        """
-        return len(self.gaussians) + len(self.tails)
-
-    @property
-    def finite_values(self) -> list[float]:
-        """The finite numbers that are atoms of a column of numbers."""
-        values = [atom.value for atom in self.atoms if isinstance(atom.value, int | float)]
-        return [value for value in values if math.isfinite(value)]
-
-    def mixture(self) -> Mixture:
-        """Return the Gaussian modes as one mixture."""
-        return mixture_of(self.gaussians)
+"""Any mode of a column."""
 
 
 def mixture_of(modes: tuple[GaussianMode, ...]) -> Mixture:
-    """Return Gaussian modes as a mixture, their weights as they are."""
+    """Return Gaussian modes as a mixture with unchanged weights."""
     return Mixture(
         np.array([mode.weight for mode in modes], dtype=np.float64),
         np.array([mode.mean for mode in modes], dtype=np.float64),

@@ -6,17 +6,19 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from gmm_pipeline.core.modes.mode_table import COARSEST
+from gmm_pipeline.core.modes.mode_table import MAX_WIDTH_RATIO
 from gmm_pipeline.core.modes.modes import HALF_WIDTH_STDS, REACH, GaussianMode, TailMode
-from gmm_pipeline.core.sketch.points import Extents
+from gmm_pipeline.core.sketch.weighted_points import Extents
 
 _MOST_OCTAVES = 6.0
-"""Octaves of distance that one tail spans at most; float32 then keeps seven digits of the
-distance.
-"""
+"""Most octaves of distance in one tail; float32 then keeps seven digits of the distance."""
 _EVEN_OCTAVES = 3.0
-"""Up to so many octaves, positions are even in the coordinate."""
+"""Up to so many octaves, positions are linear in the coordinate; beyond, in its logarithm.
+
+Over 3 octaves, linear positions cost the smallest distances 3 of float32's 24 bits.
+"""
 _WITHIN = 1.0 - 2.0**-40
+"""Shrinks modes' reaches by more than rounding, so that no value falls between mode and tail."""
 
 
 def tail_modes(
@@ -24,9 +26,8 @@ def tail_modes(
 ) -> tuple[TailMode, ...]:
     """Return tails for the rows that lie where no Gaussian mode may take a value.
 
-    Each gap between the modes' reaches is halved, and each half measured from the mean of the mode
-    that it borders on; where that spans many octaves of the distance from there, it is divided
-    further.
+    Each gap between the modes' reaches is halved, and each half is measured from the mean of the
+    mode next to it; a half that spans many octaves of that distance is divided further.
 
     Parameters
     ----------
@@ -41,10 +42,12 @@ def tail_modes(
         return ()
     lowest, highest = extents.range
     if lowest == highest:
+        # A range of length 0 would divide by 0 on encoding.
         lowest, highest = sorted((lowest, math.nextafter(lowest, -lowest or 1.0)))
     return tuple(
         TailMode(low, high, anchor, direction, REACH, extents.within(low, high) / rows)
         for gap in _gaps(gaussians, lowest, highest)
+        # Gaps that no row lies in need no tail.
         if extents.within(*gap) > 0
         for low, high, anchor, direction in _pieces(*gap, gaussians)
         if extents.within(low, high) > 0
@@ -54,7 +57,7 @@ def tail_modes(
 def _gaps(
     gaussians: tuple[GaussianMode, ...], lowest: float, highest: float
 ) -> Iterator[tuple[float, float]]:
-    """Yield the parts of a range that no Gaussian mode may take values of."""
+    """Yield the parts of a range where no Gaussian mode may take values."""
     end = lowest
     for start, stop in sorted(_reaches(gaussians)):
         if start > end and end < highest:
@@ -65,13 +68,14 @@ def _gaps(
 
 
 def _reaches(gaussians: tuple[GaussianMode, ...]) -> Iterator[tuple[float, float]]:
-    """Yield the ranges of coordinates that each mode may take, without what it cannot resolve."""
+    """Yield the ranges that each mode may take, without the surroundings of much narrower modes."""
     for mode in gaussians:
         half_width = HALF_WIDTH_STDS * mode.std
         reach = REACH * _WITHIN * half_width
+        # Far from 0, adding mean and reach rounds by more than _WITHIN allows for.
         rounding = 2 * math.ulp(abs(mode.mean) + reach)
         start, stop = mode.mean - reach + rounding, mode.mean + reach - rounding
-        smallest = half_width / COARSEST
+        smallest = half_width / MAX_WIDTH_RATIO
         for other in gaussians:
             below, above = other.mean - smallest / _WITHIN, other.mean + smallest / _WITHIN
             if HALF_WIDTH_STDS * other.std < smallest and start < above and below < stop:
@@ -85,10 +89,11 @@ def _reaches(gaussians: tuple[GaussianMode, ...]) -> Iterator[tuple[float, float
 def _pieces(
     low: float, high: float, gaussians: tuple[GaussianMode, ...]
 ) -> Iterator[tuple[float, float, float, int]]:
-    """Yield low, high, anchor and direction of the tails that a gap is divided into."""
+    """Yield low, high, anchor and direction of the tails that fill a gap."""
     below = max((mode.mean for mode in gaussians if mode.mean <= low), default=None)
     above = min((mode.mean for mode in gaussians if mode.mean >= high), default=None)
     if below is not None and above is not None:
+        # Half-way between the means: a value is measured from the nearer one.
         middle = min(max(below / 2 + above / 2, low), high)
         yield from _upwards(low, middle, below)
         yield from _downwards(middle, high, above)
@@ -101,23 +106,22 @@ def _pieces(
 
 
 def _upwards(low: float, high: float, anchor: float) -> Iterator[tuple[float, float, float, int]]:
-    """Yield the parts of a range above an anchor."""
+    """Yield the tails of a range above an anchor."""
     distances = _octaves(low - anchor, high - anchor) if low < high else []
+    # Neighbouring tails share their edges, and the ends are exact, so that no value falls between.
     edges = [low, *(anchor + distance for distance in distances[1:-1]), high]
     for (start, stop), (near, far) in zip(pairwise(edges), pairwise(distances), strict=False):
         yield start, stop, anchor, int(_is_long(near, far))
 
 
 def _downwards(low: float, high: float, anchor: float) -> Iterator[tuple[float, float, float, int]]:
-    """Yield the parts of a range below an anchor: those of its mirror image."""
+    """Yield the tails of a range below an anchor, as mirror images of those above."""
     for start, stop, _, direction in reversed(list(_upwards(-high, -low, -anchor))):
         yield -stop, -start, anchor, -direction
 
 
 def _octaves(near: float, far: float) -> list[float]:
-    """Divide a range of distances evenly in their logarithm; return where the parts begin and
-    end.
-    """
+    """Return the edges of a range of distances, divided evenly in the logarithm."""
     first, last = (math.log2(distance) if distance > 0 else -math.inf for distance in (near, far))
     if not _EVEN_OCTAVES < last - first < math.inf:
         return [near, far]
@@ -130,7 +134,5 @@ def _octaves(near: float, far: float) -> list[float]:
 
 
 def _is_long(near: float, far: float) -> bool:
-    """Return whether a range of distances spans so many octaves that positions are even in their
-    logarithm.
-    """
+    """Whether a range of distances spans so many octaves that positions are logarithmic."""
     return near > 0 and far > near * 2.0**_EVEN_OCTAVES

@@ -1,3 +1,1 @@
-"""Sketches: exact, mergeable counts of a column's values, and the coordinate that they are counted
-on.
-"""
+"""Sketches: exact, mergeable counts of a column's values, and the coordinate of their counts."""

@@ -1,10 +1,10 @@
 """How far a column's distribution has moved between two sketches.
 
-The larger of two distances, each a share of all rows between 0 and 1:
+Drift is the larger of two distances, each between 0 and 1:
 
-- The total variation distance of nulls, NaN, infinities, categories and the single numbers with
-  many rows that both sketches count exactly, everything else taken as one: the smallest share of
-  the rows that would have to change to turn one of these distributions into the other.
+- The total variation distance of nulls, NaN, infinities, categories and the frequent numbers that
+  both sketches count exactly, with everything else as one outcome: the smallest share of rows that
+  would have to change to turn one distribution into the other.
 - The Kolmogorov–Smirnov distance of the numbers (Kolmogorov, 1933, "Sulla determinazione empirica
   di una legge di distribuzione"; Smirnov, 1948, "Table for estimating the goodness of fit of
   empirical distributions"): the largest difference between the shares of all rows that hold a
@@ -19,21 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import Numbers
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.heavy import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.heavy_hitters import SMALLEST_SHARE
+from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
 
 
 def drift(fitted: Sketch, now: Sketch) -> float:
-    """Return how much of a column's rows would have to move to turn one distribution into the
-    other, roughly.
+    """Return how far a column's distribution has moved, as a share of its rows.
 
-    It is symmetric, 0 for equal sketches, and 1 for a sketch of categories beside one of numbers.
-    Rows that are added to a sketch on its grid move it by at most about their share. Between
-    sketches of n rows each that are drawn from the same distribution it is of the order of 1/√n, or
-    of √(k/n) where k categories or frequent numbers share them.
+    It is symmetric, 0 for equal sketches, and 1 between categories and numbers. Rows added to a
+    sketch on its own grid move it by at most about their share. Between sketches of n rows each,
+    drawn from one distribution, it is of the order of 1/√n, or of √(k/n) if k categories or
+    frequent numbers share the rows.
     """
     both_labels = [isinstance(sketch.tally.body, LabelCounts) for sketch in (fitted, now)]
     if both_labels[0] != both_labels[1]:
@@ -48,9 +47,7 @@ def drift(fitted: Sketch, now: Sketch) -> float:
 
 
 def _total_variation(fitted: dict[Any, float], now: dict[Any, float]) -> float:
-    """Return the total variation distance of the shares of some outcomes and of all others taken as
-    one.
-    """
+    """Return the total variation distance of outcomes' shares, with all others as one outcome."""
     differences = np.array(
         [now.get(outcome, 0.0) - fitted.get(outcome, 0.0) for outcome in {**fitted, **now}]
     )
@@ -60,7 +57,9 @@ def _total_variation(fitted: dict[Any, float], now: dict[Any, float]) -> float:
 
 
 def _special_shares(sketch: Sketch) -> dict[Any, float]:
+    """Return the shares of nulls, NaN and infinities; tuples as keys, which no label equals."""
     names = ("null", "NaN", "+inf", "-inf")
+    # A sketch of no rows has shares of 0, not 0 / 0.
     rows = max(sketch.rows, 1)
     return {
         (name,): count / rows
@@ -69,6 +68,7 @@ def _special_shares(sketch: Sketch) -> dict[Any, float]:
 
 
 def _label_shares(sketch: Sketch) -> dict[Any, float]:
+    """Return the shares of categories, nulls, NaN and infinities."""
     body, rows = sketch.tally.body, max(sketch.rows, 1)
     counts = body.counts.tolist() if isinstance(body, LabelCounts) else []
     labels = zip(sketch.labels, counts, strict=True)
@@ -76,36 +76,36 @@ def _label_shares(sketch: Sketch) -> dict[Any, float]:
 
 
 def _single_shares(sketch: Sketch, singles: Numbers) -> dict[Any, float]:
+    """Return the shares of some single numbers, nulls, NaN and infinities."""
     counted = sketch.numbers.select(np.isin(sketch.numbers.values, singles))
     shares = (counted.counts / max(sketch.rows, 1)).tolist()
     return {**_special_shares(sketch), **dict(zip(counted.values.tolist(), shares, strict=True))}
 
 
 def _heavy_in_either(fitted: Sketch, now: Sketch) -> Numbers:
-    """Return the numbers that hold many rows in at least one of the sketches and are counted
-    exactly in both.
-    """
+    """Return the numbers that are frequent in one sketch or both, and counted exactly in both."""
     heavy = [_heavy(sketch).values for sketch in (fitted, now)]
     either = np.union1d(*heavy)
     for sketch in (fitted, now):
         if not sketch.complete:
+            # In a cell of one sketch, a number's rows are unknown: it would seem to have moved.
             either = either[np.isin(either, sketch.numbers.values)]
     return either
 
 
 def _heavy(sketch: Sketch) -> ValueCounts:
+    """Return the frequent numbers of a sketch: those with `SMALLEST_SHARE` of its rows."""
     return sketch.numbers.select(sketch.numbers.counts >= SMALLEST_SHARE * max(sketch.rows, 1))
 
 
 class _Cumulative:
-    """The share of a sketch's rows that hold a number up to x, as a function of x: a sum of steps
-    and ramps.
-    """
+    """The share of a sketch's rows that hold a number up to x: a sum of steps and ramps."""
 
     def __init__(self, sketch: Sketch) -> None:
         singles = sketch.numbers
         positions, weights = singles.values.astype(np.float64), singles.counts
         lows, highs, cells = _cells(sketch)
+        # On a grid of the column's own, a cell may hold a single value: then it is a step.
         flat = lows == highs
         steps = np.concatenate([positions, lows[flat]])
         order = np.argsort(steps, kind="stable")
@@ -115,18 +115,18 @@ class _Cumulative:
             [[0], np.cumsum(np.concatenate([weights, cells[flat]])[order])]
         )
         ramp_sums = np.concatenate([[0], np.cumsum(cells[~flat])])
-        # Neighbouring cells share an edge, but for rounding.
+        # Neighbouring cells share an edge up to rounding; `np.interp` needs increasing x.
         ends = np.stack([lows[~flat], highs[~flat]], axis=1).ravel()
         self._ramp_ends = np.maximum.accumulate(ends) if ends.size else np.zeros(1)
         self._ramp_sums = np.repeat(ramp_sums, 2)[1:-1] if ends.size else np.zeros(1)
 
     @property
     def edges(self) -> NDArray[np.float64]:
-        """Where the function has steps, or another slope than before."""
+        """The numbers where the function steps, or changes its slope."""
         return np.concatenate([self._steps, self._ramp_ends])
 
     def around(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the share of rows below each x, and up to it, shape (2, n)."""
+        """Return the share of rows below each x, and up to each x, shape (2, n)."""
         ramps = np.interp(x, self._ramp_ends, self._ramp_sums)
         steps = [
             self._step_sums[np.searchsorted(self._steps, x, side)] for side in ("left", "right")
@@ -135,9 +135,7 @@ class _Cumulative:
 
 
 def _cells(sketch: Sketch) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return the lowest and the highest number of each cell and its rows, each of shape (n,), in
-    increasing order.
-    """
+    """Return the smallest and largest number of each cell and its rows, each of shape (n,)."""
     body = sketch.tally.body
     if not isinstance(body, GridCounts) or sketch.coordinate is None:
         return np.empty(0), np.empty(0), np.empty(0, dtype=np.int64)
@@ -146,8 +144,7 @@ def _cells(sketch: Sketch) -> tuple[NDArray[np.float64], NDArray[np.float64], ND
 
 
 def _largest_difference(fitted: _Cumulative, now: _Cumulative) -> float:
-    """Return the largest difference between two functions; they are straight between their
-    edges.
-    """
+    """Return the largest difference of two functions, which are straight between their edges."""
+    # Between edges both are straight, so their difference is largest at an edge.
     x = np.unique(np.concatenate([fitted.edges, now.edges]))
     return min(float(np.abs(fitted.around(x) - now.around(x)).max(initial=0.0)), 1.0)

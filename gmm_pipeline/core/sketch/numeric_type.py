@@ -8,20 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import (
-    DecimalCoordinate,
-    IntegerCoordinate,
-    Numbers,
-    PlainCoordinate,
-    RealCoordinate,
-)
+from gmm_pipeline.core.sketch.coordinate import PlainCoordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
+from gmm_pipeline.core.sketch.integer_coordinate import FURTHEST_STEPS, IntegerCoordinate
+from gmm_pipeline.core.sketch.numbers import Numbers
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
-_SMALL_INTEGER = 2**40
-_MOST_PLACES = 12
+_NEAR_ZERO = 2**40
+"""Whole numbers up to here keep 0 as their origin, so that coordinates equal the numbers.
+
+float64 resolves 2**-12 at 2**40: fine enough for means and standard deviations there.
+"""
+_MAX_PLACES = 12
+"""Decimal places that are tried; data with more are taken for measurements without a grid."""
 _ENOUGH_FOR_A_DIVISOR = 32
-_FURTHEST_EXACT = 2**50
+"""Distinct numbers from which a common divisor counts as a property of the column.
+
+Fewer may share one by chance, and new rows between the steps would then be refused.
+"""
 _ORDINARY_EXPONENTS = range(-300, 400)
+"""Binary exponents of the largest number for which no scaling is needed.
+
+Squares of numbers of these sizes, and of distances far smaller, are normal float64 numbers.
+"""
 _SMALLEST_EXPONENT = -1000
+"""Numbers this many octaves below the largest would underflow if all were scaled."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +58,14 @@ class FloatType:
         return float(2.0 ** (1 - self.digits))
 
     def coordinate(self, numbers: Numbers) -> PlainCoordinate:
-        """Return the coordinate for sorted distinct numbers: decimals of the fewest places that
-        hold all, or reals.
+        """Return the coordinate for sorted distinct numbers.
+
+        It is the decimal grid of the fewest places that holds all of them, or no grid.
         """
         x = numbers.astype(np.float64)
-        for places in range(_MOST_PLACES + 1):
+        for places in range(_MAX_PLACES + 1):
             decimals = DecimalCoordinate(places, self.digits)
+            # The fewest places first: multiples of 0.1 are multiples of 0.01, too.
             if x.size and decimals.holds(x).all():
                 return decimals
         return RealCoordinate(-_exponent_to_remove(np.abs(x[x != 0.0])))
@@ -67,8 +80,8 @@ class IntegerType:
     lowest, highest : int
         The bounds of the type, within those of int64.
     per_unit : int
-        How many make up one unit that people think in: 100 for decimals of two places, 10**6 for
-        microseconds.
+        How many of them make one unit of the coordinate: 100 for decimals of two places, 10**6
+        for microseconds.
     """
 
     lowest: int
@@ -88,23 +101,25 @@ class IntegerType:
     def coordinate(self, numbers: Numbers) -> PlainCoordinate:
         """Return the coordinate for sorted distinct numbers.
 
-        They are counted from 0 if they are near enough to it, and in steps of their greatest common
-        divisor.
+        Numbers near 0 are counted from 0, others from their median, in steps of their greatest
+        common divisor.
         """
         if not numbers.size:
             return IntegerCoordinate(0, self.lowest, self.highest, self.per_unit)
         first, last = int(numbers[0]), int(numbers[-1])
-        near = max(abs(first), abs(last)) <= _SMALL_INTEGER
+        near = max(abs(first), abs(last)) <= _NEAR_ZERO
+        # The median of the distinct numbers keeps the distances on both sides short.
         origin = 0 if near else int(numbers[numbers.size // 2])
-        far = max(last - origin, origin - first) > _FURTHEST_EXACT
+        far = max(last - origin, origin - first) > FURTHEST_STEPS
         divisor = (
             self._divisor(numbers, origin) if far or numbers.size >= _ENOUGH_FOR_A_DIVISOR else 1
         )
         return IntegerCoordinate(origin, self.lowest, self.highest, self.per_unit, divisor)
 
     def _divisor(self, numbers: Numbers, origin: int) -> int:
-        """Return the greatest common divisor of the distances from the origin; 1 where int64 cannot
-        hold them.
+        """Return the greatest common divisor of the distances from the origin.
+
+        It is 1 where int64 cannot hold the distances.
         """
         if int(numbers[-1]) - origin >= 2**63 or origin - int(numbers[0]) > 2**63:
             return 1
@@ -112,11 +127,13 @@ class IntegerType:
 
 
 NumericType = FloatType | IntegerType
+"""The type of a column of numbers."""
 
 
 def _exponent_to_remove(magnitudes: NDArray[np.float64]) -> int:
-    """Return the power of two that brings the largest magnitude near 1, if it is far from it and
-    none underflows.
+    """Return the power of two that scales the largest magnitude near 1.
+
+    It is 0 where no scaling is needed, or where the smallest magnitude would underflow.
     """
     if not magnitudes.size:
         return 0

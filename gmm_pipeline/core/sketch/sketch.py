@@ -1,6 +1,4 @@
-"""The sketch of a column: a small summary of its rows that is exact in integers and can be merged
-in any order.
-"""
+"""The sketch of a column: a small summary, exact in integers and mergeable in any order."""
 
 from __future__ import annotations
 
@@ -10,15 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers, refused
+from gmm_pipeline.core.sketch.coordinate import Coordinate, without_coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
-from gmm_pipeline.core.sketch.points import Extents, WeightedPoints, usual_weights
-from gmm_pipeline.core.sketch.values import ValueCounts
+from gmm_pipeline.core.sketch.numbers import Numbers
+from gmm_pipeline.core.sketch.value_counts import ValueCounts
+from gmm_pipeline.core.sketch.weighted_points import Extents, WeightedPoints, usual_weights
 from gmm_pipeline.errors import ColumnDataError
 
 _NEARBY_STEPS = 2.5
+"""Values at most two steps apart are neighbours on the grid; half a step is for rounding."""
 _HEAPED = 3.0
+"""A value with this many times its neighbours' rows is heaped, as round numbers are."""
 _SMALL_PART = 1e-3
+"""Spread of a value that stands for itself, in steps: not 0, lest a component collapse on it."""
 
 Label = str | int | float | bool
 """A category: the value as Python holds it."""
@@ -26,7 +28,7 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True)
 class Specials:
-    """Rows that hold no finite number or category."""
+    """Rows without a finite number or category: nulls, NaN and infinities."""
 
     nulls: int = 0
     nans: int = 0
@@ -35,7 +37,7 @@ class Specials:
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """All of these rows."""
         return self.nulls + self.nans + self.positive_infinities + self.negative_infinities
 
     def merge(self, other: Specials) -> Specials:
@@ -57,9 +59,11 @@ class LabelCounts:
 
     @classmethod
     def of(cls, counter: Counter[Label]) -> LabelCounts:
-        """Bring counts into their one canonical order."""
+        """Return counts in their canonical order, sorted by category; −0.0 becomes 0.0."""
         labels = tuple(
-            label + 0.0 if isinstance(label, float) else label for label in sorted(counter)
+            # Python counts −0.0 and 0.0 as one label, and keeps whichever came first.
+            label + 0.0 if isinstance(label, float) else label
+            for label in sorted(counter)
         )
         return cls(labels, np.array([counter[label] for label in labels], dtype=np.int64))
 
@@ -77,9 +81,7 @@ class LabelCounts:
 
 @dataclass(frozen=True)
 class NumberSample:
-    """What is learned of the numbers of a column before they are counted: distinct values, and
-    those with many rows.
-    """
+    """A sample of a column's numbers: counts of distinct values, and which values are frequent."""
 
     values: ValueCounts
     heavy: Numbers
@@ -90,18 +92,17 @@ class NumberSample:
         return self.values.rows
 
     def merge(self, other: NumberSample) -> NumberSample:
-        """Return what is learned from the rows of both."""
+        """Return the sample over the rows of both."""
         return NumberSample(self.values.merge(other.values), np.union1d(self.heavy, other.heavy))
 
 
 Body = ValueCounts | LabelCounts | GridCounts | NumberSample
+"""What a tally counts finite numbers or categories by."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows that were counted: those without a finite number or category, and the others by what
-    they hold.
-    """
+    """Counts of rows: nulls, NaN and infinities, and the body: finite numbers or categories."""
 
     specials: Specials
     body: Body
@@ -112,7 +113,7 @@ class Tally:
         return self.specials.rows + self.body.rows
 
     def merge(self, other: Tally) -> Tally:
-        """Return the tally of the rows of both, whose bodies have to be of the same form."""
+        """Return the tally over the rows of both, whose bodies have to be of the same class."""
         if type(self.body) is not type(other.body):
             raise ValueError("tallies of different forms cannot be merged")
         merged: Body = self.body.merge(other.body)  # type: ignore[arg-type]
@@ -121,13 +122,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Sketch:
-    """What is known of a column before it is fitted.
+    """The sketch of a column.
 
     Parameters
     ----------
     tally : Tally
-        Finite numbers, counted exactly while few are distinct and on a grid otherwise; or
-        categories; and the rest.
+        The body counts categories; or finite numbers, exactly while few are distinct, on a grid
+        otherwise.
     coordinate : Coordinate or None
         The coordinate of the numbers; None for categories.
     """
@@ -141,12 +142,11 @@ class Sketch:
         return self.tally.rows
 
     def merge(self, other: Sketch) -> Sketch:
-        """Return the sketch of the rows of both, which have to share their form, coordinate and
-        grid.
-        """
+        """Return the sketch over the rows of both, which share form, coordinate and grid."""
         if self.coordinate != other.coordinate:
             raise ValueError("sketches in different coordinates cannot be merged")
         merged = self.tally.merge(other.tally)
+        # Merged counts became a sample: the rows would have to be counted again, on a grid.
         if isinstance(merged.body, ValueCounts) and not merged.body.exact:
             raise ValueError(
                 "together the sketches hold too many distinct values to count them exactly"
@@ -155,9 +155,7 @@ class Sketch:
 
     @property
     def numbers(self) -> ValueCounts:
-        """The numbers that are counted one by one: all of them where few are distinct, else those
-        with many rows.
-        """
+        """The numbers that are counted one by one: all while few are distinct, else frequent."""
         body = self.tally.body
         if isinstance(body, GridCounts):
             return body.apart
@@ -177,16 +175,14 @@ class Sketch:
 
     @property
     def size(self) -> int:
-        """How many values, cells or categories are counted."""
+        """The number of values, cells or categories that are counted."""
         body = self.tally.body
         if isinstance(body, LabelCounts):
             return len(body.labels)
         return self.numbers.values.size + (body.cells.size if isinstance(body, GridCounts) else 0)
 
     def points(self, without: Numbers | None = None) -> WeightedPoints:
-        """Return the finite numbers as weighted points in coordinates, sorted, except those of
-        `without`.
-        """
+        """Return the finite numbers, except those of `without`, as sorted points in coordinates."""
         if self.coordinate is None:
             raise ValueError("categories have no coordinates")
         single = self._counted(without)
@@ -194,19 +190,18 @@ class Sketch:
         weights, spreads = single.counts.astype(np.float64), np.zeros(positions.size)
         body = self.tally.body
         if isinstance(body, GridCounts):
-            cells, evens = body.points()
+            cells, cell_spreads = body.points()
+            # Stable, so that a number at a cell's mean comes first in every run.
             order = np.argsort(np.concatenate([positions, cells]), kind="stable")
             positions = np.concatenate([positions, cells])[order]
             weights = np.concatenate([weights, body.counts.astype(np.float64)])[order]
-            spreads = np.concatenate([spreads, evens])[order]
+            spreads = np.concatenate([spreads, cell_spreads])[order]
         return WeightedPoints(
             positions, weights, spreads + _rounding_variances(positions, weights, self.coordinate)
         )
 
     def extents(self, without: Numbers | None = None) -> Extents:
-        """Return where the finite numbers lie, except those of `without`: single values and whole
-        cells.
-        """
+        """Return where finite numbers lie, except those of `without`: single values and cells."""
         if self.coordinate is None:
             raise ValueError("categories have no coordinates")
         single = self._counted(without)
@@ -228,25 +223,29 @@ class Sketch:
 
 
 def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.float64]:
-    """Return the coordinates of counted numbers; raise ColumnDataError with the rows of those that
-    have none.
+    """Return the coordinates of counted numbers.
+
+    Raises
+    ------
+    ColumnDataError
+        With the number of rows whose numbers have no coordinate.
     """
     try:
         return coordinate.forward(numbers.values)
     except ColumnDataError as error:
-        rows = numbers.select(refused(coordinate, numbers.values)).rows
+        rows = numbers.select(without_coordinate(coordinate, numbers.values)).rows
         raise ColumnDataError(error.problem, rows=rows, remedy=error.remedy) from error
 
 
 def _rounding_variances(
     positions: NDArray[np.float64], weights: NDArray[np.float64], coordinate: Coordinate
 ) -> NDArray[np.float64]:
-    """Return the variance that rounding to a grid hides, shape (n,).
+    """Return the variance that rounding to the column's grid hides, shape (n,), in coordinates.
 
-    Where values of the grid are in use side by side, each stands for the interval around it, which
-    keeps components from collapsing on single ones. A value without others nearby stands for
-    itself, and so does one that holds several times the rows of those around it, as round numbers
-    do; components may get far narrower than a step there.
+    A value whose neighbours on the grid are in use stands for the interval around it, of variance
+    step² / 12 (Sheppard, 1898), which keeps components from collapsing on single values. A value
+    without neighbours stands for itself; so does one with several times the rows of those around
+    it, as round numbers have, and components there may get far narrower than a step.
     """
     steps = coordinate.spacing(positions)
     gaps = np.diff(positions, prepend=-np.inf, append=np.inf)

@@ -1,8 +1,8 @@
 """Passes over rows on the executors of a Spark cluster.
 
-The driver shares out ranges of rows. Tasks read them from the source's files with the code that the
-local engine runs, and write the very parts that it would write; sketches come back as tallies,
-merged on the way. So files are the same bytes on either engine, and no row passes through the JVM.
+The driver gives each task ranges of rows. Tasks read them from the source's files and write parts
+with the code of the local engine, so files are the same bytes on both. Tallies of sketches come
+back, merged by tasks on the way. No row passes through the JVM.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING, TypeVar
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.arrow.written_file import WrittenFile
-from gmm_pipeline.core.coding.roundtrip import RoundTrip
+from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.core.sketch.sketch import Tally
-from gmm_pipeline.engines.engine import NOTHING, CountingEngine, FitRows, Written
+from gmm_pipeline.engines.engine import NO_PARTS, CountingEngine, ExistingParts, RowsFitter
 from gmm_pipeline.engines.parts import (
     ROWS_PER_TASK,
     copy_part,
     encode_part,
     part_path,
-    parts_after,
-    pieces,
+    remaining_parts,
+    split_rows,
     write_part,
 )
 from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
-from gmm_pipeline.engines.spark.rows import NumberRows
-from gmm_pipeline.engines.spark.tasks import MOST_TASKS, merged, outcomes
+from gmm_pipeline.engines.spark.rows import TaskNumbers
+from gmm_pipeline.engines.spark.session import require_spark
+from gmm_pipeline.engines.spark.tasks import MOST_TASKS, run_and_merge, run_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,9 +44,10 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.parquet_column import ParquetColumn
     from gmm_pipeline.arrow.rows import TableRows
     from gmm_pipeline.arrow.written_file import WrittenFiles
-    from gmm_pipeline.core.mixture.fitting import MixtureFit
-    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
-    from gmm_pipeline.core.sketch.points import WeightedPoints
+    from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
+    from gmm_pipeline.core.sketch.coordinate import Coordinate
+    from gmm_pipeline.core.sketch.numbers import Numbers
+    from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 T = TypeVar("T")
 
@@ -57,40 +59,44 @@ class SparkEngine(CountingEngine):
     ----------
     session : SparkSession
     tasks : int, optional
-        Of a pass, if there is as much to do; `spark.default.parallelism` when left out. Without
-        that either, there is one for each part to write and for each 2**20 rows to count, up to
-        `MOST_TASKS`. Results do not depend on it.
+        The most tasks of a pass; `spark.default.parallelism` when left out, and without that
+        `MOST_TASKS`. A pass has no more than one for each part to write or 2**20 rows to count.
+        Results do not depend on it.
+
+    Raises
+    ------
+    SettingsError
+        If the packages of the extra `spark` are not installed.
     """
 
     def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
+        require_spark()
         self._session = session
         self._tasks = tasks or int(
             session.conf.get("spark.default.parallelism", None) or MOST_TASKS
         )
 
-    def copy(self, column: ParquetColumn, folder: Path, after: Written = NOTHING) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
-        the rows alone.
-        """
+    def copy(
+        self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
+    ) -> WrittenFiles:
+        """Write a column as it is, in parts and row groups of fixed numbers of rows."""
         return self._write(column.rows, folder, after, partial(copy_part, column))[1]
 
     def encode(
-        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: Written = NOTHING
+        self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows
-        were.
-        """
+        """Write a column encoded, in the same parts, and compare the decoded rows with the rows."""
         outcomes, files = self._write(
             column.rows, folder, after, partial(encode_part, column, codec)
         )
         return reduce(RoundTrip.merge, outcomes), files
 
     def write_table(self, table: TableRows, folder: Path) -> None:
-        """Write the rows of a table to files of fixed numbers of rows, in their order."""
-        self._write(table.rows, folder, NOTHING, partial(write_part, table))
+        """Write a table to files of fixed numbers of rows, in the order of its rows."""
+        self._write(table.rows, folder, NO_PARTS, partial(write_part, table))
 
-    def rows_fitter(self, column: ColumnRows) -> FitRows:
-        """Return what fits Spark ML's mixture to all rows of a column."""
+    def rows_fitter(self, column: ColumnRows) -> RowsFitter:
+        """Return a fitter of Spark ML's mixture to all rows of a column."""
         return partial(self._fit_rows, column)
 
     def _fit_rows(
@@ -103,30 +109,30 @@ class SparkEngine(CountingEngine):
         n_components: int,
         seed: int,
     ) -> MixtureFit:
-        shares = self._shared_out(pieces(range(column.rows), ROWS_PER_GROUP))
-        rows = partial(NumberRows(column, coordinate, without, shares).frame, self._session)
+        shares = self._shares(split_rows(range(column.rows), ROWS_PER_GROUP))
+        rows = partial(TaskNumbers(column, coordinate, without, shares).frame, self._session)
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
     def _count(
         self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
     ) -> Tally:
-        found = [piece for rows in ranges for piece in pieces(rows, ROWS_PER_TASK)] or [range(0)]
-        # A row group is read as a whole, however few of its rows are asked for.
+        found = [piece for rows in ranges for piece in split_rows(rows, ROWS_PER_TASK)] or [
+            range(0)
+        ]
+        # Reading a few rows of a row group costs as much as reading all of it.
         read = sum(max(len(piece), ROWS_PER_GROUP) for piece in found)
-        shares = self._shared_out(found, -(-read // ROWS_PER_TASK))
-        return merged(
+        shares = self._shares(found, -(-read // ROWS_PER_TASK))
+        return run_and_merge(
             self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge
         )
 
     def _write(
-        self, rows: int, folder: Path, after: Written, write: Callable[[range, Path], T]
+        self, rows: int, folder: Path, after: ExistingParts, write: Callable[[range, Path], T]
     ) -> tuple[list[T], dict[str, WrittenFile]]:
-        """Let tasks write the parts of so many rows; return what writing each of them returned, and
-        the files.
-        """
-        shares = self._shared_out(parts_after(after, rows))
+        """Let tasks write the parts of a table; return the results of `write`, and the files."""
+        shares = self._shares(remaining_parts(after, rows))
         with Attempts.beside(folder) as attempts:
-            written = outcomes(
+            written = run_tasks(
                 self._session, partial(_write_parts, shares, attempts, write), len(shares)
             )
             for share, (attempt, _) in zip(shares, written, strict=True):
@@ -138,8 +144,8 @@ class SparkEngine(CountingEngine):
             name: file for name, (_, file) in zip(names, parts, strict=True)
         }
 
-    def _shared_out(self, items: Sequence[T], most: int = MOST_TASKS) -> list[Sequence[T]]:
-        """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
+    def _shares(self, items: Sequence[T], most: int = MOST_TASKS) -> list[Sequence[T]]:
+        """Split items into a share of consecutive ones for each task."""
         n_tasks = min(len(items), self._tasks, most)
         bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
         return [items[start:stop] for start, stop in pairwise(bounds)]
@@ -161,9 +167,9 @@ def _write_parts(
     write: Callable[[range, Path], T],
     task: int,
 ) -> tuple[str, list[tuple[T, WrittenFile]]]:
-    """Write the parts of a task under names of this attempt; return its id, and what each part is.
+    """Write the parts of a task as an attempt; return its id, and results and files of the parts.
 
-    They are brought to the disk and hashed where they were written: the driver reads no part back.
+    The task flushes and hashes its files, so the driver reads none of them.
     """
     attempt, written = uuid.uuid4().hex, []
     for number, rows in shares[task]:

@@ -1,4 +1,4 @@
-"""The numbers of a column as rows of Spark: for methods that are fitted to all of them."""
+"""The numbers of a column as a Spark DataFrame, for methods that fit all rows."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from gmm_pipeline.arrow.numbers import NumberBatch
+from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.engines.spark.mixture import POSITION
+from gmm_pipeline.engines.spark.tasks import map_in_arrow
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from gmm_pipeline.arrow.rows import ColumnRows
-    from gmm_pipeline.core.sketch.coordinate import Coordinate, Numbers
+    from gmm_pipeline.core.sketch.coordinate import Coordinate
+    from gmm_pipeline.core.sketch.numbers import Numbers
 
 
 @dataclass(frozen=True)
-class NumberRows:
-    """The finite numbers of a column but for some, read by tasks.
+class TaskNumbers:
+    """The finite numbers of a column, except some, read by tasks.
 
     Parameters
     ----------
     column : ColumnRows
     coordinate : Coordinate
     without : array
-        Numbers that are left out.
+        Numbers to leave out.
     shares : sequence of sequence of range
         The rows that each task reads.
     """
@@ -39,8 +41,9 @@ class NumberRows:
     shares: Sequence[Sequence[range]]
 
     def frame(self, session: SparkSession, center: float, exponent: int) -> DataFrame:
-        """Return their coordinates as (x − center) / 2**exponent, a row each, in a partition for
-        each task.
+        """Return a row (x − center) / 2**exponent for each number, in a partition for each task.
+
+        x are the coordinates of the numbers.
         """
         tasks = len(self.shares)
 
@@ -49,7 +52,7 @@ class NumberRows:
                 for task in batch.column(0).to_pylist():
                     yield from self._positions(task, center, exponent)
 
-        return session.range(0, tasks, 1, tasks).mapInArrow(positions, f"{POSITION} double")
+        return map_in_arrow(session.range(0, tasks, 1, tasks), positions, f"{POSITION} double")
 
     def _positions(self, task: int, center: float, exponent: int) -> Iterator[pa.RecordBatch]:
         for rows in self.shares[task]:

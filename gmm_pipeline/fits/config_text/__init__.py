@@ -1,3 +1,1 @@
-"""Configuration files as text: TOML and YAML read with the line of each key, and mistakes told by
-it.
-"""
+"""Settings files: TOML and YAML as plain data, checked against a model."""

@@ -1,4 +1,4 @@
-"""YAML and TOML files as plain data, with the line that each key and item stands in."""
+"""A settings file as plain data, with what error messages need to say where a mistake is."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from gmm_pipeline.errors import SettingsError
-from gmm_pipeline.fits.config_text.key_paths import KeyPath, shown
-from gmm_pipeline.fits.config_text.toml_lines import toml_lines
+from gmm_pipeline.fits.config_text.key_paths import KeyPath, format_key_path
 from gmm_pipeline.fits.config_text.yaml_lines import YamlSyntaxError, read_yaml
 
+# How tomllib ends its messages.
 _TOML_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 
 
 @dataclass(frozen=True)
 class Document:
-    """What a file holds, or what a program gave.
+    """Settings from a file or from Python.
 
     Parameters
     ----------
     content : object
         Mappings, lists, text, numbers, booleans and None.
     name : str
-        The file's name; empty if there is no file.
+        Path of the file; empty for settings that a program passes.
     lines : mapping of tuple to int
-        The line of each key and item, counted from 1, by its path from the top.
+        Line of each key and list item by its path, counted from 1. Only YAML files have them: in
+        TOML the key path is as easy to find.
     """
 
     content: Any
@@ -37,19 +38,20 @@ class Document:
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
 
     def line(self, path: KeyPath) -> int:
-        """Return the line of a path, or of the longest part of it that is there; 1 for the top."""
-        return next(
-            (self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines),
-            1,
+        """Return the line of a path, or of the nearest path above it; 1 if there is none."""
+        known = (
+            self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines
         )
+        return next(known, 1)
 
-    def place(self, path: KeyPath) -> str:
-        """Return the file, the line and the path, as messages begin with."""
-        file = f"{self.name}, line {self.line(path)}: " if self.name else ""
-        return file + (f"{shown(path)}: " if path else "")
+    def location(self, path: KeyPath) -> str:
+        """Return the beginning of a message: file, line where known, and key path."""
+        line = f", line {self.line(path)}" if self.lines else ""
+        file = f"{self.name}{line}: " if self.name else ""
+        return file + (f"{format_key_path(path)}: " if path else "")
 
-    def known(self, path: KeyPath) -> KeyPath:
-        """Return the longest part of a path that the content has."""
+    def existing_part(self, path: KeyPath) -> KeyPath:
+        """Return the longest beginning of a path that the content has."""
         value = self.content
         for position, part in enumerate(path):
             try:
@@ -62,13 +64,12 @@ class Document:
 def read_document(path: Path) -> Document:
     """Read a .toml, .yaml, .yml or .json file.
 
-    Dates are read as text. Keys are text as they are written, so that `no` and `2013` may be names
-    of columns.
+    Dates stay text, and keys stay text as written, so `no` and `2013` can be column names.
 
     Raises
     ------
     SettingsError
-        If there is no such file, or it cannot be read; it names the line.
+        If the file does not exist or cannot be parsed; the message names the line.
     """
     if not path.is_file():
         raise SettingsError(
@@ -86,14 +87,18 @@ def read_document(path: Path) -> Document:
 def _toml(text: str, path: Path) -> Document:
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise SettingsError(
+            f"{path}: values are nested too deeply", remedy="Remove brackets that do not belong"
+        ) from None
+    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         message = str(error)
         place = _TOML_PLACE.search(message)
         line = place["line"] if place and place["line"] else text.count("\n") + 1
         raise SettingsError(
-            f"{path}, line {line}: no TOML: {_TOML_PLACE.sub('', message)}"
+            f"{path}, line {line}: invalid TOML: {_TOML_PLACE.sub('', message)}"
         ) from None
-    return Document(_without_dates(content), str(path), toml_lines(text))
+    return Document(_dates_as_text(content), str(path))
 
 
 def _yaml(text: str, path: Path) -> Document:
@@ -106,9 +111,9 @@ def _yaml(text: str, path: Path) -> Document:
     return Document({} if content is None else content, str(path), lines)
 
 
-def _without_dates(value: Any) -> Any:
+def _dates_as_text(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_dates(item) for key, item in value.items()}
+        return {key: _dates_as_text(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_dates(item) for item in value]
+        return [_dates_as_text(item) for item in value]
     return value.isoformat() if isinstance(value, dt.date | dt.time) else value

@@ -1,4 +1,4 @@
-"""Where something stands in nested settings: the keys and positions from the top."""
+"""Where a value stands in nested settings: the keys and positions from the top."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ KeyPath = tuple[str | int, ...]
 _PLAIN_KEY = re.compile(r"[\w-]+")
 
 
-def shown(path: KeyPath) -> str:
-    """Return a path as text: `datasets.sales.columns[0]`."""
+def format_key_path(path: KeyPath) -> str:
+    """Return a path as text, such as `datasets.sales.columns[0]`; odd keys are quoted."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.draw import DrawKey, uniform
 from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.uniform_draw import DrawKey, uniform
 from gmm_pipeline.errors import SettingsError, did_you_mean
 from gmm_pipeline.integrations.torch.rows import EncodedRows
 from gmm_pipeline.integrations.torch.tensors import EncodedBatch

@@ -11,11 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gmm_pipeline.arrow.encoded_tables import rank_name, value_name
-from gmm_pipeline.arrow.parquet import open_reader, side_by_side
+from gmm_pipeline.arrow.encoded_rows import rank_name, value_name
+from gmm_pipeline.arrow.parquet import open_reader
+from gmm_pipeline.arrow.regroup import side_by_side
 from gmm_pipeline.errors import SourceError, StoreError
 from gmm_pipeline.interfaces.matrix import NarrowRows
-from gmm_pipeline.store.store import FitFolder
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.tables.files import find_files
 
 CHUNK_ROWS = 1 << 13
@@ -73,10 +74,10 @@ def row_groups(source: str | Path, columns: Sequence[str]) -> tuple[RowGroup, ..
         column.
     """
     fit = FitFolder(Path(source))
-    if fit.spec_path.exists():
+    view = fit.view()
+    if view is not None:
         stored = [
-            _pieces(fit.column(column).require("transformed").tables(), [column])
-            for column in columns
+            _pieces(view.require(column, "transformed").tables(), [column]) for column in columns
         ]
         return tuple(_aligned(fit, pieces) for pieces in _zipped(fit, stored))
     files = find_files(str(source))

@@ -1,19 +1,24 @@
-"""`bench`."""
+"""The command `bench`."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from gmm_pipeline.arrow.parquet import ROWS_PER_PART
+from gmm_pipeline.engines.local.machine import peak_memory, reset_peak_memory
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import current_ledger
-from gmm_pipeline.fits.spec import default_fit_name
+from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.limits import Limits
+from gmm_pipeline.fits.prepare import FitRequest, prepare
+from gmm_pipeline.fits.sample_run import SampleRun, run_sample, spread_columns
+from gmm_pipeline.fits.stages import STAGES
 from gmm_pipeline.interfaces.cli.display import (
     amount,
     duration,
@@ -22,50 +27,44 @@ from gmm_pipeline.interfaces.cli.display import (
     stderr,
     stdout,
 )
-from gmm_pipeline.interfaces.cli.options import memory_option, source_options, threads_option
-from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
-from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables.open_table import open_batches
+from gmm_pipeline.interfaces.cli.options import (
+    json_option,
+    limit_options,
+    request_options,
+    store_option,
+)
+from gmm_pipeline.interfaces.cli.table_output import given_engine
 
-if TYPE_CHECKING:
-    from gmm_pipeline.fits.projection import Projection
-    from gmm_pipeline.orchestration.sample_run import SampleRun
-
+START_SECONDS = 5.5
+"""Of a run besides its columns: Python, Dagster, its instance, kernels. Measured on 2 cores, as a
+run of two columns less their stages."""
+COLUMN_SECONDS = 0.15
+"""Of a run for each column besides its stages: Dagster's events, checks, pictures. Measured on 2
+cores as 0.1 to 0.23 (`benchmarks/overhead.py`)."""
 _COLUMNS = 4
+"""Columns of the sample: one each of the types that tables mostly have."""
 
 
 @click.command()
-@source_options
-@threads_option
-@memory_option
+@request_options
+@limit_options
+@store_option
+@json_option
 @click.option(
     "--sample-columns",
     type=click.IntRange(min=1),
     default=_COLUMNS,
     show_default=True,
-    help="Columns that are measured; the others are taken to be like these.",
+    help="Columns to measure, spread over the types; the others are taken to be like these.",
 )
 def bench(
-    source: str,
-    fit: str | None,
-    patterns: str,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
-    assignments: tuple[str, ...],
-    config: Path | None,
-    csv_nulls: tuple[str, ...],
-    store: Path,
-    threads: int,
-    memory: int,
-    sample_columns: int,
-    *,
-    as_json: bool,
+    request: FitRequest, limits: Limits, store: Path, sample_columns: int, *, as_json: bool
 ) -> None:
-    """Say what `run` would take here: time, memory and disk, and where the time goes.
+    """Estimate time, memory and disk of `run` with the same arguments.
 
-    A sample of the rows of some columns really goes through all stages, in a folder beside the
-    store that is removed again, and is projected to all rows and columns. What is in the store is
-    neither used nor changed. CSV is turned into Parquet as a whole, as `run` would.
+    A sample of the rows of some columns goes through all stages, in a folder beside the store that
+    is removed again, and is scaled to all rows and columns. The store is neither used nor changed.
+    CSV is converted to Parquet as a whole, as `run` does.
 
     \b
     Examples:
@@ -74,125 +73,103 @@ def bench(
       gmm-pipeline bench sales.parquet --sample-columns 12 --set method=dpgmm
     """
     started = time.perf_counter()
-    stderr().print(f"Running a sample of {source} …", markup=False)
-    name = fit or default_fit_name(source)
-    with TemporaryDirectory(prefix=".gmm_bench_", dir=_disk_of(store)) as temporary:
+    stderr().print(f"Running a sample of {request.source} …", markup=False)
+    threads = limits.threads or os.cpu_count() or 1
+    beside = next(folder for folder in store.absolute().parents if folder.is_dir())
+    with TemporaryDirectory(prefix=".gmm_bench_", dir=beside) as temporary:
         folder = Path(temporary)
-        ledger = current_ledger(source, Store(store).fit(name), accept=lambda _: True)
-        converting = time.perf_counter()
-        table = open_batches(source, ledger.source_files, folder / "source", csv_nulls=csv_nulls)
-        converted = time.perf_counter() - converting
-        spec = given_spec(name, source, table, patterns, csv_nulls, config, assignments)
-        spec = on_engine(spec, engine, spark_config)
-        from gmm_pipeline.orchestration.sample_run import run_sample
-
-        run = run_sample(spec, table, sample_columns, folder, threads=threads, memory=memory)
-        free = shutil.disk_usage(folder).free
+        prepared = prepare(request, store, folder / "source")
+        spec, table = prepared.spec, prepared.table
+        concurrency = Concurrency.of(spec, threads, limits.memory)
+        columns = spread_columns(table, spec.columns, sample_columns)
+        reset_peak_memory()
+        of_a_column = concurrency.memory_of_a_column
+        with given_engine(request.engine, threads, of_a_column) as passes:
+            start = START_SECONDS + time.perf_counter() - started
+            run = run_sample(spec, table, columns, threads * ROWS_PER_PART, folder, passes)
+        peak, free = peak_memory(), shutil.disk_usage(folder).free
     for column, message in run.failures.items():
-        stderr().print(
-            f"failed: {message if repr(column) in message else f'{column!r}: {message}'}",
-            markup=False,
-        )
-    if run.projection is None:
+        stderr().print(f"failed: {column!r}: {message}", markup=False)
+    if not run.columns:
         raise SourceError(
             "no column of the sample could be encoded", remedy="See above, or take other --columns"
         )
-    found = {
-        "fit": name,
+    stages = stages_of(run, len(spec.columns), concurrency.columns, threads)
+    held = None if peak is None else max(peak, concurrency.held([peak] * concurrency.columns))
+    estimate = {
+        "fit": spec.name,
         "rows": table.rows,
         "columns": len(spec.columns),
-        "sample": {
-            "rows": run.rows,
-            "columns": list(run.projection.columns),
-            "failed": dict(run.failures),
+        "sample": {"rows": run.rows, "columns": list(run.columns), "failed": dict(run.failures)},
+        "seconds": start + sum(stage["seconds"] for stage in stages),
+        "start_seconds": start,
+        "peak_memory": held,
+        "disk": {"bytes": sum(stage["bytes"] for stage in stages), "free": free},
+        "stages": stages,
+        "column_seconds": {
+            column: sum(cost.seconds for cost in costs.values())
+            for column, costs in run.columns.items()
         },
-        "seconds": run.projection.seconds + converted,
-        "start_seconds": run.projection.start + converted,
-        "peak_memory": run.peak_memory,
-        "disk": {
-            "bytes": run.projection.size,
-            "free": free,
-            "write_bytes_per_second": run.write_speed,
-        },
-        "stages": _stages(run, run.projection),
-        "column_seconds": dict(run.projection.columns),
         "took_seconds": time.perf_counter() - started,
     }
     if as_json:
-        print_json(found)
+        print_json(estimate)
     else:
-        _print(source, found)
+        _print(request.source, estimate)
 
 
-def _disk_of(store: Path) -> Path:
-    """Return the folder beside the store, or the nearest above it that there is."""
-    return next(folder for folder in store.absolute().parents if folder.is_dir())
+def stages_of(run: SampleRun, columns: int, at_once: int, threads: int) -> list[dict[str, Any]]:
+    """Return seconds and bytes of each stage, of all columns, several of them concurrently.
 
-
-def _stages(run: SampleRun, projection: Projection) -> list[dict[str, Any]]:
-    measured = {
-        name: sum(cost.stages[name].seconds for cost in run.costs) for name in projection.stages
-    }
+    Concurrent columns take as long as each of the `at_once` does with its share, but no less than
+    their work keeps all cores busy.
+    """
+    costs = [cost for of_column in run.columns.values() for cost in of_column.values()]
+    alone, busy = (sum(cost.seconds for cost in costs), sum(cost.core_seconds for cost in costs))
+    share = columns / len(run.columns)
+    together = share * min(max(1 / at_once, busy / threads / alone), 1.0)
     stages = [
         {
-            "stage": name,
-            "sample_seconds": measured[name],
-            "seconds": cost.seconds,
-            "share": cost.seconds / projection.seconds,
-            "bytes": cost.size,
+            "stage": stage.name,
+            "seconds": together * sum(each[stage.name].seconds for each in run.columns.values()),
+            "bytes": round(share * sum(each[stage.name].size for each in run.columns.values())),
         }
-        for name, cost in projection.stages.items()
+        for stage in STAGES
     ]
-    share = projection.around / projection.seconds
-    run_by_run = {
-        "stage": "around them",
-        "sample_seconds": run.around,
-        "seconds": projection.around,
-        "share": share,
+    around = {"stage": "around them", "seconds": columns * COLUMN_SECONDS}
+    return [*stages, {**around, "bytes": 0}]
+
+
+def _print(source: str, estimate: dict[str, Any]) -> None:
+    sample, disk, seconds = estimate["sample"], estimate["disk"], estimate["seconds"]
+    console = stdout()
+    console.print(
+        f"{source}: {estimate['rows']:,} rows, {estimate['columns']:,} columns; from "
+        f"{sample['rows']:,} rows of {len(sample['columns'])} columns, in "
+        f"{estimate['took_seconds']:.1f} s",
+        markup=False,
+    )
+    start = {
+        "stage": "start",
+        "sample_seconds": 0.0,
+        "seconds": estimate["start_seconds"],
+        "bytes": 0,
     }
-    return [*stages, {**run_by_run, "bytes": 0}]
-
-
-def _print(source: str, found: dict[str, Any]) -> None:
-    sample, disk = found["sample"], found["disk"]
-    title = f"{source}: {found['rows']:,} rows, {found['columns']:,} columns; by {sample['rows']:,} rows of "
     rows = [
         [
             stage["stage"],
-            f"{stage['sample_seconds']:.2f} s",
             duration(stage["seconds"]),
-            f"{100 * stage['share']:.0f} %",
+            f"{100 * stage['seconds'] / seconds:.0f} %",
             amount(stage["bytes"]),
         ]
-        for stage in found["stages"]
+        for stage in [*estimate["stages"], start]
     ]
-    rows.append(
-        [
-            "start",
-            "",
-            duration(found["start_seconds"]),
-            f"{100 * found['start_seconds'] / found['seconds']:.0f} %",
-            "",
-        ]
-    )
-    rows.append(["the whole job", "", duration(found["seconds"]), "", amount(disk["bytes"])])
-    columns = f"{len(sample['columns'])} columns, in {found['took_seconds']:.1f} s"
-    console = stdout()
-    console.print(title + columns, markup=False)
-    print_table(["stage", "sample", "whole job", "share", "written"], rows)
-    memory = (
-        ""
-        if found["peak_memory"] is None
-        else f"Memory: {amount(found['peak_memory'])}, whatever the rows. "
-    )
+    rows.append(["the whole job", duration(seconds), "", amount(disk["bytes"])])
+    print_table(["stage", "time", "share", "written"], rows)
+    peak = estimate["peak_memory"]
+    memory = "" if peak is None else f"Memory: {amount(peak)}, for any number of rows. "
     fits = "" if disk["bytes"] < disk["free"] else " That does not fit!"
-    speed = f"it takes {amount(disk['write_bytes_per_second'])} a second"
-    console.print(
-        f"{memory}Disk: {amount(disk['bytes'])} of {amount(disk['free'])} that are free; {speed}.{fits}"
-    )
-    if len(found["column_seconds"]) > 1:
-        slowest = sorted(found["column_seconds"].items(), key=lambda item: -item[1])
-        console.print(
-            "Columns: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in slowest),
-            markup=False,
-        )
+    console.print(f"{memory}Disk: {amount(disk['bytes'])} of {amount(disk['free'])} free.{fits}")
+    slowest = sorted(estimate["column_seconds"].items(), key=lambda item: -item[1])
+    each = ", ".join(f"{name} {duration(seconds)}" for name, seconds in slowest)
+    console.print(f"Columns: {each}", markup=False)

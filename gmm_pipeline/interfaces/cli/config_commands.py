@@ -1,4 +1,4 @@
-"""`config schema` and `config check`."""
+"""The commands `config schema` and `config check`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from gmm_pipeline.errors import PipelineError, SettingsError, SourceError
 from gmm_pipeline.fits.config_text.documents import read_document
-from gmm_pipeline.fits.config_text.mistakes import checked
+from gmm_pipeline.fits.config_text.validation import validate_document
 from gmm_pipeline.fits.spec import select_columns
 from gmm_pipeline.interfaces.cli.display import print_json, print_table
 from gmm_pipeline.interfaces.cli.options import json_option
@@ -32,7 +32,7 @@ def config() -> None:
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of the file of datasets, which editors complete and check it by.
+    """Print the JSON Schema of the file of datasets; editors use it to complete and check.
 
     \b
     Examples:
@@ -46,21 +46,21 @@ def schema() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def check(file: Path, *, as_json: bool) -> None:
-    """Say what each dataset of FILE would be, and what is wrong. Nothing is written.
+    """Show files, rows and columns of each dataset of FILE, and all mistakes. Writes nothing.
 
     \b
     Examples:
       gmm-pipeline config check datasets.yaml
     """
     document = read_document(file)
-    datasets = checked(document, Configuration).placed(file.absolute().parent).datasets
+    datasets = validate_document(document, Configuration).placed(file.absolute().parent).datasets
     mistakes: list[str] = []
     entries: list[dict[str, Any]] = []
     for name, dataset in datasets.items():
         try:
-            found = _found(dataset)
+            found = _size(dataset)
         except PipelineError as error:
-            mistakes.append(f"{document.place(('datasets', name))}{error}")
+            mistakes.append(f"{document.location(('datasets', name))}{error}")
             found = {"files": None, "rows": None, "columns": None}
         entries.append(
             {
@@ -79,9 +79,15 @@ def check(file: Path, *, as_json: bool) -> None:
         raise SettingsError("\n".join(mistakes))
 
 
-def _found(dataset: DatasetSettings) -> dict[str, int | None]:
-    """Return how many files, rows and columns there are; raise SourceError or SettingsError if they
-    do not fit.
+def _size(dataset: DatasetSettings) -> dict[str, int | None]:
+    """Return the numbers of files, rows and selected columns.
+
+    Raises
+    ------
+    SourceError
+        If the source is missing or cannot be read.
+    SettingsError
+        If the settings do not fit its columns.
     """
     files = find_files(dataset.source)
     if files.is_csv:
@@ -95,7 +101,7 @@ def _found(dataset: DatasetSettings) -> dict[str, int | None]:
 
 
 def _rows_of_csv(files: SourceFiles) -> int:
-    """Return how many rows CSV files have; they are read for it, but nothing is converted."""
+    """Return how many rows CSV files have: a pass over them, without converting a value."""
     import polars as pl
 
     try:
@@ -105,5 +111,5 @@ def _rows_of_csv(files: SourceFiles) -> int:
         )
     except pl.exceptions.PolarsError as error:
         raise SourceError(
-            f"CSV cannot be read: {error}", remedy="Check the files, or leave them out"
+            f"CSV cannot be read: {error}", remedy="Repair the files, or leave them out"
         ) from error

@@ -11,7 +11,6 @@ from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeE
 from gmm_pipeline.interfaces.cli import (
     adopt_command,
     bench_command,
-    cluster_commands,
     config_commands,
     plan_commands,
     report_command,
@@ -54,7 +53,6 @@ for command in (
     table_commands.show,
     report_command.report,
     config_commands.config,
-    cluster_commands.cluster,
     ui_command.ui,
 ):
     cli.add_command(command)

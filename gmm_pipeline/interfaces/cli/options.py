@@ -1,15 +1,18 @@
-"""Options that several commands share."""
+"""Options that several commands share, collected into the values that commands take."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
 
+from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.fits.limits import Limits, bytes_of
+from gmm_pipeline.fits.prepare import EngineChoice, FitRequest
 from gmm_pipeline.fits.settings import EngineName, TableSettings, parse_assignments, read_settings
-from gmm_pipeline.orchestration.configuration import bytes_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,29 +25,17 @@ store_option = click.option(
     show_default=True,
     envvar="GMM_PIPELINE_STORE",
     show_envvar=True,
-    help="Folder of all results.",
+    help="The folder that holds all results.",
 )
 fit_option = click.option(
     "--fit", required=True, help="Name of the fit; NAME@TIME for its models at that time (UTC)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Threads; 0 means one per core. Results do not depend on it.",
-)
-memory_option = click.option(
-    "--memory",
-    callback=lambda _context, _option, text: _bytes(text),
-    metavar="SIZE",
-    help="What a run may hold in all, such as 2GB; by default it suits the machine. Results do not depend on it.",
-)
 csv_null_option = click.option(
     "--csv-null",
     "csv_nulls",
     multiple=True,
-    help="What stands for null in CSV files, besides the empty field.",
+    help="A text that means null in CSV files, besides the empty field.",
 )
 
 
@@ -58,31 +49,85 @@ def out_option(what: str) -> Callable[[F], F]:
     )
 
 
-def engine_options(command: F) -> F:
-    """Add the options that say where rows are processed."""
-    engine = click.option(
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Threads; 0 means one per core. Results do not depend on it.",
+)
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --threads and --memory; the command takes them as `limits`, a `Limits`."""
+
+    @wraps(command)
+    def collect(*, threads: int, memory: int, **others: Any) -> None:
+        command(limits=Limits(threads, memory), **others)
+
+    memory_option = click.option(
+        "--memory",
+        callback=lambda _context, _option, size: _bytes(size),
+        metavar="SIZE",
+        help="Memory that the command may use in all, such as 2GB; by default a share of the "
+        "machine's. Results do not depend on it.",
+    )
+    return threads_option(memory_option(collect))
+
+
+def engine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --engine and --spark-config; the command takes them as `engine`, an `EngineChoice`."""
+
+    @wraps(command)
+    def collect(*, engine: EngineName, spark_config: tuple[str, ...], **others: Any) -> None:
+        command(engine=EngineChoice(engine, _spark_settings(engine, spark_config)), **others)
+
+    engine_option = click.option(
         "--engine",
         type=click.Choice(get_args(EngineName)),
         default="local",
         show_default=True,
         help="Where rows are processed. Results do not depend on it.",
     )
-    spark_config = click.option(
+    spark_option = click.option(
         "--spark-config",
         "spark_config",
         multiple=True,
         metavar="KEY=VALUE",
         help="A setting of Spark, such as spark.master=spark://HOST:7077.",
     )
-    return engine(spark_config(command))
+    return engine_option(spark_option(collect))
 
 
-def source_options(command: F) -> F:
-    """Add the argument and options that say what a fit is made from."""
-    decorators = [
+def request_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add SOURCE and the options that describe a fit of it; the command takes a `FitRequest`."""
+
+    @wraps(command)
+    def collect(
+        *,
+        source: str,
+        fit: str | None,
+        patterns: str,
+        assignments: tuple[str, ...],
+        config: Path | None,
+        csv_nulls: tuple[str, ...],
+        engine: EngineChoice,
+        **others: Any,
+    ) -> None:
+        settings = TableSettings() if config is None else read_settings(config)
+        request = FitRequest(
+            source,
+            fit,
+            patterns=tuple(filter(None, map(str.strip, patterns.split(",")))),
+            settings=settings.merged(parse_assignments(assignments)),
+            csv_nulls=csv_nulls,
+            engine=engine,
+        )
+        command(request=request, **others)
+
+    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.argument("source"),
         click.option(
-            "--fit", "fit", default=None, help="Name of the fit; by default the name of the source."
+            "--fit", default=None, help="Name of the fit; by default the name of the source."
         ),
         click.option(
             "--columns",
@@ -102,27 +147,28 @@ def source_options(command: F) -> F:
         ),
         csv_null_option,
         engine_options,
-        store_option,
-        json_option,
     ]
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+    for option in reversed(options):
+        collect = option(collect)
+    return collect
 
 
-def given_settings(config: Path | None, assignments: tuple[str, ...]) -> TableSettings:
-    """Return the settings of a file and of the command line, which takes precedence."""
-    from_file = TableSettings() if config is None else read_settings(config)
-    return from_file.merged(parse_assignments(assignments))
+def _spark_settings(engine: EngineName, assignments: tuple[str, ...]) -> dict[str, str]:
+    """Return Spark's settings by name; raise SettingsError for what is not one."""
+    if assignments and engine != "spark":
+        raise SettingsError("--spark-config needs Spark", remedy="Add --engine spark")
+    pairs = [assignment.partition("=") for assignment in assignments]
+    for key, equals, _ in pairs:
+        if not equals or not key.startswith("spark."):
+            raise SettingsError(
+                f"{key!r} is not a setting of Spark",
+                remedy="Write --spark-config KEY=VALUE, with a key such as spark.master",
+            )
+    return {key: value for key, _, value in pairs}
 
 
-def _bytes(text: str | None) -> int:
+def _bytes(size: str | None) -> int:
     try:
-        return bytes_of(text)
+        return bytes_of(size)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-
-
-def given_patterns(patterns: str) -> list[str]:
-    """Return the column patterns of a comma-separated list."""
-    return [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]

@@ -1,8 +1,7 @@
-"""`plan` and `status`."""
+"""`plan`, `status` and `fits`: what a run would do, and what the store has. Nothing is written."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,51 +14,37 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.engines.local.partitioning import footprints, partition
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.concurrency import Concurrency
-from gmm_pipeline.fits.plan import ColumnStatus, State, column_statuses, current_statuses
+from gmm_pipeline.fits.limits import Limits
+from gmm_pipeline.fits.plan import ColumnStatus, State, current_statuses
+from gmm_pipeline.fits.prepare import FitRequest, prepare
 from gmm_pipeline.fits.preview import preview
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.source_ledger import current_ledger
-from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec
+from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.fits.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
 from gmm_pipeline.interfaces.cli.options import (
     fit_option,
     json_option,
-    memory_option,
-    source_options,
+    limit_options,
+    request_options,
     store_option,
-    threads_option,
 )
 from gmm_pipeline.interfaces.cli.progress import counted
 from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
-from gmm_pipeline.interfaces.cli.specs import given_spec, on_engine
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables.open_table import LocalTable, open_batches
+from gmm_pipeline.tables.local_table import LocalTable
 
 _ENCODED_BYTES = 5
-"""Of a row of a column with Gaussian modes: a float32 value and the rank."""
+"""Bytes of an encoded row of a column with Gaussian modes: a float32 value and a uint8 rank."""
 
 
 @click.command()
-@source_options
-@threads_option
-@memory_option
-def plan(
-    source: str,
-    fit: str | None,
-    patterns: str,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
-    assignments: tuple[str, ...],
-    config: Path | None,
-    csv_nulls: tuple[str, ...],
-    store: Path,
-    threads: int,
-    memory: int,
-    *,
-    as_json: bool,
-) -> None:
+@request_options
+@limit_options
+@store_option
+@json_option
+def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> None:
     """Say what `run` would do with the same arguments, and why. Nothing is written.
 
     \b
@@ -68,27 +53,20 @@ def plan(
       gmm-pipeline plan sales.parquet --set amount.max_modes=5
       gmm-pipeline plan sales.parquet --engine spark --spark-config spark.master=spark://HOST:7077
     """
-    name = fit or default_fit_name(source)
-    folder = Store(store).fit(name)
-    with TemporaryDirectory() as temporary:
-        ledger = current_ledger(source, folder, accept=lambda _: True)
-        table = open_batches(source, ledger.source_files, Path(temporary), csv_nulls=csv_nulls)
-        spec = on_engine(
-            given_spec(name, source, table, patterns, csv_nulls, config, assignments),
-            engine,
-            spark_config,
-        )
-        statuses = column_statuses(spec, folder, ledger)
+    with TemporaryDirectory() as staging:
+        prepared = prepare(request, store, Path(staging)).with_adopted()
+        spec, table = prepared.spec, prepared.table
         entries = [
-            _plan_entry(status, spec, table) for status in counted(statuses, "looking at columns")
+            _plan_entry(status, spec, table)
+            for status in counted(prepared.statuses(), "reading columns")
         ]
-        passes = _passes(spec, table, entries, threads, memory)
+        passes = _passes(spec, table, entries, limits)
     if as_json:
-        print_json({"fit": name, "rows": table.rows, "columns": entries, "engine": passes})
+        print_json({"fit": spec.name, "rows": table.rows, "columns": entries, "engine": passes})
         return
-    title = f"{name}: {table.rows:,} rows, {len(entries)} columns of {source}"
+    title = f"{spec.name}: {table.rows:,} rows, {len(entries)} columns of {request.source}"
     print_table(
-        ["column", "type", "kind", "because", "to do", "why"],
+        ["column", "type", "kind", "reason", "to do", "why"],
         [_plan_row(entry) for entry in entries],
         title=title,
     )
@@ -100,7 +78,7 @@ def plan(
 @store_option
 @json_option
 def status(fit: str, store: Path, *, as_json: bool) -> None:
-    """Show each column and stage of a fit: done, stale, failed, or missing.
+    """Show the state of each column and stage of a fit: done, stale, failed or missing.
 
     \b
     Examples:
@@ -136,42 +114,53 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
 @store_option
 @json_option
 def fits(store: Path, *, as_json: bool) -> None:
-    """List the fits in the store, with the earlier ones that later ones have taken the place of.
-
-    An earlier fit is named by its time; `show`, `transform` and `inverse` take it as --fit.
+    """List the fits in the store, with the generations that show, transform and inverse can use.
 
     \b
     Examples:
       gmm-pipeline fits
-      gmm-pipeline transform new.parquet --fit sales@2026-11-24T03:00:00 --out new_encoded.parquet
+      gmm-pipeline transform new.parquet --fit sales@12 --out new_encoded.parquet
     """
     found = Store(store)
-    specs = {name: load_spec(found.fit(name)) for name in found.fits()}
-    moments = {name: found.fit(name).moments(spec.columns) for name, spec in specs.items()}
-    earlier = {
-        name: [f"{name}@{at:%Y-%m-%dT%H:%M:%S.%f}" for at in times]
-        for name, times in moments.items()
-    }
-    entries = [
-        {"fit": name, "columns": len(spec.columns), "source": spec.source, "earlier": earlier[name]}
-        for name, spec in specs.items()
-    ]
+    entries = [_fit_entry(name, found.fit(name)) for name in found.fits()]
     if as_json:
         print_json(entries)
         return
     print_table(
-        ["fit", "columns", "source", "earlier fits"],
+        ["fit", "columns", "source", "generation", "earlier"],
         [
-            [name, len(spec.columns), spec.source, "\n".join(earlier[name])]
-            for name, spec in specs.items()
+            [
+                entry["fit"],
+                entry["columns"],
+                entry["source"],
+                entry["generation"],
+                "\n".join(f"{each['fit']}  {each['created']:.16}" for each in entry["earlier"]),
+            ]
+            for entry in entries
         ],
     )
 
 
+def _fit_entry(name: str, folder: FitFolder) -> dict[str, Any]:
+    spec = load_spec(folder)
+    *earlier, newest = [folder.snapshots.get(each) for each in folder.snapshots.generations()] or [
+        None
+    ]
+    return {
+        "fit": name,
+        "columns": len(spec.columns),
+        "source": spec.source,
+        "generation": None if newest is None else newest.generation,
+        "earlier": [
+            {"fit": f"{name}@{each.generation}", "created": each.created.isoformat()}
+            for each in reversed(earlier)
+            if each is not None
+        ],
+    }
+
+
 def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[str, Any]:
-    """Return what is planned for a column; the kind of one that is fitted already is not looked for
-    again.
-    """
+    """Return what a run would do for a column. Rows are read only if the kind is not known yet."""
     entry: dict[str, Any] = {
         "column": status.column,
         "type": str(table.schema.field(status.column).type),
@@ -181,17 +170,12 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
         if model.state is State.DONE and model.manifest is not None:
             kind, reason = model.manifest.summary["kind"], model.manifest.summary["reason"]
         else:
-            seen = preview(
-                table.column(status.column), spec.settings.of(status.column), LocalEngine()
-            )
-            kind, reason = seen.kind, seen.reason
+            column, settings = table.column(status.column), spec.settings.of(status.column)
+            previewed = preview(column, settings, LocalEngine())
+            kind, reason = previewed.kind, previewed.reason
     except PipelineError as error:
-        why = (
-            error.problem
-            + (f" ({error.rows:,} rows)" if error.rows else "")
-            + ". "
-            + (error.remedy or "")
-        )
+        rows = f" ({error.rows:,} rows)" if error.rows else ""
+        why = f"{error.problem}{rows}. {error.remedy or ''}"
         return {**entry, "kind": None, "reason": None, "to_do": [], "why": why}
     first = next((stage for stage in status.stages if stage.state is not State.DONE), None)
     return {
@@ -206,30 +190,25 @@ def _plan_entry(status: ColumnStatus, spec: FitSpec, table: LocalTable) -> dict[
 
 
 def _passes(
-    spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], threads: int, memory: int
+    spec: FitSpec, table: LocalTable, entries: Sequence[dict[str, Any]], limits: Limits
 ) -> dict[str, Any]:
-    """Return how the engine passes over the columns that there is something to do for, by their
-    footers.
-    """
+    """Return how the engine would process the columns that have something to do."""
     to_do = {entry["column"]: entry["kind"] for entry in entries if entry["to_do"]}
     kinds = {column: kind for column, kind in to_do.items() if kind}
     if spec.engine == "spark":
         return spark_passes(spec, table, list(kinds))
-    concurrency = Concurrency.of(spec, threads, memory)
-    return _here(
-        table, kinds, threads or os.cpu_count() or 1, concurrency, concurrency.over(len(to_do))
-    )
+    concurrency = Concurrency.of(spec, limits.threads, limits.memory)
+    return _here(table, kinds, limits.cores, concurrency, concurrency.over(len(to_do)))
 
 
 def _here(
     table: LocalTable, kinds: dict[str, str], cores: int, most: Concurrency, together: Concurrency
 ) -> dict[str, Any]:
-    """Return how the local engine passes over columns, by their footers and kinds.
+    """Return how the local engine would process columns, by the footers of the files.
 
-    Memory is shared as if all columns of the fit had something to do, whoever works on those that
-    have.
+    Each column gets the memory that it would get in a run over all columns of the fit.
     """
-    found = footprints(table.files, table.schema, table.rows, list(kinds))
+    found = footprints(table.file_metadata(), table.schema, table.rows, list(kinds))
     passes = [
         partition(
             column.row_bytes,
@@ -261,11 +240,12 @@ def _print_passes(passes: dict[str, Any]) -> None:
     together = passes["columns_at_once"]
     columns = f"{together} columns at once" if together > 1 else "one column at a time"
     stdout().print(
-        f"Local engine: {columns}, with {threads} each, that hold {passes['rows_per_batch']:,} rows at a time. "
-        f"Results are stored in row groups of {passes['rows_per_group']:,} rows and parts of "
-        f"{passes['rows_per_part']:,}.\n"
-        f"Memory: about {amount(passes['peak_memory'])} of {amount(passes['memory_limit'])} that a run may hold "
-        f"(--memory). Disk: about {amount(passes['disk'])} of results. "
+        f"Local engine: {columns}, with {threads} each, in batches of "
+        f"{passes['rows_per_batch']:,} rows. Results are stored in row groups of "
+        f"{passes['rows_per_group']:,} rows and files of {passes['rows_per_part']:,} rows.\n"
+        f"Memory: about {amount(passes['peak_memory'])}, within the limit of "
+        f"{amount(passes['memory_limit'])} (--memory). "
+        f"Disk: about {amount(passes['disk'])} of results. "
         "`gmm-pipeline bench` measures both, and the time.",
         markup=False,
     )
@@ -304,9 +284,7 @@ def _round_trip(status: ColumnStatus) -> str:
 
 
 def _notes(status: ColumnStatus) -> str:
-    """Return why the first stage that is not done is not; if all are, whether the model was kept or
-    fitted, and why.
-    """
+    """Return why the first stage is not done; if all are, why the model was kept or fitted."""
     for stage in status.stages:
         if stage.state in {State.FAILED, State.STALE}:
             return f"{stage.stage.name}: {stage.reason}"

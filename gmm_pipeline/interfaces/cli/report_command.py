@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,12 +11,11 @@ import click
 
 from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.atomic_write import atomic_write
-from gmm_pipeline.fits.plan import current_statuses
-from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.snapshots import view_remarks
+from gmm_pipeline.fits.spec import source_files
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import fit_option, store_option
 from gmm_pipeline.interfaces.cli.progress import counted
-from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.store.store import Store
 
 
@@ -29,25 +29,23 @@ from gmm_pipeline.store.store import Store
 )
 @store_option
 def report(fit: str, out: Path, store: Path) -> None:
-    """Write a fit as one HTML page with a picture of every column. It works offline and needs
-    nothing else.
+    """Write one HTML page with a picture of every column of a fit. The page works offline.
 
     \b
     Examples:
       gmm-pipeline report --fit flights --out report.html
     """
-    from gmm_pipeline.interfaces.report.gathering import column_report, fit_report
+    from gmm_pipeline.interfaces.report.gathering import fit_report
     from gmm_pipeline.interfaces.report.page import render
 
     folder = Store(store).require_present_fit(fit)
     check_target(out, source_files(folder), (".html", ".htm"))
-    spec = load_spec(folder)
-    statuses = current_statuses(spec, folder)
-    columns = [
-        column_report(status, folder, spec.settings.of(status.column))
-        for status in counted(statuses, "drawing columns")
-    ]
-    page = render(fit_report(spec, statuses, columns, datetime.now(UTC), version("gmm-pipeline")))
-    with atomic_write(out) as partial:
-        partial.write_text(page, encoding="utf-8")
-    stderr().print(f"{len(columns)} columns in {out.absolute()}", markup=False)
+    progress = partial(counted, description="drawing columns")
+    with folder.reading() as view:
+        contents = fit_report(view, datetime.now(UTC), version("gmm-pipeline"), progress)
+        remarks = view_remarks(view)
+    for remark in remarks:
+        stderr().print(remark, markup=False)
+    with atomic_write(out) as unfinished:
+        unfinished.write_text(render(contents), encoding="utf-8")
+    stderr().print(f"{len(contents.columns)} columns in {out.absolute()}", markup=False)

@@ -13,9 +13,10 @@ from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
+from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.recipes import stored_columns
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.snapshots import view_remarks
+from gmm_pipeline.fits.spec import FitSpec, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
@@ -27,13 +28,15 @@ from gmm_pipeline.interfaces.cli.options import (
     store_option,
     threads_option,
 )
-from gmm_pipeline.interfaces.cli.specs import source_files
 from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
-from gmm_pipeline.store.store import FitFolder, Store
+from gmm_pipeline.store.fit_view import ColumnFit, FitView
+from gmm_pipeline.store.ranking_files import ranking_table
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.table_rows import narrow_rows, wide_rows
+from gmm_pipeline.tables.user_tables import identities_of
 
 
 @click.command()
@@ -49,8 +52,7 @@ def transform(
     fit: str,
     out: Path,
     csv_nulls: tuple[str, ...],
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
 ) -> None:
@@ -63,8 +65,8 @@ def transform(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(source).files, *source_files(folder)], engine)
-    with given_engine(engine, spark_config, threads) as passes:
-        encoder = _encoder(folder, threads, csv_nulls, passes)
+    with given_engine(engine, threads) as passes, folder.reading() as view:
+        encoder = _encoder(view, threads, csv_nulls, passes)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
         else:
@@ -76,6 +78,11 @@ def transform(
 
 @click.command()
 @click.argument("encoded")
+@click.option(
+    "--generated",
+    is_flag=True,
+    help="The rows are of this very fit though they do not say so, as those of a model.",
+)
 @fit_option
 @out_option("The decoded rows")
 @engine_options
@@ -85,29 +92,32 @@ def inverse(
     encoded: str,
     fit: str,
     out: Path,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
+    *,
+    generated: bool,
 ) -> None:
     """Decode ENCODED, a file or folder of encoded or synthetic rows, narrow or wide.
 
+    Encoded Parquet says by which fit each column was encoded: that one decodes it, also an earlier
+    generation. CSV and generated rows do not say it; --generated decodes them by the fit named.
+
     \b
     Examples:
-      gmm-pipeline inverse synthetic.parquet --fit sales --out synthetic_sales.parquet
+      gmm-pipeline inverse synthetic.parquet --fit sales --generated --out synthetic_sales.parquet
       gmm-pipeline inverse encoded.parquet --fit sales --out sales_again.csv
       gmm-pipeline inverse synthetic --fit sales --out synthetic_sales --engine spark
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with given_engine(engine, spark_config, threads) as passes:
-        encoder = _encoder(folder, threads, (), passes)
+    with given_engine(engine, threads) as passes, folder.reading() as view:
+        encoder = _decoder(view, encoded, threads, passes)
         if is_folder(out):
-            rows = encoder.inverse_transform_to(encoded, out)
+            rows = encoder.inverse_transform_to(encoded, out, generated=generated)
         else:
-            rows = write_file(
-                out, tables.decoded_schema(encoder.codecs()), encoder.decode_batches(encoded)
-            )
+            schema = tables.decoded_schema(encoder.codecs())
+            rows = write_file(out, schema, encoder.decode_batches(encoded, generated=generated))
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
 
 
@@ -121,8 +131,7 @@ def inverse(
 def export(
     fit: str,
     out: Path,
-    engine: EngineName,
-    spark_config: tuple[str, ...],
+    engine: EngineChoice,
     store: Path,
     threads: int,
     *,
@@ -138,12 +147,12 @@ def export(
     """
     folder = Store(store.absolute()).require_present_fit(fit)
     check_output(out, source_files(folder), engine)
-    codecs = _encoder(folder, threads, ()).codecs()
-    encoded = {name: folder.column(name).require(TRANSFORMED.name) for name in codecs}
-    _check_rows({name: result.manifest.rows for name, result in encoded.items()})
-    columns = [column for result in encoded.values() for column in stored_columns(result)]
-    table = wide_rows(columns, codecs) if wide else narrow_rows(columns, codecs)
-    with given_engine(engine, spark_config, threads) as passes:
+    with given_engine(engine, threads) as passes, folder.reading() as view:
+        codecs = _encoder(view, threads, ()).codecs()
+        encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
+        _check_rows({name: result.manifest.rows for name, result in encoded.items()})
+        columns = [column for result in encoded.values() for column in stored_columns(result)]
+        table = wide_rows(columns, codecs) if wide else narrow_rows(columns, codecs)
         if is_folder(out):
             rows = write_parts(out, lambda _: table, passes)
         else:
@@ -167,12 +176,18 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
       gmm-pipeline show arr_delay --fit flights
     """
     folder = Store(store).require_fit(fit)
-    columns = load_spec(folder).columns
-    if column not in columns:
-        raise SourceError(
-            f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, columns)
+    with folder.reading(newest=True) as view:
+        columns = FitSpec.model_validate(view.fit).columns
+        if column not in columns:
+            raise SourceError(
+                f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, columns)
+            )
+        fitted = view.column_fit(column)
+    if fitted is None:
+        raise StoreError(
+            f"column {column!r} is not fitted", remedy="`gmm-pipeline status` says what is missing"
         )
-    modes = TableEncoder.load(folder.path, at=folder.at).modes(column)
+    modes = pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
     if as_json:
         print_json({"column": column, "modes": modes.to_dicts()})
         return
@@ -198,17 +213,25 @@ def _check_rows(rows: Mapping[str, int]) -> None:
 
 
 def _encoder(
-    folder: FitFolder, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None
+    view: FitView, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None
 ) -> TableEncoder:
-    """Return the encoder of a fit, after saying which of its columns are not fitted."""
-    encoder = TableEncoder.load(
-        folder.path,
-        at=folder.at,
-        threads=threads or None,
-        engine=engine,
-        csv_nulls=csv_nulls or None,
+    """Return the encoder of a fit, after a word on the columns that it leaves out or shows as they were."""
+    encoder = TableEncoder.of_view(
+        view, threads=threads or None, engine=engine, csv_nulls=csv_nulls or None
     )
-    missing = [name for name in load_spec(folder).columns if name not in encoder.columns]
-    if missing:
-        stderr().print(f"Left out, for they are not fitted: {', '.join(missing)}", markup=False)
+    for remark in view_remarks(view):
+        stderr().print(remark, markup=False)
     return encoder
+
+
+def _decoder(view: FitView, encoded: str, threads: int, engine: Engine) -> TableEncoder:
+    """Return what decodes a table: for each column the fit that encoded it, if the table names it."""
+    encoder = _encoder(view, threads, (), engine)
+    fits: dict[str, ColumnFit] = {}
+    for name, codec in encoder.codecs().items():
+        named = {each[name] for each in identities_of(encoded) if name in each}
+        if len(named) == 1 and named != {codec.identity}:
+            fit = view.folder.find_fit(name, *named)
+            if fit is not None:
+                fits[name] = fit
+    return encoder.replace_fits(fits)

@@ -10,12 +10,11 @@ from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import SettingsError
-from gmm_pipeline.fits.settings import EngineName
-from gmm_pipeline.interfaces.cli.specs import spark_settings
+from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.interfaces.written_tables import check_folder, is_folder
 
 
-def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
+def check_output(out: Path, inputs: Iterable[Path], engine: EngineChoice) -> None:
     """Raise SourceError or SettingsError if a table cannot be written there, or not by the
     engine.
     """
@@ -23,7 +22,7 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
         check_folder(out, inputs)
         return
     check_target(out, inputs)
-    if engine == "spark":
+    if engine.name == "spark":
         raise SettingsError(
             f"Spark writes a folder of Parquet parts, and {out} is one file",
             remedy="Give --out a folder, a name without an ending, or leave out --engine spark",
@@ -31,16 +30,22 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineName) -> None:
 
 
 @contextmanager
-def given_engine(
-    engine: EngineName, spark_config: tuple[str, ...], threads: int
-) -> Iterator[Engine]:
-    """Give the engine of a command's options; its Spark session ends with the context."""
-    settings = spark_settings(engine, spark_config)
-    if engine == "local":
-        yield LocalEngine(threads or None)
+def given_engine(engine: EngineChoice, threads: int, memory: int | None = None) -> Iterator[Engine]:
+    """Give the engine of a command's options; its Spark session ends with the context.
+
+    Parameters
+    ----------
+    engine : EngineChoice
+    threads : int
+        Of the local engine; 0 means one per core.
+    memory : int, optional
+        Bytes that the local engine may hold.
+    """
+    if engine.name == "local":
+        yield LocalEngine(threads or None, memory)
         return
     from gmm_pipeline.engines.spark.engine import SparkEngine
     from gmm_pipeline.engines.spark.session import spark_session
 
-    with spark_session(settings) as session:
+    with spark_session(engine.spark_config) as session:
         yield SparkEngine(session)

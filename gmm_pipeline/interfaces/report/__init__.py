@@ -1,3 +1,1 @@
-"""A fit as one page that works offline: what the web UI shows of its columns, for those who have no
-Dagster at hand.
-"""
+"""A fit as one HTML page that works offline, for people without Dagster or a shell."""

@@ -1,71 +1,57 @@
-"""What a report says."""
+"""The contents of a report, as its page shows them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from gmm_pipeline.fits.plan import StageStatus
+
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures of a column as SVG text; empty where there is nothing to draw.
+class ModesShown:
+    """A column's pictures as SVG and its table of modes; empty where there is nothing to show.
 
     Parameters
     ----------
-    small, rows, likelihood, frequencies : str
+    small, rows, frequencies : str
     missing : str
         Why there is no picture of the rows, if there is none.
+    table : tuple of tuples of str
+        The most frequent modes, by the headings of `pictures.markdown.HEADINGS`.
+    more : int
+        How many modes are not in the table.
     """
 
     small: str = ""
     rows: str = ""
-    likelihood: str = ""
     frequencies: str = ""
     missing: str = ""
-
-
-@dataclass(frozen=True)
-class ModesTable:
-    """The most frequent modes of a column as text, and how many more there are."""
-
-    headings: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    table: tuple[tuple[str, ...], ...] = ()
     more: int = 0
 
 
 @dataclass(frozen=True)
-class StageReport:
-    """The state of a stage, and why it is so."""
-
-    name: str
-    state: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class ColumnReport:
-    """What is said of one column; None where it is not known.
+    """What the page says of one column; None where that is not known.
 
     Parameters
     ----------
     name, type, kind, reason : str or None
+        `reason` says why the column is of this kind.
     rows, modes, exact, within_precision, changed : int or None
+        The last three are rows, by how they come back from encoding.
     mean_log_likelihood, drift : float or None
     seconds : float
-        What making its results took.
-    state : str
-        The worst of its stages' states.
-    message : str
-        Why it is so; empty if all is done.
-    verdict : str
-        What the round trip did; empty before it.
-    convergence : str
-        How the fit ended; empty without one.
-    settings : tuple of pairs
-        Those that differ from the defaults.
-    stages : tuple of StageReport
-    pictures : Pictures
-    table : ModesTable
+        The time that its results took.
+    state, message : str
+        The worst state of its stages, and why it is so; no message if all are done.
+    verdict, convergence : str
+        How the round trip and the fit ended, in words; empty before that.
+    settings : tuple of pairs of str
+        Names and values of the settings that differ from the defaults.
+    stages : tuple of StageStatus
+    shown : ModesShown
     """
 
     name: str
@@ -85,26 +71,25 @@ class ColumnReport:
     verdict: str
     convergence: str
     settings: tuple[tuple[str, str], ...]
-    stages: tuple[StageReport, ...]
-    pictures: Pictures
-    table: ModesTable
+    stages: tuple[StageStatus, ...]
+    shown: ModesShown
 
 
 @dataclass(frozen=True)
 class FitReport:
-    """What is said of a fit.
+    """What the page says of a fit.
 
     Parameters
     ----------
     fit, source : str
     rows : int or None
-        None while no column is read.
+        None before a column is read.
     newest : datetime or None
-        When the newest result was made.
+        When its newest result was published.
     written : datetime
-        When the report was.
+        When the report was written.
     version : str
-        Of the package that wrote it.
+        The version of gmm-pipeline that wrote it.
     columns : tuple of ColumnReport
     """
 

@@ -1,4 +1,4 @@
-"""The page of a report."""
+"""Renders a report as one HTML page."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gmm_pipeline.interfaces.report.contents import FitReport
+from gmm_pipeline.pictures.markdown import HEADINGS
 from gmm_pipeline.pictures.numbers import value_text
-from gmm_pipeline.pictures.svg import printable
+from gmm_pipeline.pictures.svg import STYLE, STYLE_ELEMENT, printable
 
 _STYLE, _SCRIPT, _PAGE = "page.css", "page.js", "page.html"
 
 
 def render(report: FitReport) -> str:
-    """Return a report as one HTML page that needs nothing else.
+    """Return a report as one HTML page that loads nothing.
 
-    What columns and categories are called is escaped; besides, the page allows no script or style
-    but its own, and nothing from elsewhere.
+    Names of columns and categories are escaped. A Content-Security-Policy allows the page's own
+    script and style alone, so a name that is HTML runs nothing even if escaping failed.
     """
     environment = Environment(
         loader=PackageLoader("gmm_pipeline.interfaces.report", "templates"),
@@ -28,17 +29,19 @@ def render(report: FitReport) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalized,
+        finalize=_without_control_characters,
     )
     environment.filters |= {
         "number": _number,
         "count": _count,
         "moment": _moment,
-        "picture": Markup,
+        "picture": _picture,
     }
     style, script = (_source(environment, name) for name in (_STYLE, _SCRIPT))
+    style += STYLE
     return environment.get_template(_PAGE).render(
         report=report,
+        headings=HEADINGS,
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         style_digest=_digest(style),
@@ -57,9 +60,13 @@ def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _finalized(value: object) -> object:
-    """Return a value as the page may hold it: without control characters."""
+def _without_control_characters(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _picture(drawn: str) -> Markup:
+    """Return a picture without its style sheet, which the page has once for all pictures."""
+    return Markup(drawn.replace(STYLE_ELEMENT, ""))  # noqa: S704 - pictures escape their texts
 
 
 def _number(value: float | None) -> str:

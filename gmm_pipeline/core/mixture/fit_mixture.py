@@ -1,0 +1,185 @@
+"""Fit a mixture to weighted points (`method = em`): search on a summary, refine on all points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
+from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.mixture.split_merge import LightComponentPenalty, MixtureSearch
+from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
+
+SEARCH_POINTS = 400
+"""Points of the summary on which number and places of components are searched.
+
+The k-means starts take time in proportion to the square of it, each EM step in proportion.
+"""
+REFINEMENT_POINTS = 3000
+"""Points of the summary for most of the refinement; only the last steps run on all points."""
+VARIANCE_FLOOR = 1e-20
+"""Smallest variance of a component, in units of the squared robust scale of the points.
+
+A standard deviation of 1e-10 of the scale: below any structure of interest, and enough to keep a
+component on a single value from variance 0.
+"""
+LIGHT_COST = 1e-4
+"""Nats per row that a component below `min_weight` has to add to the mean log-likelihood."""
+FEW_ROWS, FEW_ROWS_COST = 4.0, 40.0
+"""Nats that a component of fewer than `FEW_ROWS` rows has to add to the log-likelihood.
+
+On a single row its density has no bound, so any gain could be reached.
+"""
+LEAST_GAIN = 2e-5
+"""Nats per row that any component has to add to the mean log-likelihood, however many rows.
+
+log(n) / n falls below it from about 650,000 rows on; without it, ever smaller details of larger
+columns would get components.
+"""
+SMALLER_SIZES = 4
+"""A fixed number of components is also reached by splits from up to this many fewer."""
+
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """A fitted mixture and how it was fitted.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        In the units of the points, components ordered by mean.
+    mean_log_likelihood : float
+        Per row, at the points' positions.
+    history : array of shape (n_iter,)
+        What EM maximised at each step of the refinement: a lower bound of the mean log-likelihood
+        of rows spread around the points.
+    converged : bool
+    n_points : int
+        The number of points fitted.
+    """
+
+    mixture: Mixture
+    mean_log_likelihood: float
+    history: NDArray[np.float64]
+    converged: bool
+    n_points: int
+
+    @property
+    def n_iter(self) -> int:
+        """Steps of the refinement."""
+        return self.history.size
+
+
+def fit_mixture(
+    points: WeightedPoints,
+    max_components: int,
+    *,
+    n_components: int | None = None,
+    min_weight: float = 0.0,
+    seed: int = 0,
+    tol: float = 1e-7,
+    max_iter: int = 1000,
+) -> MixtureFit:
+    """Fit a Gaussian mixture to weighted points.
+
+    The number of components is chosen: each has to raise the log-likelihood of the n rows by log(n)
+    nats, and the mean by 2e-5 nats per row; the mixture that gains most beyond that is returned.
+    This lies between the criteria of Akaike (1974), 3 nats, and Schwarz (1978), 1.5·log(n): on
+    draws from known distributions the first keeps components that do not help on new rows, the
+    second drops some that do.
+
+    A component lighter than `min_weight` has to raise the mean log-likelihood by 1e-4 nats per row
+    besides. So the light, wide components that explain heavy tails stay, and those that hardly
+    matter go.
+
+    Parameters
+    ----------
+    points : WeightedPoints
+        At least one of positive weight.
+    max_components : int
+        Most components; there are never more than points.
+    n_components : int, optional
+        Fit exactly so many instead, however light; fewer where there are fewer points.
+    min_weight : float
+    seed : int
+        Of the random starts.
+    tol : float
+        EM has converged when a step gains less mean log-likelihood per row.
+    max_iter : int
+        Most steps of the refinement on all points.
+    """
+    points = points.nonempty()
+    standardised, center, exponent = points.standardised()
+    mixture = (
+        _of_fewest_needed(standardised, max_components, min_weight, seed)
+        if n_components is None
+        else _of_size(standardised, n_components, seed)
+    )
+    result = refine(standardised, mixture, tol=tol, max_iter=max_iter)
+    return in_own_units(result, standardised, center, exponent, points.size)
+
+
+def in_own_units(
+    found: EMResult, standardised: WeightedPoints, center: float, exponent: int, n_points: int
+) -> MixtureFit:
+    """Return a result of EM on standardised points as a fit in the points' own units.
+
+    Densities scale by 2**-exponent, hence the shift of log-likelihoods by exponent · log 2.
+    """
+    mean_log_likelihood = found.mixture.mean_log_likelihood(
+        standardised.positions, standardised.weights
+    )
+    return MixtureFit(
+        mixture=found.mixture.rescaled(center, exponent).sorted(),
+        mean_log_likelihood=mean_log_likelihood - exponent * math.log(2),
+        history=found.history - exponent * math.log(2),
+        converged=found.converged,
+        n_points=n_points,
+    )
+
+
+def refine(points: WeightedPoints, start: Mixture, *, tol: float, max_iter: int) -> EMResult:
+    """Run EM to convergence on a summary of standardised points, then on all of them.
+
+    A step on the summary costs little, and few steps remain on all points.
+    """
+    summaries = (
+        [points]
+        # A summary as large as the points would save nothing.
+        if points.size <= REFINEMENT_POINTS
+        else [points.coarsened(REFINEMENT_POINTS), points]
+    )
+    for summary in summaries:
+        result = expectation_maximisation(
+            summary, start, variance_floor=VARIANCE_FLOOR, tol=tol, max_iter=max_iter
+        )
+        start = result.mixture
+    return result
+
+
+def _of_fewest_needed(
+    points: WeightedPoints, max_components: int, min_weight: float, seed: int
+) -> Mixture:
+    """Return the best mixture on a summary of the points, its size chosen by the criterion."""
+    coarse = points.coarsened(SEARCH_POINTS)
+    # Rows, not points: the criteria are about the log-likelihood of the rows.
+    rows = coarse.total_weight
+    penalties = (
+        LightComponentPenalty(min_weight, LIGHT_COST),
+        LightComponentPenalty(FEW_ROWS / rows, FEW_ROWS_COST / rows),
+    )
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, penalties=penalties)
+    search.run(1, min(max_components, coarse.size), seed)
+    return search.choose(max(math.log(rows) / rows, LEAST_GAIN))
+
+
+def _of_size(points: WeightedPoints, n_components: int, seed: int) -> Mixture:
+    """Return the best mixture of a given size, or of the next smaller one found."""
+    coarse = points.coarsened(SEARCH_POINTS)
+    size = min(n_components, coarse.size)
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR)
+    search.run(max(size - SMALLER_SIZES, 1), size, seed)
+    return search.best[max(search.best)].mixture

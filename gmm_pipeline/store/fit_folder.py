@@ -1,0 +1,213 @@
+"""The folder of a fit: its columns, and the snapshots that readers see it through.
+
+`snapshots/<generation>.json` are written once, each by one writer at a time; the newest is the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import JsonValue
+
+from gmm_pipeline.errors import StoreError
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.fit_view import ColumnFit, FitView
+from gmm_pipeline.store.names import decode_name, encode_name
+from gmm_pipeline.store.reading import is_read, reading
+from gmm_pipeline.store.snapshot import FITTED, ColumnEntry, Snapshot
+from gmm_pipeline.store.snapshot_log import SPEC_FILE, SnapshotLog
+
+LEDGER_FILE = "source.json"
+RUN_FILE = "run.json"
+_LOCK_SECONDS = 60.0
+"""A commit takes milliseconds to seconds; who waits longer should hear what for."""
+
+Update = Callable[[str, ColumnEntry | None], ColumnEntry | None]
+"""Returns the next entry of a column, given its name and its entry in the present snapshot."""
+
+
+class FitFolder:
+    """The results of one fit, by column.
+
+    Parameters
+    ----------
+    path : Path
+    generation : int, optional
+        The snapshot to read; the newest by default.
+
+    Attributes
+    ----------
+    snapshots : SnapshotLog
+    """
+
+    def __init__(self, path: Path, generation: int | None = None) -> None:
+        self.path = path
+        self.generation = generation
+        self._is_upgraded = False
+        self.snapshots = SnapshotLog(path)
+
+    @property
+    def staging(self) -> Path:
+        """Where Parquet forms of CSV files are kept, which can be made again."""
+        return self.path / ".source"
+
+    @property
+    def run_path(self) -> Path:
+        """The file that says what the last run had to do."""
+        return self.path / RUN_FILE
+
+    @property
+    def ledger_path(self) -> Path:
+        """The file that says which files its table consists of."""
+        return self.path / LEDGER_FILE
+
+    @property
+    def spec_path(self) -> Path:
+        """The file that says what the next run makes the fit from."""
+        return self.path / SPEC_FILE
+
+    def column(self, name: str) -> ColumnFolder:
+        """Return the folder of a column."""
+        return ColumnFolder(self.path / encode_name(name), name, self.upgrade)
+
+    def column_of_key(self, key: str) -> ColumnFolder:
+        """Return the folder of the column with a partition key."""
+        try:
+            return self.column(decode_name(key))
+        except ValueError:
+            # The key was cut: nothing but its folder is known, and no other column has it.
+            return ColumnFolder(self.path / key, before_publishing=self.upgrade)
+
+    def view(self) -> FitView | None:
+        """Return what readers of a table see: the generation asked for, or the newest whole."""
+        wanted = self.generation
+        snapshot = self.snapshots.newest_whole() if wanted is None else self.snapshots.get(wanted)
+        return None if snapshot is None else FitView(self, snapshot)
+
+    def newest_view(self) -> FitView | None:
+        """Return what readers of single columns see: the generation asked for, or the newest."""
+        snapshot = self.snapshots.get(self.generation)
+        return None if snapshot is None else FitView(self, snapshot)
+
+    @contextmanager
+    def reading(self, *, newest: bool = False) -> Iterator[FitView]:
+        """Give a view, and keep what it names from being collected meanwhile.
+
+        Parameters
+        ----------
+        newest : bool
+            Give that of the readers of single columns.
+
+        Raises
+        ------
+        StoreError
+            If nothing is published yet.
+        """
+        with reading(self.path):
+            view = self.newest_view() if newest else self.view()
+            if view is None:
+                raise StoreError(
+                    f"{self.path} holds no finished results",
+                    remedy="Compute them with `gmm-pipeline run SOURCE`",
+                )
+            yield view
+
+    def find_fit(self, column: str, identity: str) -> ColumnFit | None:
+        """Return the fit of a column that an encoded table names, of whichever generation."""
+        for snapshot in self.snapshots.descending():
+            entry = snapshot.columns.get(column)
+            if entry is None or not entry.fitted or entry.identity not in {None, identity}:
+                continue
+            # Snapshots of the results of version 0.1.0 do not say the identity.
+            fit = FitView(self, snapshot).column_fit(column)
+            if fit is not None and fit.codec().identity == identity:
+                return fit
+        return None
+
+    def commit(
+        self, fit: Mapping[str, JsonValue], columns: Sequence[str], update: Update
+    ) -> Snapshot:
+        """Write the next snapshot, unless it would say what the newest says.
+
+        Parameters
+        ----------
+        fit : mapping
+            What the fit is made from.
+        columns : sequence of str
+            All columns of the fit, in the order of the table.
+        update : callable
+            Returns the entry of each of them.
+
+        Raises
+        ------
+        StoreError
+            If another writer holds the fit for a minute.
+        """
+        self.upgrade()
+        with self._lock():
+            present = self.snapshots.get()
+            before = {} if present is None else present.columns
+            updated = {name: update(name, before.get(name)) for name in columns}
+            entries = {name: entry for name, entry in updated.items() if entry and entry.results}
+            if present is None or present.columns != entries or present.fit != dict(fit):
+                for name, entry in entries.items():
+                    if entry != before.get(name):
+                        self.column(name).flush()
+                present = self.snapshots.write_next(present, dict(fit), entries)
+            self._show(present)
+            self._collect()
+        return present
+
+    def upgrade(self) -> None:
+        """Name the results of a fit of version 0.1.0 in snapshots; its files stay in place."""
+        if not self._is_upgraded and self.snapshots.is_legacy:
+            with self._lock():
+                if self.snapshots.is_legacy:
+                    found = self.snapshots.legacy()
+                    for name in found[-1].columns if found else ():
+                        self.column(name).upgrade()
+                    self.snapshots.write_legacy()
+        self._is_upgraded = True
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Let the plain folders of all columns show the contents of a snapshot."""
+        for name, entry in snapshot.columns.items():
+            contents = {stage: result.content for stage, result in entry.results.items()}
+            self.column(name).link(contents)
+
+    def _collect(self) -> None:
+        """Remove snapshots whose fits are all in the next one, and results that nothing names.
+
+        The newest snapshot and the newest whole one keep all their results; earlier ones keep
+        models and rankings. Nothing is removed while somebody reads.
+        """
+        if is_read(self.path):
+            return
+        kept = self.snapshots.prune()
+        whole = next((each for each in kept if each.is_whole), kept[0])
+        contents: dict[str, set[tuple[str, str]]] = {}
+        manifests: dict[str, set[str]] = {}
+        for snapshot in kept:
+            for name, entry in snapshot.columns.items():
+                for stage, result in entry.results.items():
+                    if snapshot in (kept[0], whole) or stage in FITTED:
+                        contents.setdefault(name, set()).add((stage, result.content))
+                        manifests.setdefault(name, set()).add(result.manifest)
+        for name, named in contents.items():
+            self.column(name).collect(named, manifests[name])
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Keep other writers of snapshots out."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path / ".lock", timeout=_LOCK_SECONDS):
+                yield
+        except Timeout as error:
+            raise StoreError(
+                f"another process has held {self.path / '.lock'} for {_LOCK_SECONDS:.0f} s",
+                remedy="End that process if it hangs, and run again; finished results are kept",
+            ) from error

@@ -1,0 +1,47 @@
+"""A table in memory that is read like one in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow.memory_column import MemoryColumn
+from gmm_pipeline.errors import SourceError
+from gmm_pipeline.tables.column_names import check_names, require_column
+
+
+@dataclass(frozen=True)
+class MemoryTable:
+    """A table in memory; it can be read like a `LocalTable`."""
+
+    table: pa.Table
+
+    @classmethod
+    def of(cls, table: pa.Table) -> MemoryTable:
+        """Take an Arrow table.
+
+        Raises
+        ------
+        SourceError
+            If it has no rows, or duplicate or empty column names.
+        """
+        check_names("the table", table.column_names)
+        if not table.num_rows:
+            raise SourceError("the table has no rows", remedy="Give a table with at least one row")
+        return cls(table)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return self.table.schema
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> MemoryColumn:
+        """Return one column; raise SourceError if there is none of that name."""
+        require_column(name, self.schema.names)
+        return MemoryColumn(self.schema.field(name), self.table[name])
