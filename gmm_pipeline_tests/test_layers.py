@@ -18,7 +18,8 @@ CORE_MODULES = [
 
 def loaded_by(statement: str) -> set[str]:
     """Return the top-level packages that a fresh interpreter has loaded after a statement."""
-    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    names = "sorted({name.split('.')[0] for name in sys.modules})"
+    code = f"{statement}\nimport json, sys\nprint(json.dumps({names}))"
     process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -38,10 +39,30 @@ def test_the_package_alone_loads_no_framework() -> None:
     assert not loaded & (FRAMEWORKS | {"numba", "numpy"})
 
 
-def test_the_encoder_is_used_without_dagster_and_spark() -> None:
-    loaded = loaded_by("from gmm_pipeline import TableEncoder; TableEncoder.fit")
-    assert {"polars", "pyarrow"} <= loaded
-    assert not loaded & {"dagster", "pyspark"}
+def test_the_encoder_fits_and_transforms_without_dagster_spark_and_pandas() -> None:
+    # PyArrow imports pandas by itself wherever that is installed; so it is not, here.
+    loaded = loaded_by(
+        "import sys\n"
+        "class WithoutPandas:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'pandas':\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, WithoutPandas())\n"
+        "import polars as pl\n"
+        "from gmm_pipeline import TableEncoder\n"
+        "table = pl.DataFrame({'x': [0.1 * n * n for n in range(100)], 'kind': ['a', 'b'] * 50})\n"
+        "encoder = TableEncoder(seed=0).fit(table)\n"
+        "encoded = encoder.transform(table).collect()\n"
+        "assert encoder.inverse_transform(encoded).collect().schema == table.schema\n"
+    )
+    assert {"polars", "pyarrow", "numba"} <= loaded
+    assert not loaded & {"dagster", "pyspark", "py4j", "pandas"}
+
+
+def test_definitions_are_loaded_without_spark_and_pandas() -> None:
+    loaded = loaded_by("import gmm_pipeline.definitions")
+    assert "dagster" in loaded
+    assert not loaded & {"pyspark", "dagster_pyspark", "py4j", "pandas"}
 
 
 def test_the_package_has_nothing_else_at_its_top() -> None:

@@ -89,9 +89,11 @@ class LabelCodec:
         elif rest.any():
             atoms = np.where(rest, self._n_atoms + self._drawn_labels(first_row, atoms.size), atoms)
         labels = self._labels.take(pa.array(atoms))
-        return (labels.dictionary_encode() if pat.is_dictionary(self.field.type) else labels).cast(
-            self.field.type
-        )
+        if pat.is_dictionary(self.field.type):
+            # Before version 26, Arrow encodes no 16-bit floats; 32-bit ones it casts to them.
+            wide = labels.cast(pa.float32()) if pat.is_float16(labels.type) else labels
+            labels = wide.dictionary_encode()
+        return labels.cast(self.field.type)
 
     def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
         """Decode rows and compare them with the original; NaN equals NaN, and null equals null."""

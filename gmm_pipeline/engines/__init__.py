@@ -1,3 +1,1 @@
-"""How rows are read and passed over: on one machine, or on Spark. What happens to a value is the
-core's business.
-"""
+"""Passes over rows, on one machine or on Spark. What happens to a value is up to the core."""

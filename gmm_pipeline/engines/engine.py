@@ -1,4 +1,4 @@
-"""What every engine offers: passes over the rows of a column, and writing those of a table."""
+"""What an engine does: it passes over the rows of a column, and writes columns and tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gmm_pipeline.errors import SettingsError
 
 @dataclass(frozen=True)
 class ExistingParts:
-    """What is written of a column already: so many rows, in so many parts."""
+    """Rows of a column that were written before, and the number of their parts."""
 
     rows: int = 0
     parts: int = 0
@@ -35,38 +35,45 @@ NO_PARTS = ExistingParts()
 
 
 def prefer_dictionaries(column: ColumnRows) -> ColumnRows:
-    """Return the same rows; text as dictionaries where it lies in Parquet files, which mostly hold
-    it so.
-    """
+    """Return the same rows, with text of Parquet files as dictionaries: mostly it is stored so."""
     return column.with_dictionaries() if isinstance(column, ParquetColumn) else column
 
 
 RowsFitter = Callable[..., MixtureFit]
-"""Fits a mixture to the rows of a column, given the `points` that they come down to, and by name
-`coordinate`, the numbers that are left out (`without`), `n_components` and `seed`."""
+"""Fits a mixture to all rows of a column.
+
+Its arguments are the `points` of the column's sketch and, by keyword, `coordinate`, the numbers to
+leave out (`without`), `n_components` and `seed`."""
 
 
 def no_rows_fitter(points: WeightedPoints, **how: object) -> MixtureFit:
-    """Raise SettingsError: only Spark fits rows."""
+    """Raise SettingsError: this engine cannot fit all rows."""
     del points, how
     raise SettingsError(
-        "method = spark_ml_full is fitted to the rows themselves, by Spark",
-        remedy="Use the engine spark (--engine spark), or method = spark_ml, which is fitted to the sketch",
+        "method = spark_ml_full fits all rows, which needs engine = spark",
+        remedy="Add --engine spark, or set method = spark_ml, which fits the sketch",
     )
 
 
 class Engine(Protocol):
-    """Passes over rows. Whatever the engine, the same rows give the same sketch, and files of the
-    same bytes.
-    """
+    """Passes over rows; the same rows give the same sketch and the same bytes on every engine."""
 
     def copy(
         self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
     ) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
-        the rows alone.
+        """Write a column as it is, in parts and row groups of fixed numbers of rows.
 
-        Those files are returned that were brought to the disk where they were written.
+        Parameters
+        ----------
+        column : ParquetColumn
+        folder : Path
+        after : ExistingParts
+            What the folder holds already; the parts of the rows after those are written.
+
+        Returns
+        -------
+        dict of str to WrittenFile
+            Sizes and checksums of the files, as far as their writer took them.
         """
         ...
 
@@ -75,32 +82,38 @@ class Engine(Protocol):
         ...
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others
-        alone if it can be.
+        """Return the sketch of a column, given that of its first rows.
+
+        Where possible, only the other rows are read.
         """
         ...
 
     def encode(
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows
-        were.
+        """Write a column encoded, in the same parts, and compare the decoded rows with the rows.
+
+        Parameters
+        ----------
+        column : ColumnRows
+        codec : ColumnCodec
+        folder : Path
+        after : ExistingParts
+            What the folder holds already.
         """
         ...
 
     def write_table(self, table: TableRows, folder: Path) -> None:
-        """Write the rows of a table to files of fixed numbers of rows, in their order."""
+        """Write a table to files of fixed numbers of rows, in the order of its rows."""
         ...
 
     def rows_fitter(self, column: ColumnRows) -> RowsFitter:
-        """Return what fits a mixture to all rows of a column; it raises SettingsError if the engine
-        has no way to.
-        """
+        """Return a fitter for all rows of a column; it raises SettingsError where none exists."""
         ...
 
 
 class CountingEngine(ABC):
-    """How engines sketch: by passes that count rows, which each makes in its own way."""
+    """An engine that sketches by passes that count rows; subclasses say how a pass is made."""
 
     def sketch(self, column: ColumnRows, request: SketchRequest) -> Sketch:
         """Sketch a column."""
@@ -109,9 +122,7 @@ class CountingEngine(ABC):
         )
 
     def extend_sketch(self, sketch: Sketch, column: ColumnRows, request: SketchRequest) -> Sketch:
-        """Return the sketch of a column from that of its first rows; by passing over the others
-        alone if it can be.
-        """
+        """Return the sketch of a column, given that of its first rows."""
         new = range(sketch.rows, column.rows)
         extended = extend_sketch(
             sketch, column.field, new, request, partial(self._count, prefer_dictionaries(column))
@@ -119,7 +130,7 @@ class CountingEngine(ABC):
         return self.sketch(column, request) if extended is None else extended
 
     def rows_fitter(self, column: ColumnRows) -> RowsFitter:
-        """Return what refuses to fit a mixture to all rows."""
+        """Return a fitter that raises: this engine cannot fit all rows."""
         del column
         return no_rows_fitter
 
@@ -127,4 +138,4 @@ class CountingEngine(ABC):
     def _count(
         self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
     ) -> Tally:
-        """Count the rows of ranges by counters that `make` makes, and return the merged tally."""
+        """Count the rows of ranges, with counters from `make`, and return the merged tally."""

@@ -1,6 +1,4 @@
-"""The parts of a stored column: which rows each holds, and how it is written. Every engine writes
-them by this.
-"""
+"""The parts of a stored column: which rows each holds, and how each is written, on any engine."""
 
 from __future__ import annotations
 
@@ -23,33 +21,33 @@ from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.engines.engine import ExistingParts, prefer_dictionaries
 
 ROWS_PER_TASK = 1 << 20
-"""Rows that are counted at a time."""
+"""Rows of a task that counts: some 5 ms of one core, long beside what a task costs itself."""
 MIN_ROWS_PER_THREAD = 1 << 16
-"""Rows that are worth a thread of their own."""
+"""Rows worth a thread of their own: it starts in 0.1 ms, and passes over them in 0.3 ms."""
 
 
-def remaining_parts(written: ExistingParts, rows: int) -> list[tuple[int, range]]:
-    """Return the number and the rows of each part of a column that is still to be written.
+def remaining_parts(existing: ExistingParts, rows: int) -> list[tuple[int, range]]:
+    """Return the number and the rows of each part that is still to be written.
 
-    Rows that are added to others are waited for, and mostly few: they are two parts, unless they
-    are hardly any.
+    Added rows are mostly few, and somebody waits for them: they become two parts at least, which
+    two threads write at once, unless they are too few for that.
     """
-    added = rows - written.rows
+    added = rows - existing.rows
     size = (
         min(ROWS_PER_PART, max(-(-added // 2), MIN_ROWS_PER_THREAD))
-        if written.rows
+        if existing.rows
         else ROWS_PER_PART
     )
-    return list(enumerate(split_rows(range(written.rows, rows), size), start=written.parts))
+    return list(enumerate(split_rows(range(existing.rows, rows), size), start=existing.parts))
 
 
 def part_path(folder: Path, number: int) -> Path:
-    """Return the path of a part: in the order of the names, up to a million of them."""
+    """Return the path of a part; the names of up to a million parts sort by number."""
     return folder / f"part-{number:06d}.parquet"
 
 
 def split_rows(rows: range, size: int) -> list[range]:
-    """Cut a range of rows into ranges of a size; the last may be shorter."""
+    """Split a range of rows into ranges of a size; the last may be shorter."""
     return [
         range(start, min(start + size, rows.stop)) for start in range(rows.start, rows.stop, size)
     ]
@@ -58,7 +56,7 @@ def split_rows(rows: range, size: int) -> list[range]:
 def copy_part(
     column: ParquetColumn, rows: range, path: Path, batch_rows: int = ROWS_PER_GROUP
 ) -> None:
-    """Write some rows of a column as they are, with plain values for dictionaries."""
+    """Write some rows of a column as they are, dictionaries as plain values."""
     schema = stored_schema(column.field)
     plain = replace(column, field=schema.field(0))
     arrays = rechunk(plain.arrays(rows), batch_rows)
@@ -73,7 +71,7 @@ def encode_part(
     path: Path,
     batch_rows: int = ROWS_PER_GROUP,
 ) -> RoundTrip:
-    """Write some rows of a column encoded, and compare what decoding gives with what they were."""
+    """Write some rows of a column encoded, and compare the decoded rows with the rows."""
     schema = encoded_schema({column.field.name: codec})
     outcomes = [RoundTrip.none(codec.rows.n_modes)]
 

@@ -113,7 +113,7 @@ class FitFolder:
         return next((each for each in self._descending() if each.is_whole), None)
 
     def view(self) -> FitView | None:
-        """Return what readers of a whole table see: the generation asked for, or the newest whole one."""
+        """Return what readers of a table see: the generation asked for, or the newest whole."""
         wanted = self.generation
         snapshot = self.newest_whole() if wanted is None else self.snapshot(wanted)
         return None if snapshot is None else FitView(self, snapshot)
@@ -190,7 +190,7 @@ class FitFolder:
         return present
 
     def upgrade(self) -> None:
-        """Let the results of a fit of version 0.1.0 be named by snapshots; its files stay in place."""
+        """Name the results of a fit of version 0.1.0 in snapshots; its files stay in place."""
         if self._is_upgraded or self._snapshots.is_dir() or not self.spec_path.exists():
             self._is_upgraded = True
             return
@@ -267,8 +267,8 @@ class FitFolder:
     def _collect(self) -> None:
         """Remove snapshots whose fits are all in the next one, and results that nothing names.
 
-        The newest snapshot and the newest whole one keep all their results; earlier ones keep models
-        and rankings. Nothing is removed while somebody reads.
+        The newest snapshot and the newest whole one keep all their results; earlier ones keep
+        models and rankings. Nothing is removed while somebody reads.
         """
         if is_read(self.path):
             return

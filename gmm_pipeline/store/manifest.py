@@ -15,9 +15,9 @@ from gmm_pipeline.arrow.written_file import WrittenFile
 from gmm_pipeline.store.formats import check_format
 
 FORMAT = 2
-"""Of manifests. 1: of version 0.1.0, one manifest a content. 2: immutable, named by its own digest."""
+"""Of manifests. 1: of version 0.1.0, one for a content. 2: immutable, named by its own digest."""
 _ID_DIGITS = 12
-"""Hexadecimal digits of an id: 48 bits, so that a million contents of one column hardly share one."""
+"""Hexadecimal digits of an id: 48 bits tell a million contents of a column from each other."""
 _RECORDED = ("gmm-pipeline", "numpy", "numba", "pyarrow", "polars")
 
 
@@ -151,9 +151,7 @@ class Manifest(BaseModel):
         return sum(facts.size for facts in self.files.values())
 
     def leading_files(self, content: str) -> int | None:
-        """Return how many of the first files make up another content; None if the content does not
-        begin with it.
-        """
+        """Return how many of the first files make up another content; None if none do."""
         names = sorted(self.files)
         return next(
             (n for n in range(1, len(names) + 1) if self._content_of(names[:n]) == content), None

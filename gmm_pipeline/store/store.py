@@ -24,7 +24,7 @@ class Store:
         return sorted(spec.parent.name for spec in self.path.glob(f"*/{SPEC_FILE}"))
 
     def require_present_fit(self, name: str) -> FitFolder:
-        """Return the folder of a fit; raise StoreError if there is none, or an earlier one is named."""
+        """Return the folder of a fit; raise StoreError if there is none, or a generation is named."""
         fit = self.require_fit(name)
         if fit.generation is not None:
             raise StoreError(

@@ -44,7 +44,13 @@ def test_labels_of_every_type_come_back(values: pa.Array) -> None:
     "name", [name for name in VALUES if name != "text views"]
 )  # Arrow cannot look these up
 def test_dictionaries_of_every_type_come_back(name: str) -> None:
-    assert_comes_back(VALUES[name].dictionary_encode())
+    values = VALUES[name]
+    if pa.types.is_float16(values.type):  # Arrow before 26 cannot encode these by itself
+        encoded = values.cast(pa.float32()).dictionary_encode()
+        dictionary = encoded.dictionary.cast(values.type)
+        assert_comes_back(pa.DictionaryArray.from_arrays(encoded.indices, dictionary))
+    else:
+        assert_comes_back(values.dictionary_encode())
 
 
 def test_nulls_within_dictionaries_are_nulls() -> None:

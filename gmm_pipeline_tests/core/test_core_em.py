@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from core_evidence import bits
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -145,6 +145,8 @@ def test_a_weight_of_n_counts_as_n_rows(seed: int) -> None:
 def test_the_unit_of_the_weights_does_not_matter(
     points: WeightedPoints, start: Mixture, power: int
 ) -> None:
+    # Products of a weight and a smaller position underflow, in one unit sooner than in another.
+    assume(((points.positions == 0) | (np.abs(points.positions) > 1e-290)).all())
     scaled = WeightedPoints(points.positions, np.ldexp(points.weights, power), points.spreads)
     assert bits(run(scaled, start)) == bits(run(points, start))
 

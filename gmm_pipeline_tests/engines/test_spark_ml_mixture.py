@@ -107,7 +107,7 @@ def test_few_or_equal_points_give_a_finite_mixture(
 
 def test_values_too_far_out_for_spark_ml_are_an_error(spark: SparkSession) -> None:
     points = WeightedPoints.of(np.array([0.0, 1.0, 2.0, 3.0, 1e300]), np.full(5, 1e9))
-    with pytest.raises(ColumnDataError, match=r"not finite.* Fit the column with another method"):
+    with pytest.raises(ColumnDataError, match=r"not finite.* Set another method"):
         fit_spark_ml(points, 2, seed=0, session=spark)
 
 

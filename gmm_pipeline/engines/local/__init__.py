@@ -1,3 +1,1 @@
-"""The engine of one machine: Parquet streamed by threads; CSV turned into Parquet once by
-Polars.
-"""
+"""The engine of one machine: threads that stream Parquet."""

@@ -1,6 +1,4 @@
-"""Passes over rows: copy, sketch, encode, write. Parts are worked on in parallel, each by one
-thread.
-"""
+"""The local engine: threads of this process, one for each part or piece of the rows."""
 
 from __future__ import annotations
 
@@ -38,7 +36,8 @@ if TYPE_CHECKING:
     from gmm_pipeline.core.sketch.sketch import Tally
 
 _TASKS_PER_THREAD = 8
-"""Pieces that each thread counts of a large column."""
+"""Pieces of a large column for each thread: so many that threads end at about the same time, and so
+few that reading row groups twice at their borders costs little."""
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -50,10 +49,9 @@ class LocalEngine(CountingEngine):
     Parameters
     ----------
     threads : int, optional
-        As many as there are cores when left out. Results do not depend on it.
+        One per core when left out. Results do not depend on it.
     memory : int, optional
-        Bytes that the process may hold: columns of wide rows are passed over in smaller batches, or
-        by fewer threads.
+        Bytes that the process may hold: wide rows are read in smaller batches, or by fewer threads.
     """
 
     def __init__(self, threads: int | None = None, memory: int | None = None) -> None:
@@ -63,79 +61,67 @@ class LocalEngine(CountingEngine):
     def copy(
         self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
     ) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
-        the rows alone.
-        """
-        cut = self._cut(column)
+        """Write a column as it is, in parts and row groups of fixed numbers of rows."""
+        plan = self._partitioning(column)
 
         def copy(part: tuple[int, range]) -> None:
-            copy_part(column, part[1], part_path(folder, part[0]), cut.batch_rows)
+            copy_part(column, part[1], part_path(folder, part[0]), plan.batch_rows)
 
-        _in_threads(cut.threads, copy, self._parts(after, column.rows))
+        _in_threads(plan.threads, copy, remaining_parts(after, column.rows))
         return {}
 
     def encode(
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows
-        were.
-        """
-        cut = self._cut(column)
+        """Write a column encoded, in the same parts, and compare the decoded rows with the rows."""
+        plan = self._partitioning(column)
 
         def encode(part: tuple[int, range]) -> RoundTrip:
-            return encode_part(column, codec, part[1], part_path(folder, part[0]), cut.batch_rows)
+            return encode_part(column, codec, part[1], part_path(folder, part[0]), plan.batch_rows)
 
         return reduce(
-            RoundTrip.merge, _in_threads(cut.threads, encode, self._parts(after, column.rows))
+            RoundTrip.merge, _in_threads(plan.threads, encode, remaining_parts(after, column.rows))
         ), {}
 
     def write_table(self, table: TableRows, folder: Path) -> None:
-        """Write the rows of a table to files of fixed numbers of rows, in their order."""
+        """Write a table to files of fixed numbers of rows, in the order of its rows."""
 
         def write(part: tuple[int, range]) -> None:
             write_part(table, part[1], part_path(folder, part[0]))
 
-        _in_threads(self.threads, write, self._parts(NO_PARTS, table.rows))
+        _in_threads(self.threads, write, remaining_parts(NO_PARTS, table.rows))
 
     def _count(
         self, column: ColumnRows, make: Callable[[], RowCounter], ranges: Sequence[range]
     ) -> Tally:
-        """Let each thread count every n-th piece of the ranges with a counter of its own, and merge
-        the tallies.
-        """
-        cut = self._cut(column)
-        # Row groups across a border are read twice, so there are no more borders than it takes to
-        # share the work.
+        """Let each of n threads count every n-th piece of the ranges; merge their tallies."""
+        plan = self._partitioning(column)
+        # A row group across a border of pieces is read twice, so pieces are as large as sharing
+        # the work allows.
         rows = sum(map(len, ranges))
-        share = max(-(-rows // cut.threads), MIN_ROWS_PER_THREAD)
-        size = max(min(ROWS_PER_TASK, share), rows // (_TASKS_PER_THREAD * cut.threads))
+        share = max(-(-rows // plan.threads), MIN_ROWS_PER_THREAD)
+        size = max(min(ROWS_PER_TASK, share), rows // (_TASKS_PER_THREAD * plan.threads))
         tasks = [piece for each in ranges for piece in split_rows(each, size)]
         batched = (
-            replace(column, batch_rows=cut.batch_rows)
+            replace(column, batch_rows=plan.batch_rows)
             if isinstance(column, ParquetColumn)
             else column
         )
 
         def count_tasks(thread: int) -> Tally:
             counter = make()
-            for task in tasks[thread :: cut.threads]:
+            for task in tasks[thread :: plan.threads]:
                 for array in batched.arrays(task):
                     counter.add(array)
             return counter.tally()
 
-        threads = range(min(cut.threads, max(len(tasks), 1)))
+        threads = range(min(plan.threads, max(len(tasks), 1)))
         return reduce(
-            lambda left, right: left.merge(right), _in_threads(cut.threads, count_tasks, threads)
+            lambda left, right: left.merge(right), _in_threads(plan.threads, count_tasks, threads)
         )
 
-    def _parts(self, after: ExistingParts, rows: int) -> list[tuple[int, range]]:
-        """Return the number and the rows of each part of a column that is still to be written."""
-        return remaining_parts(after, rows)
-
-    def _cut(self, column: ColumnRows) -> Partitioning:
-        """Return how a pass over a column is cut up; only what lies in files has to fit into the
-        memory.
-        """
+    def _partitioning(self, column: ColumnRows) -> Partitioning:
+        """Return threads and batches of a pass; tables in memory do not count towards its limit."""
         if self._memory is None or not isinstance(column, ParquetColumn):
             return Partitioning(self.threads, ROWS_PER_GROUP, peak_memory=0)
         return partition_column(column, self.threads, self._memory)

@@ -1,7 +1,6 @@
-"""How a pass over a column is cut up, so that it fits into memory: threads, and rows that each
-holds at a time.
+"""Threads and batch sizes of a pass over a column, so that it fits into memory.
 
-What is stored does not depend on it: row groups and parts always have the same numbers of rows.
+Results do not depend on them: row groups and parts always have the same numbers of rows.
 """
 
 from __future__ import annotations
@@ -21,31 +20,30 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.parquet_column import ParquetColumn
 
 BATCHES = tuple(ROWS_PER_GROUP >> halvings for halvings in range(4))
-"""Rows of a batch that a thread may hold, the most first: all of a row group, down to an eighth of
-it.
-"""
+"""Rows of a batch, the most first: a row group, down to an eighth of one. Smaller batches cost time
+and save little."""
 PROCESS_MEMORY = 400 << 20
-"""Of Python, Dagster, Arrow and the compiled kernels."""
+"""Bytes of Python, Dagster, Arrow and the compiled kernels: the peak of runs of small tables."""
 _COPIES = 8
-"""A row as it is read, joined to a row group, decoded again, compared, and in the buffers of reader
-and writer.
-"""
+"""Copies of a row: as read, joined to a row group, decoded, compared, and the buffers of reader
+and writer."""
 _NUMBERS = 256
-"""Bytes a row of what kernels read and write: coordinates, atoms, values, ranks, errors, and what
-comes in between.
-"""
+"""Bytes of a row in the kernels' arrays: coordinates, atoms, values, ranks, errors, temporaries.
+32 numbers of 8 bytes."""
 _TEXT_BYTES = 32
+"""Least bytes of a text in memory: its offset, validity, and index in a dictionary. Footers tell
+the size of a column as encoded, which can be far less."""
 
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How a column is passed over.
+    """How a pass over a column is shared out.
 
     Parameters
     ----------
     threads : int
     batch_rows : int
-        Rows that a thread holds at a time.
+        Rows of a batch; each thread holds one.
     peak_memory : int
         Bytes that the process is expected to hold at most.
     """
@@ -57,14 +55,14 @@ class Partitioning:
 
 @dataclass(frozen=True)
 class Footprint:
-    """What the footers of a table's files say of a column.
+    """Sizes of a column, from the footers of a table's files.
 
     Parameters
     ----------
     row_bytes : int
         Of a row in memory.
     chunk_bytes : int
-        Of the largest piece that is read from a file at once: a column's part of a row group.
+        Of the largest column chunk, which is read from a file at once.
     file_bytes : int
         Of the column in all files.
     """
@@ -77,11 +75,10 @@ class Footprint:
 def partition(
     row_bytes: int, rows: int, cores: int, memory: int, *, chunk_bytes: int = 0
 ) -> Partitioning:
-    """Return the most threads that a column keeps at work, with as large batches as the memory
-    allows.
+    """Return the most threads, and the largest batches, that fit into memory.
 
-    Smaller batches are preferred to fewer threads. One thread with the smallest batches is the
-    least that there is, even if the memory does not suffice.
+    Smaller batches are preferred to fewer threads. The least is one thread with the smallest
+    batches, even where that does not fit.
 
     Parameters
     ----------
@@ -92,7 +89,7 @@ def partition(
     memory : int
         Bytes that the process may hold.
     chunk_bytes : int
-        Of the largest piece that is read from a file at once.
+        Of the largest column chunk.
     """
     most = max(1, min(cores, -(-rows // ROWS_PER_TASK)))
     for threads in range(most, 0, -1):
@@ -108,7 +105,7 @@ def partition(
 def footprints(
     footers: Iterable[pq.FileMetaData], schema: pa.Schema, rows: int, columns: Sequence[str]
 ) -> dict[str, Footprint]:
-    """Return what the footers of a table's files say of some columns."""
+    """Return the sizes of some columns, from the footers of a table's files."""
     chunks = _chunks(footers, columns)
     return {
         name: _footprint(schema.field(name).type, rows, found) for name, found in chunks.items()
@@ -116,18 +113,18 @@ def footprints(
 
 
 def partition_column(column: ParquetColumn, cores: int, memory: int) -> Partitioning:
-    """Return how a column is passed over by so many cores in so many bytes of memory."""
+    """Return how a pass over a column is shared out on so many cores, in so many bytes."""
     name = column.field.name
-    taken = _footprint(
+    sizes = _footprint(
         column.field.type, column.rows, _chunks(map(column.metadata, column.files), [name])[name]
     )
-    return partition(taken.row_bytes, column.rows, cores, memory, chunk_bytes=taken.chunk_bytes)
+    return partition(sizes.row_bytes, column.rows, cores, memory, chunk_bytes=sizes.chunk_bytes)
 
 
 def _chunks(
     footers: Iterable[pq.FileMetaData], columns: Sequence[str]
 ) -> dict[str, list[tuple[int, int]]]:
-    """Return the compressed and the plain bytes of each column's part of each row group."""
+    """Return the compressed and the uncompressed bytes of each chunk of some columns."""
     chunks: dict[str, list[tuple[int, int]]] = {name: [] for name in columns}
     for footer in footers:
         for number in range(footer.num_row_groups):

@@ -1,1 +1,1 @@
-"""The engine of Spark: a session, and its own fit of a mixture."""
+"""The engine of a Spark cluster, its session, and fits by Spark ML."""

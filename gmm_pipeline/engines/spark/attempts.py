@@ -1,9 +1,8 @@
-"""Parts that tasks write, of which one attempt each is kept.
+"""Parts that Spark tasks write: a task may be attempted more than once, one attempt is kept.
 
-Spark may run a task again, or twice at once, and an executor that was given up may still be
-writing. So every attempt writes to a name of its own in a folder beside the one that the parts are
-for, and the driver moves those of the attempts that were reported. What the others write can never
-be seen.
+Spark retries tasks, may run one twice at once, and a lost executor may still be writing. So every
+attempt writes under a name of its own, in a folder beside the target, and the driver moves the
+files of those attempts that Spark reported. Nobody ever sees the files of the others.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from gmm_pipeline.errors import StoreError
 
 @dataclass(frozen=True)
 class Attempts:
-    """Attempts at the parts of a folder.
+    """The folder in which attempts write the parts of a target folder.
 
     Parameters
     ----------
     folder : Path
-        Where they are written.
+        Where attempts write.
     target : Path
-        Where the parts are moved to, on the same file system.
+        Where the kept parts are moved to, on the same file system.
     """
 
     folder: Path
@@ -38,10 +37,8 @@ class Attempts:
     @classmethod
     @contextmanager
     def beside(cls, target: Path) -> Iterator[Attempts]:
-        """Give a place for attempts, for as long as parts are written; raise StoreError if it
-        cannot be made.
-        """
-        target = target.absolute()  # the current folder of executors is another
+        """Give a new folder for attempts beside a target; remove it at the end."""
+        target = target.absolute()  # executors have another current folder
         folder = target.with_name(f".{target.name}-attempts-{uuid.uuid4().hex}")
         folder.mkdir()
         try:
@@ -50,15 +47,15 @@ class Attempts:
             shutil.rmtree(folder, ignore_errors=True)
 
     def path(self, number: int, attempt: str) -> Path:
-        """Return where an attempt writes a part."""
+        """Return the path under which an attempt writes a part."""
         return self.folder / f"{number}-{attempt}.parquet"
 
     def keep(self, number: int, attempt: str) -> None:
-        """Move a part to where it belongs; raise StoreError if the driver does not see it."""
+        """Move a part to the target; raise StoreError if the driver does not see it."""
         try:
             self.path(number, attempt).rename(part_path(self.target, number))
         except FileNotFoundError as error:
             raise StoreError(
-                f"an executor wrote a part that {self.folder} does not hold",
+                f"an executor wrote a part that the driver does not find in {self.folder}",
                 remedy=SHARED_FILES_REMEDY,
             ) from error

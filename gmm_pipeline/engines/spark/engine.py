@@ -1,8 +1,8 @@
 """Passes over rows on the executors of a Spark cluster.
 
-The driver shares out ranges of rows. Tasks read them from the source's files with the code that the
-local engine runs, and write the very parts that it would write; sketches come back as tallies,
-merged on the way. So files are the same bytes on either engine, and no row passes through the JVM.
+The driver gives each task ranges of rows. Tasks read them from the source's files and write parts
+with the code of the local engine, so files are the same bytes on both. Tallies of sketches come
+back, merged by tasks on the way. No row passes through the JVM.
 """
 
 from __future__ import annotations
@@ -59,9 +59,14 @@ class SparkEngine(CountingEngine):
     ----------
     session : SparkSession
     tasks : int, optional
-        Of a pass, if there is as much to do; `spark.default.parallelism` when left out. Without
-        that either, there is one for each part to write and for each 2**20 rows to count, up to
-        `MOST_TASKS`. Results do not depend on it.
+        The most tasks of a pass; `spark.default.parallelism` when left out, and without that
+        `MOST_TASKS`. A pass has no more than one for each part to write or 2**20 rows to count.
+        Results do not depend on it.
+
+    Raises
+    ------
+    SettingsError
+        If the packages of the extra `spark` are not installed.
     """
 
     def __init__(self, session: SparkSession, tasks: int | None = None) -> None:
@@ -74,28 +79,24 @@ class SparkEngine(CountingEngine):
     def copy(
         self, column: ParquetColumn, folder: Path, after: ExistingParts = NO_PARTS
     ) -> WrittenFiles:
-        """Write a column to files of fixed numbers of rows, in parts and row groups that depend on
-        the rows alone.
-        """
+        """Write a column as it is, in parts and row groups of fixed numbers of rows."""
         return self._write(column.rows, folder, after, partial(copy_part, column))[1]
 
     def encode(
         self, column: ColumnRows, codec: ColumnCodec, folder: Path, after: ExistingParts = NO_PARTS
     ) -> tuple[RoundTrip, WrittenFiles]:
-        """Write a column encoded, part by part, and compare what decoding gives with what the rows
-        were.
-        """
+        """Write a column encoded, in the same parts, and compare the decoded rows with the rows."""
         outcomes, files = self._write(
             column.rows, folder, after, partial(encode_part, column, codec)
         )
         return reduce(RoundTrip.merge, outcomes), files
 
     def write_table(self, table: TableRows, folder: Path) -> None:
-        """Write the rows of a table to files of fixed numbers of rows, in their order."""
+        """Write a table to files of fixed numbers of rows, in the order of its rows."""
         self._write(table.rows, folder, NO_PARTS, partial(write_part, table))
 
     def rows_fitter(self, column: ColumnRows) -> RowsFitter:
-        """Return what fits Spark ML's mixture to all rows of a column."""
+        """Return a fitter of Spark ML's mixture to all rows of a column."""
         return partial(self._fit_rows, column)
 
     def _fit_rows(
@@ -108,7 +109,7 @@ class SparkEngine(CountingEngine):
         n_components: int,
         seed: int,
     ) -> MixtureFit:
-        shares = self._shared_out(split_rows(range(column.rows), ROWS_PER_GROUP))
+        shares = self._shares(split_rows(range(column.rows), ROWS_PER_GROUP))
         rows = partial(TaskNumbers(column, coordinate, without, shares).frame, self._session)
         return fit_spark_ml_full(points, n_components, seed=seed, rows=rows)
 
@@ -118,9 +119,9 @@ class SparkEngine(CountingEngine):
         found = [piece for rows in ranges for piece in split_rows(rows, ROWS_PER_TASK)] or [
             range(0)
         ]
-        # A row group is read as a whole, however few of its rows are asked for.
+        # Reading a few rows of a row group costs as much as reading all of it.
         read = sum(max(len(piece), ROWS_PER_GROUP) for piece in found)
-        shares = self._shared_out(found, -(-read // ROWS_PER_TASK))
+        shares = self._shares(found, -(-read // ROWS_PER_TASK))
         return run_and_merge(
             self._session, partial(_count_rows, column, make, shares), len(shares), Tally.merge
         )
@@ -128,10 +129,8 @@ class SparkEngine(CountingEngine):
     def _write(
         self, rows: int, folder: Path, after: ExistingParts, write: Callable[[range, Path], T]
     ) -> tuple[list[T], dict[str, WrittenFile]]:
-        """Let tasks write the parts of so many rows; return what writing each of them returned, and
-        the files.
-        """
-        shares = self._shared_out(remaining_parts(after, rows))
+        """Let tasks write the parts of a table; return the results of `write`, and the files."""
+        shares = self._shares(remaining_parts(after, rows))
         with Attempts.beside(folder) as attempts:
             written = run_tasks(
                 self._session, partial(_write_parts, shares, attempts, write), len(shares)
@@ -145,8 +144,8 @@ class SparkEngine(CountingEngine):
             name: file for name, (_, file) in zip(names, parts, strict=True)
         }
 
-    def _shared_out(self, items: Sequence[T], most: int = MOST_TASKS) -> list[Sequence[T]]:
-        """Cut items into as many shares as there are to be tasks, each of consecutive ones."""
+    def _shares(self, items: Sequence[T], most: int = MOST_TASKS) -> list[Sequence[T]]:
+        """Split items into a share of consecutive ones for each task."""
         n_tasks = min(len(items), self._tasks, most)
         bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
         return [items[start:stop] for start, stop in pairwise(bounds)]
@@ -168,9 +167,9 @@ def _write_parts(
     write: Callable[[range, Path], T],
     task: int,
 ) -> tuple[str, list[tuple[T, WrittenFile]]]:
-    """Write the parts of a task under names of this attempt; return its id, and what each part is.
+    """Write the parts of a task as an attempt; return its id, and results and files of the parts.
 
-    They are brought to the disk and hashed where they were written: the driver reads no part back.
+    The task flushes and hashes its files, so the driver reads none of them.
     """
     attempt, written = uuid.uuid4().hex, []
     for number, rows in shares[task]:

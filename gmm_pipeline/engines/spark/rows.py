@@ -1,4 +1,4 @@
-"""The numbers of a column as rows of Spark: for methods that are fitted to all of them."""
+"""The numbers of a column as a Spark DataFrame, for methods that fit all rows."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskNumbers:
-    """The finite numbers of a column but for some, read by tasks.
+    """The finite numbers of a column, except some, read by tasks.
 
     Parameters
     ----------
     column : ColumnRows
     coordinate : Coordinate
     without : array
-        Numbers that are left out.
+        Numbers to leave out.
     shares : sequence of sequence of range
         The rows that each task reads.
     """
@@ -41,8 +41,9 @@ class TaskNumbers:
     shares: Sequence[Sequence[range]]
 
     def frame(self, session: SparkSession, center: float, exponent: int) -> DataFrame:
-        """Return their coordinates as (x − center) / 2**exponent, a row each, in a partition for
-        each task.
+        """Return a row (x − center) / 2**exponent for each number, in a partition for each task.
+
+        x are the coordinates of the numbers.
         """
         tasks = len(self.shares)
 

@@ -1,4 +1,4 @@
-"""A Spark session, for as long as it is needed."""
+"""A Spark session, which ends with its context, and its JVM with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SparkSettings = Mapping[str, str | bool | int | float]
-"""Settings of Spark by name; `spark.master` says on which cluster it runs."""
+"""Settings of Spark by name; `spark.master` selects the cluster."""
+# Errors only, on stderr, so that they do not mix with results on stdout.
 _LOGGING = """
 appenders = console
 appender.console.type = Console
@@ -47,14 +48,14 @@ def require_spark(*packages: str) -> None:
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise SettingsError(
-            f"engine = spark and the methods spark_ml and spark_ml_full need Spark, and {missing[0]} "
-            "is not installed",
+            "engine = spark and the methods spark_ml and spark_ml_full need Spark, and "
+            f"{missing[0]} is not installed",
             remedy="pip install 'gmm-pipeline[spark]'",
         )
 
 
 def build_session(settings: SparkSettings) -> SparkSession:
-    """Return a new session of the given settings."""
+    """Return a new session with these settings."""
     from pyspark.sql import SparkSession
 
     return SparkSession.builder.config(map=dict(settings)).getOrCreate()
@@ -64,20 +65,19 @@ def build_session(settings: SparkSettings) -> SparkSession:
 def spark_session(
     settings: SparkSettings, build: Callable[[SparkSettings], SparkSession] = build_session
 ) -> Iterator[SparkSession]:
-    """Give the Spark session that runs in this process, or a new one that ends with the context,
-    and its JVM with it.
+    """Give the Spark session of this process, or a new one that ends with the context.
 
-    A new one logs errors only. On this machine, be it in this process or on a cluster of the
-    loopback address, it has no web UI, talks to no other machine, and leaves no files behind.
-    Executors run the Python that this process runs, unless `spark.pyspark.python` or the
-    environment variable `PYSPARK_PYTHON` says otherwise.
+    The JVM of a new session ends with it. A new session logs errors only. On this machine, in this
+    process or on a cluster of the loopback address, it has no web UI, talks to no other machine,
+    and leaves no files. Executors run the same Python as this process, unless
+    `spark.pyspark.python` or the environment variable `PYSPARK_PYTHON` names another.
 
     Parameters
     ----------
     settings : mapping
-        They take precedence over all that is set here.
+        Settings that take precedence over the defaults made here.
     build : callable
-        Makes the session of complete settings.
+        Makes a session from complete settings.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def spark_session(
     JavaMissingError
         If there is no Java for a new session.
     SparkStartError
-        If it cannot be made otherwise.
+        If Spark fails for another reason.
     """
     require_spark()
     from pyspark import SparkContext
@@ -95,7 +95,7 @@ def spark_session(
     if SparkContext._active_spark_context is not None:  # noqa: SLF001
         yield SparkSession.builder.getOrCreate()
         return
-    # Executors of a cluster may still be leaving the folder when the session has ended.
+    # Executors may still write to the folder for a moment after the session has ended.
     with tempfile.TemporaryDirectory(
         prefix="gmm_pipeline-spark-", ignore_cleanup_errors=True
     ) as name:
@@ -115,9 +115,7 @@ def spark_session(
 
 @contextmanager
 def local_session(cores: int = 2) -> Iterator[SparkSession]:
-    """Give the Spark session that runs in this process, or a local one of so many cores that ends
-    with the context.
-    """
+    """Give the Spark session of this process, or a new local one with so many cores."""
     with spark_session(
         {"spark.master": f"local[{cores}]", "spark.sql.shuffle.partitions": cores}
     ) as session:
@@ -125,7 +123,7 @@ def local_session(cores: int = 2) -> Iterator[SparkSession]:
 
 
 def _is_on_this_machine(settings: SparkSettings) -> bool:
-    """Whether a session has no need of other machines."""
+    """Whether a session needs no other machine."""
     master = str(settings.get("spark.master", "" if "SPARK_CONF_DIR" in os.environ else "local"))
     return master.startswith("local") or urlsplit(master).hostname in _LOOPBACK
 
@@ -163,13 +161,14 @@ def _start(build: Callable[[SparkSettings], SparkSession], settings: SparkSettin
             iter(str(getattr(error, "java_exception", error)).splitlines()), type(error).__name__
         )
         raise SparkStartError(
-            f"Spark does not start on {settings.get('spark.master', 'its default master')}: {reason}",
-            remedy="Check spark.master and the other Spark settings, and that the cluster is up",
+            f"Spark does not start on {settings.get('spark.master', 'its default master')}: "
+            f"{reason}",
+            remedy="Check spark.master and the other Spark settings, and that the cluster runs",
         ) from error
 
 
 def _end(session: SparkSession) -> None:
-    """Stop the session and the JVM, which would run on; it ends when its standard input does."""
+    """Stop the session, and the JVM, which otherwise runs until its standard input ends."""
     from pyspark import SparkContext
 
     gateway = SparkContext._gateway  # noqa: SLF001
@@ -186,13 +185,13 @@ def _end_jvm(gateway: object) -> None:
     if process is not None:
         gateway.shutdown()  # type: ignore[attr-defined]
         process.stdin.close()
-        process.wait(timeout=60)
+        process.wait(timeout=60)  # a JVM ends within a second, unless the machine is overloaded
     SparkContext._gateway = SparkContext._jvm = None  # noqa: SLF001
 
 
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for as long as Spark starts."""
+    """Set environment variables while Spark starts."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,8 +1,7 @@
-"""Work shared out to the tasks of a Spark job, of which only outcomes come back.
+"""Python functions as the tasks of a Spark job; only their return values come back.
 
-An outcome travels as Spark moves Python objects itself. A task that meets an error of ours ends
-well and returns the error: trying again would lead to the same, and whoever asked for the work may
-know what to do about it.
+Values are pickled by Spark's own serializer. A task that raises a PipelineError succeeds and
+returns the error, which the driver raises: retrying the task would only repeat it.
 """
 
 from __future__ import annotations
@@ -24,23 +23,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_TASKS = 10_000
-"""Most tasks of a job: Spark's driver keeps some kilobytes for each."""
+"""The most tasks of a job: Spark's driver keeps some kilobytes for each."""
 MERGED_AT_ONCE = 32
-"""Most outcomes that are merged in one place, so that neither a task nor the driver holds more of
-them.
-"""
-SHARED_FILES_REMEDY = "Put the source and the store on a file system that the driver and all executors mount under the same path"
+"""The most values that one task or the driver merges: 32 sketches of at most 0.25 MB are 8 MB."""
+SHARED_FILES_REMEDY = (
+    "Put the source and the store on a file system that the driver and all executors mount under "
+    "the same path"
+)
 _TASK, _OUTCOME = "task", "outcome"
 _COLUMNS = f"{_TASK} bigint, {_OUTCOME} binary"
 
 
 class SparkJobError(PipelineError):
-    """Spark gave up on a job."""
+    """A Spark job failed."""
 
 
 @contextmanager
 def spark_job_errors() -> Iterator[None]:
-    """Raise SparkJobError where Spark gives up on a job."""
+    """Turn Spark's exceptions into SparkJobError."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
@@ -49,8 +49,8 @@ def spark_job_errors() -> Iterator[None]:
     except (PySparkException, Py4JJavaError) as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise SparkJobError(
-            f"Spark gave up on a job: {lines[-1] if lines else type(error).__name__}",
-            remedy="The logs of the executors say more; docs/spark.md lists what they need",
+            f"a Spark job failed: {lines[-1] if lines else type(error).__name__}",
+            remedy="See the logs of the executors; docs/spark.md lists what they need",
         ) from error
 
 
@@ -70,22 +70,22 @@ def map_in_arrow(
 
 
 def run_tasks(session: SparkSession, work: Callable[[int], T], n_tasks: int) -> list[T]:
-    """Do numbered tasks, and return what came of each.
+    """Call a function for each of the numbers 0 … n_tasks − 1 on executors; return its results.
 
     Parameters
     ----------
     session : SparkSession
     work : callable
-        Does a task; it is sent to the executors, together with all that it holds. It may be called
-        more than once for a task, at the same time too, if Spark retries or speculates.
+        Sent to the executors, with all that it refers to. It may be called more than once for a
+        number, even at the same time, as Spark retries and speculates.
     n_tasks : int
 
     Raises
     ------
     PipelineError
-        That of the first task that met one.
+        The first that a task raised.
     SparkJobError
-        If a task failed otherwise, as often as Spark tries.
+        If a task failed otherwise, in all of Spark's attempts.
     """
     collected = dict(_collect(_task_frame(session, work, n_tasks)))
     return [_raise_error(collected[task]) for task in range(n_tasks)]
@@ -94,11 +94,10 @@ def run_tasks(session: SparkSession, work: Callable[[int], T], n_tasks: int) -> 
 def run_and_merge(
     session: SparkSession, work: Callable[[int], T], n_tasks: int, merge: Callable[[T, T], T]
 ) -> T:
-    """Do numbered tasks, and return what came of all of them together; `merge` has to be
-    associative and commutative.
+    """Call a function as `run_tasks` does, and return its results merged.
 
-    Outcomes are merged by executors until few are left, so that the driver's memory does not grow
-    with the tasks.
+    `merge` must be associative and commutative. Executors merge `MERGED_AT_ONCE` results at a time
+    until few are left, so the driver's memory does not grow with the tasks.
     """
     frame = _task_frame(session, work, n_tasks)
     while n_tasks > MERGED_AT_ONCE:

@@ -93,9 +93,8 @@ def retry(fit: str | None, limits: Limits, store: Path, *, as_json: bool) -> Non
       gmm-pipeline retry --fit sales
     """
     folder = Store(store).require_present_fit(fit or last_run(Store(store)))
-    record, prepared = RunRecord.read(folder), prepare_stored(load_spec(folder), folder)
-    prepared.save()
-    _run(prepared, limits, record, as_json=as_json)
+    record = RunRecord.read(folder)
+    _run(prepare_stored(load_spec(folder), folder), limits, record, as_json=as_json)
 
 
 def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> None:
