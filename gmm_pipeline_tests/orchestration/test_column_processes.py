@@ -22,7 +22,7 @@ from gmm_pipeline.orchestration.column_runner import ColumnRun, ColumnRunner
 from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher
 from workplace import Workplace
 
-from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.progress import SilentProgress
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import STAGES, Stage
@@ -31,7 +31,7 @@ from gmm_pipeline.orchestration.instance import open_instance
 from gmm_pipeline.store.store import Store
 
 
-class Told(Unwatched):
+class Told(SilentProgress):
     """Keeps what it is told, and does something at the first stage."""
 
     def __init__(self, at_first: Callable[[], object] = lambda: None) -> None:

@@ -14,7 +14,7 @@ import pytest
 from gmm_pipeline.orchestration.interruptible import call_at_once
 from workplace import Workplace, results
 
-from gmm_pipeline.fits.progress import Outcome, Unwatched
+from gmm_pipeline.fits.progress import Outcome, SilentProgress
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import STAGES, Stage
@@ -24,7 +24,7 @@ from gmm_pipeline.store.store import Store
 GIGABYTE = 1 << 30
 
 
-class Meeting(Unwatched):
+class Meeting(SilentProgress):
     """Lets each of two columns go on once both have a stage done."""
 
     def __init__(self) -> None:
