@@ -9,7 +9,7 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.prepare import Prepared
-from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.progress import SilentProgress
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
@@ -49,7 +49,7 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
         ledger = update_ledger(spec.source, folder, accept=lambda _: True)
         prepared = Prepared(spec, folder, ledger, spec.open(ledger, folder.staging))
         work = dict.fromkeys(columns, STAGES)
-        for outcome in runner.run(prepared, work, progress or Unwatched()):
+        for outcome in runner.run(prepared, work, progress or SilentProgress()):
             if outcome.error:
                 raise RuntimeError(outcome.error)
 

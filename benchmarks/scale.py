@@ -37,7 +37,7 @@ from measuring import (
 )
 
 from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory, reset_peak_memory
-from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.progress import SilentProgress
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import STAGES, TRANSFORMED, Stage
 from gmm_pipeline.store.store import Store
@@ -89,7 +89,7 @@ class Run:
     left: int
 
 
-class StageClock(Unwatched):
+class StageClock(SilentProgress):
     """Takes the time of stages and the peak memory of the process during each.
 
     Other columns may run at the same time.

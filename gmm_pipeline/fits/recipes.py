@@ -37,7 +37,7 @@ from gmm_pipeline.fits.stages import (
     Stage,
 )
 from gmm_pipeline.fits.summaries import (
-    joined_round_trips,
+    join_round_trips,
     model_summary,
     ranking_summary,
     round_trip_summary,
@@ -46,7 +46,7 @@ from gmm_pipeline.fits.summaries import (
 from gmm_pipeline.store.manifest import Manifest, Origin
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model, write_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, read_ranking, write_ranking
-from gmm_pipeline.store.result import Made, Product, Result
+from gmm_pipeline.store.result import Product, Result, StageOutput
 from gmm_pipeline.store.sketch_files import (
     FITTED_SKETCH_FILE,
     SKETCH_FILE,
@@ -97,10 +97,10 @@ def raw(
     reading_of(column.field, settings.kind)
     kept = last if last is not None and _continued(last, column, source_digests, settings) else None
 
-    def write(folder: Path) -> Made:
+    def write(folder: Path) -> StageOutput:
         with guard():
             files = engine.copy(column, folder, _written(kept))
-        return Made({"type": str(column.field.type)}, files)
+        return StageOutput({"type": str(column.field.type)}, files)
 
     return Product(
         column=column.field.name,
@@ -124,7 +124,7 @@ def sketch(
     contents = {RAW.name: raw.manifest.content}
     known = last if last is not None and _extends(SKETCH, last, raw, contents, settings) else None
 
-    def write(folder: Path) -> Made:
+    def write(folder: Path) -> StageOutput:
         request = sketch_request(settings)
         with in_column(column.field.name):
             if known is None:
@@ -134,7 +134,7 @@ def sketch(
                     read_sketch(known.file(SKETCH_FILE)), column, request
                 )
         write_sketch(folder / SKETCH_FILE, sketched)
-        return Made(sketch_summary(sketched))
+        return StageOutput(sketch_summary(sketched))
 
     return Product(
         column=column.field.name,
@@ -166,15 +166,15 @@ def model(
     decision = decide(last, sketch, origin, settings)
     kept = None if decision.fit else last
 
-    def write(folder: Path) -> Made:
+    def write(folder: Path) -> StageOutput:
         if kept is not None:
-            return Made({**kept.manifest.summary, **decision.summary(settings)})
+            return StageOutput({**kept.manifest.summary, **decision.summary(settings)})
         with in_column(name):
             field = _original_field(raw)
             fitted = fit_modes(read_sketch(sketch.file(SKETCH_FILE)), field, settings, fit_rows)
         write_model(folder, StoredModel(fitted, field))
         shutil.copyfile(sketch.file(SKETCH_FILE), folder / FITTED_SKETCH_FILE)
-        return Made({**model_summary(fitted), **decision.summary(settings)})
+        return StageOutput({**model_summary(fitted), **decision.summary(settings)})
 
     return Product(
         column=name,
@@ -195,9 +195,9 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
     origin = FEATURE_RANK.origin({MODEL.name: model.manifest.content}, settings)
     kept = last if last is not None and last.manifest.origin == origin else None
 
-    def write(folder: Path) -> Made:
+    def write(folder: Path) -> StageOutput:
         if kept is not None:
-            return Made(kept.manifest.summary)
+            return StageOutput(kept.manifest.summary)
         if FITTED_SKETCH_FILE not in model.manifest.files:
             raise StoreError(
                 f"{model.folder} does not hold the sketch that it was fitted to",
@@ -207,7 +207,7 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
         stored = read_model(model.checked_file(MODEL_FILE))
         ranking = rank_modes(stored.model, read_sketch(model.file(FITTED_SKETCH_FILE)))
         write_ranking(folder, stored, ranking)
-        return Made(ranking_summary(ranking))
+        return StageOutput(ranking_summary(ranking))
 
     return Product(
         column=model.manifest.column,
@@ -244,12 +244,12 @@ def transformed(
         last if last is not None and _extends(TRANSFORMED, last, raw, contents, settings) else None
     )
 
-    def write(folder: Path) -> Made:
+    def write(folder: Path) -> StageOutput:
         with in_column(column.field.name):
             outcome, files = engine.encode(column, codec, folder, _written(kept))
             summary = round_trip_summary(outcome, codec)
-        return Made(
-            summary if kept is None else joined_round_trips(kept.manifest.summary, summary), files
+        return StageOutput(
+            summary if kept is None else join_round_trips(kept.manifest.summary, summary), files
         )
 
     return Product(
@@ -275,21 +275,21 @@ def publish_without_rows(
     """
     model, name, sketched = fit.stored.model, fit.stored.model.column, fit.sketch()
 
-    def write_stored_model(folder: Path) -> Made:
+    def write_stored_model(folder: Path) -> StageOutput:
         write_model(folder, fit.stored)
         if sketched is not None:
             write_sketch(folder / FITTED_SKETCH_FILE, sketched)
-        return Made(model_summary(model))
+        return StageOutput(model_summary(model))
 
-    def write_stored_sketch(folder: Path) -> Made:
+    def write_stored_sketch(folder: Path) -> StageOutput:
         if sketched is None:
             raise ValueError("there is no sketch to write")
         write_sketch(folder / SKETCH_FILE, sketched)
-        return Made(sketch_summary(sketched))
+        return StageOutput(sketch_summary(sketched))
 
-    def write_stored_ranking(folder: Path) -> Made:
+    def write_stored_ranking(folder: Path) -> StageOutput:
         write_ranking(folder, fit.stored, fit.ranking)
-        return Made(ranking_summary(fit.ranking))
+        return StageOutput(ranking_summary(fit.ranking))
 
     writers = {MODEL: write_stored_model, FEATURE_RANK: write_stored_ranking}
     if sketched is not None:

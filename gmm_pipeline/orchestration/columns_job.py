@@ -17,7 +17,7 @@ from pydantic import Field
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.concurrency import Concurrency
 from gmm_pipeline.fits.prepare import Prepared, prepare_stored
-from gmm_pipeline.fits.progress import Outcome, Progress, StageReport, Unwatched
+from gmm_pipeline.fits.progress import Outcome, Progress, SilentProgress, StageReport
 from gmm_pipeline.fits.run_columns import ColumnsRun
 from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.orchestration.assets import (
@@ -74,7 +74,7 @@ class Task:
     prepared: Prepared
     work: Mapping[str, Sequence[Stage]]
     refit: Refit
-    progress: Progress = field(default_factory=Unwatched)
+    progress: Progress = field(default_factory=SilentProgress)
     stopping: Event = field(default_factory=Event)
     report: Callable[[Sequence[Outcome]], None] = lambda _: None
 

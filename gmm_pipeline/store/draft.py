@@ -129,4 +129,4 @@ def _facts(folder: Path, known: WrittenFiles) -> dict[str, FileFacts]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         flushed = pool.map(WrittenFile.flushed, (folder / name for name in others))
         written = {**known, **dict(zip(others, flushed, strict=True))}
-    return {name: FileFacts.told(written[name]) for name in names}
+    return {name: FileFacts.from_written(written[name]) for name in names}

@@ -57,10 +57,10 @@ class FileFacts(BaseModel):
     @classmethod
     def of(cls, path: Path) -> FileFacts:
         """Read them off a file."""
-        return cls.told(WrittenFile.of(path))
+        return cls.from_written(WrittenFile.of(path))
 
     @classmethod
-    def told(cls, file: WrittenFile) -> FileFacts:
+    def from_written(cls, file: WrittenFile) -> FileFacts:
         """Take them from who wrote the file."""
         return cls(size=file.size, sha256=file.sha256)
 

@@ -21,17 +21,17 @@ from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
 _NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
 
 
-Illustrate = Callable[["Result"], Mapping[str, str]]
+Illustrator = Callable[["Result"], Mapping[str, str]]
 """Shows a published result to people: Markdown by what it shows."""
 
 
-def nothing(_: Result) -> Mapping[str, str]:
-    """Illustrate nothing."""
+def no_pictures(_: Result) -> Mapping[str, str]:
+    """Return no pictures."""
     return {}
 
 
 @dataclass(frozen=True)
-class Made:
+class StageOutput:
     """What writing a product returns.
 
     Parameters
@@ -74,11 +74,11 @@ class Product:
     stage: str
     origin: Origin
     rows: int
-    write: Callable[[Path], Made]
+    write: Callable[[Path], StageOutput]
     columns: dict[str, str]
     keeps: Result | None = None
     continues: tuple[str, ...] = ()
-    illustrate: Illustrate = nothing
+    illustrate: Illustrator = no_pictures
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store import draft
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.manifest import FileFacts, Origin
-from gmm_pipeline.store.result import Made, Product
+from gmm_pipeline.store.result import Product, StageOutput
 
 PARTS, ROWS = 3, 500
 
@@ -25,11 +25,11 @@ def product(
 ) -> Product:
     """A table of several parts whose rows all hold the same number."""
 
-    def write(folder: pathlib.Path) -> Made:
+    def write(folder: pathlib.Path) -> StageOutput:
         for part in range(PARTS):
             write_table(folder / f"part-{part:05d}.parquet", pa.table({"x": [content] * ROWS}))
         before()
-        return Made({"content": content})
+        return StageOutput({"content": content})
 
     origin = Origin(inputs={"source": str(content)}, settings={})
     return Product(

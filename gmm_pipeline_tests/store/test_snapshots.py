@@ -14,7 +14,7 @@ from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.legacy_snapshots import entry_of
 from gmm_pipeline.store.manifest import Manifest, Origin
 from gmm_pipeline.store.reading import reading
-from gmm_pipeline.store.result import Made, Product
+from gmm_pipeline.store.result import Product, StageOutput
 from gmm_pipeline.store.snapshot import ColumnEntry, Snapshot, belonging
 from gmm_pipeline.store.store import Store
 
@@ -22,11 +22,11 @@ from gmm_pipeline.store.store import Store
 def text(stage: str, content: str, inputs: dict[str, str] | None = None) -> Product:
     """A result of one file; every name in `inputs` is one that it was made from."""
 
-    def write(folder: pathlib.Path) -> Made:
+    def write(folder: pathlib.Path) -> StageOutput:
         (folder / f"{stage}.json").write_text(content)
         (folder / "data").mkdir()
         (folder / "data" / "part-0.txt").write_text(content)
-        return Made({})
+        return StageOutput({})
 
     return Product("x", stage, Origin(inputs=inputs or {}, settings={}), 1, write, {})
 

@@ -28,7 +28,7 @@ from gmm_pipeline.interfaces.cli.options import (
     store_option,
     threads_option,
 )
-from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
+from gmm_pipeline.interfaces.cli.table_output import check_output, open_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
@@ -65,7 +65,7 @@ def transform(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(source).files, *source_files(folder)], engine)
-    with given_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as passes, folder.reading() as view:
         encoder = _encoder(view, threads, csv_nulls, passes)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
@@ -111,7 +111,7 @@ def inverse(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with given_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as passes, folder.reading() as view:
         encoder = _decoder(view, encoded, threads, passes)
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out, generated=generated)
@@ -147,7 +147,7 @@ def export(
     """
     folder = Store(store.absolute()).require_present_fit(fit)
     check_output(out, source_files(folder), engine)
-    with given_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as passes, folder.reading() as view:
         codecs = _encoder(view, threads, ()).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
         _check_rows({name: result.manifest.rows for name, result in encoded.items()})
