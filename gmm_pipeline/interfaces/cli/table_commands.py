@@ -14,10 +14,10 @@ from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.prepare import EngineChoice
-from gmm_pipeline.fits.recipes import stored_columns
 from gmm_pipeline.fits.snapshots import view_remarks
 from gmm_pipeline.fits.spec import FitSpec, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
+from gmm_pipeline.fits.stored_columns import stored_columns
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     csv_null_option,
