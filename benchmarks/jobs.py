@@ -9,7 +9,7 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.prepare import Prepared
-from gmm_pipeline.fits.progress import Unwatched
+from gmm_pipeline.fits.progress import SilentProgress
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, TRANSFORMED, Stage
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gmm_pipeline.fits.progress import Progress
-    from gmm_pipeline.store.result import Result
     from gmm_pipeline.store.fit_folder import FitFolder
+    from gmm_pipeline.store.result import Result
 
 Make = Callable[[Sequence[str]], None]
 """Makes all results of columns."""
@@ -49,7 +49,7 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
         ledger = update_ledger(spec.source, folder, accept=lambda _: True)
         prepared = Prepared(spec, folder, ledger, spec.open(ledger, folder.staging))
         work = dict.fromkeys(columns, STAGES)
-        for outcome in runner.run(prepared, work, progress or Unwatched()):
+        for outcome in runner.run(prepared, work, progress or SilentProgress()):
             if outcome.error:
                 raise RuntimeError(outcome.error)
 
@@ -59,9 +59,7 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
 def make_column(
     spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, anew: bool = False
 ) -> None:
-    """Make all results of a column; the last ones are continued if files were added, unless it is
-    to be made anew.
-    """
+    """Compute all results of a column; continue the last ones if files were added."""
     ledger = update_ledger(spec.source, folder, accept=lambda _: True)
     source = spec.open(ledger, folder.staging).column(name)
     column, settings = folder.column(name), spec.settings.of(name)

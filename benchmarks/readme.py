@@ -1,10 +1,10 @@
-"""Writes the figures of benchmarks into README and guide: those of a part between two marks, which
-are comments there.
+"""Write the figures of benchmarks into the README and the pages of `docs`.
 
     uv run --group test python benchmarks/readme.py
 
-Without files, those that `suite.py` keeps are taken. Parts without marks in a page are not shown
-there.
+Figures stand between two marks, which are comments in the pages. Without files, those that
+`suite.py` keeps are taken. A part without marks in a page is not shown there. A part with a
+function `brief` can be shown `in brief` as well.
 """
 
 from __future__ import annotations
@@ -16,27 +16,30 @@ from pathlib import Path
 from measuring import Figures
 from suite import RESULTS
 
-README = Path(__file__).parents[1] / "README.md"
-PAGES = (README, README.parent / "docs" / "spark.md")
+TOP = Path(__file__).parents[1]
+PAGES = (TOP / "README.md", TOP / "docs" / "benchmarks.md", TOP / "docs" / "spark.md")
 START, END = "<!-- figures: {part}, written by benchmarks/readme.py -->", "<!-- end of figures -->"
+VIEWS = {"{part}": "report", "{part} in brief": "brief"}
+"""The names of a part in marks, and the function of its module that makes the Markdown."""
 
 
-def figures_of(file: Path) -> str:
-    """Return the figures of a part's file as Markdown, with the command and the machine that they
-    come from.
-    """
+def figures_of(file: Path, view: str = "report") -> str:
+    """Return the figures of a part's file as Markdown, with their command and machine."""
     figures = Figures.read(file)
     command = f"`benchmarks/{file.stem}.py`, {figures.place['day']}"
-    return f"{importlib.import_module(file.stem).report(figures)}\n\n{command}: {figures.where}."
+    report = getattr(importlib.import_module(file.stem), view)
+    return f"{report(figures)}\n\n{command}: {figures.where}."
 
 
 def written(page: str, files: list[Path]) -> str:
     """Return a page with the figures of files between the marks of their parts."""
     for file in files:
-        start = START.format(part=file.stem)
-        if start in page:
-            before, _, rest = page.partition(start)
-            page = f"{before}{start}\n\n{figures_of(file)}\n\n{END}{rest.partition(END)[2]}"
+        for name, view in VIEWS.items():
+            start = START.format(part=name.format(part=file.stem))
+            if start in page:
+                before, _, rest = page.partition(start)
+                after = rest.partition(END)[2]
+                page = f"{before}{start}\n\n{figures_of(file, view)}\n\n{END}{after}"
     return page
 
 

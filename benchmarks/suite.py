@@ -1,11 +1,10 @@
-"""All benchmarks, one after the other, each in a process of its own; their figures are kept, a JSON
-file each.
+"""All benchmarks in turn, each in a process of its own; their figures are kept as JSON.
 
     uv run --group test --extra demo python benchmarks/suite.py
 
 That takes hours, 24 GB of memory and 50 GB of disk. `--quick` sees in minutes that all run;
 `--only` names parts. What comes after `--` is given to each of them. `readme.py` then writes the
-figures into the README.
+figures into the README and the documents.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, RAW, SKETCH, STAGES, Stage
+from gmm_pipeline.fits.stored_columns import stored_column
 
 if TYPE_CHECKING:
     from gmm_pipeline.core.mixture.fit_mixture import MixtureFit
@@ -91,7 +92,7 @@ class ColumnStages:
 
     def _fit_rows(self, points: WeightedPoints, **options: Any) -> MixtureFit:
         """Fit a mixture to all rows of the column's copy; see `RowsFitter`."""
-        rows = recipes.stored_column(self.folder.require(RAW.name))
+        rows = stored_column(self.folder.require(RAW.name))
         return self.engine().rows_fitter(rows)(points, **options)
 
 

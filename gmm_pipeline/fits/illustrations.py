@@ -20,18 +20,18 @@ from gmm_pipeline.store.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, rea
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from gmm_pipeline.store.result import Illustrate, Result
+    from gmm_pipeline.store.result import Illustrator, Result
 
 _NAMES = {"gaussian": "Gaussian mode", "atom": "null"}
 """What to call modes without a value, by type; tails and rare categories are called by it."""
 
 
-def of_model(sketch: Result) -> Illustrate:
+def of_model(sketch: Result) -> Illustrator:
     """Return a function that illustrates a model with the rows of a sketch."""
     return partial(_model_illustrations, sketch)
 
 
-def of_transformed(feature_rank: Result) -> Illustrate:
+def of_transformed(feature_rank: Result) -> Illustrator:
     """Return a function that illustrates encoded rows: how frequent modes are, and should be."""
     return partial(_transformed_illustrations, feature_rank)
 

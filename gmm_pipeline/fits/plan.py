@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.errors import SourceError
-from gmm_pipeline.fits.source_ledger import SourceLedger, current_ledger
+from gmm_pipeline.fits.source_ledger import SourceLedger, complete_ledger
 from gmm_pipeline.fits.stages import RAW, SOURCE, STAGES, TYPE, Stage
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.tables.files import looks_complete
 
 if TYPE_CHECKING:
     from gmm_pipeline.fits.settings import ColumnSettings
@@ -119,29 +117,22 @@ def column_status(
 
 
 def column_statuses(
-    spec: FitSpec, folder: FitFolder | FitView, ledger: SourceLedger | None
+    spec: FitSpec, results: FitFolder | FitView, ledger: SourceLedger
 ) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, whose source has the files of a ledger; None if it
-    has none left.
-    """
-    digests = ledger.digests(spec.csv_nulls) if ledger else ()
+    """Return the state of each column of a fit by a ledger, which is empty if no file is left."""
+    digests = ledger.digests(spec.csv_nulls)
     return [
-        column_status(name, folder.column(name), spec.settings.of(name), digests)
+        column_status(name, results.column(name), spec.settings.of(name), digests)
         for name in spec.columns
     ]
 
 
-def current_statuses(
-    spec: FitSpec, folder: FitFolder, view: FitView | None = None
-) -> list[ColumnStatus]:
-    """Return the state of each column of a fit, by the files that its source has now and that are
-    whole.
+def current_statuses(spec: FitSpec, folder: FitFolder) -> list[ColumnStatus]:
+    """Return the state of each column of a fit by the complete files that its source has now.
+
+    For commands that do not open the source; those that do call `Prepared.statuses`.
     """
-    try:
-        ledger = current_ledger(spec.source, folder, looks_complete)
-    except SourceError:
-        ledger = None
-    return column_statuses(spec, folder if view is None else view, ledger)
+    return column_statuses(spec, folder, complete_ledger(spec.source, folder))
 
 
 def _judge(

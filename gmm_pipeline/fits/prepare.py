@@ -12,7 +12,13 @@ from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.plan import column_statuses
 from gmm_pipeline.fits.settings import EngineName, TableSettings
-from gmm_pipeline.fits.source_ledger import SourceLedger, changes_since, current_ledger, save_ledger
+from gmm_pipeline.fits.source_ledger import (
+    SourceLedger,
+    changes_since,
+    current_ledger,
+    save_ledger,
+    update_ledger,
+)
 from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec, select_columns
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
@@ -213,15 +219,15 @@ def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Pr
 
 
 def prepare_stored(spec: FitSpec, folder: FitFolder) -> Prepared:
-    """Open the source of a fit that is in the store.
+    """Open the source of a fit that is in the store, for a run, and save its ledger.
 
     New files that may still be written to wait for the next run. A source that is gone or
-    unreadable is no error here: what was copied from it is still good.
+    unreadable is not an error yet: what was copied from it is still good.
     """
     ledger = SourceLedger(batches=())
     opening: LocalTable | SourceError
     try:
-        ledger = current_ledger(spec.source, folder, accept=looks_complete)
+        ledger = update_ledger(spec.source, folder, accept=looks_complete)
         opening = spec.open(ledger, folder.staging)
     except SourceError as error:
         opening = error

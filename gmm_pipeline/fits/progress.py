@@ -83,7 +83,7 @@ class Progress(Protocol):
         ...
 
 
-class Unwatched:
+class SilentProgress:
     """A listener that ignores everything."""
 
     def start(self, column: str, stages: int) -> None:

@@ -12,6 +12,7 @@ from gmm_pipeline.arrow.sketch_column import sample_windows
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.stages import RAW, SKETCH, TRANSFORMED
+from gmm_pipeline.fits.stored_columns import stored_column
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_table
@@ -111,7 +112,7 @@ def _run_column(
 
     raw = publish(recipes.raw(column, [""], settings, engine))
     sketch = publish(recipes.sketch(raw, settings, engine))
-    fit_rows = engine.rows_fitter(recipes.stored_column(raw))
+    fit_rows = engine.rows_fitter(stored_column(raw))
     model = publish(recipes.model(raw, sketch, settings, fit_rows=fit_rows))
     ranking = publish(recipes.feature_rank(model, settings))
     publish(recipes.transformed(raw, model, ranking, settings, engine))

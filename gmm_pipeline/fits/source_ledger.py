@@ -148,6 +148,14 @@ def current_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool
     return SourceLedger(batches=(*batches, new) if new else tuple(batches))
 
 
+def complete_ledger(source: str, folder: FitFolder) -> SourceLedger:
+    """Return the ledger by the complete files of a source; empty if the source is gone."""
+    try:
+        return current_ledger(source, folder, looks_complete)
+    except SourceError:
+        return SourceLedger(batches=())
+
+
 def incomplete_file_error(path: str) -> SourceError:
     """Return the error for a file that cannot be read yet."""
     return SourceError(

@@ -94,7 +94,7 @@ def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, Json
     return {**totals, "by_mode": modes}
 
 
-def joined_round_trips(
+def join_round_trips(
     first: Mapping[str, JsonValue], second: Mapping[str, JsonValue]
 ) -> dict[str, JsonValue]:
     """Return the summary of the rows of two, which were encoded by the same modes."""
@@ -113,9 +113,7 @@ def _largest(one: Any, other: Any) -> Any:
 
 
 def _by_rank(one: Any, other: Any) -> Any:
-    return [
-        {**joined_round_trips(a, b), "rank": a["rank"]} for a, b in zip(one, other, strict=True)
-    ]
+    return [{**join_round_trips(a, b), "rank": a["rank"]} for a, b in zip(one, other, strict=True)]
 
 
 def _elementwise(one: Any, other: Any) -> Any:

@@ -78,7 +78,7 @@ class MatrixLayout:
         """Lay columns out one after the other."""
         spans = tuple(spans)
         widths = np.array(
-            [sum(span.width for span in column.learned) for column in spans], dtype=np.int64
+            [sum(span.width for span in column.outputs) for column in spans], dtype=np.int64
         )
         starts = np.cumsum(widths) - widths
         discrete = np.array([column.discrete for column in spans], dtype=np.bool_)

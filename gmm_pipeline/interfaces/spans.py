@@ -45,7 +45,7 @@ class ColumnSpans:
         return cls(column, Span(1, "tanh"), Span(n_modes, "softmax"), discrete)
 
     @property
-    def learned(self) -> tuple[Span, ...]:
+    def outputs(self) -> tuple[Span, ...]:
         """What a model has to put out: the rank alone if the column is discrete, else value and
         rank.
         """
@@ -67,7 +67,7 @@ def ctgan_output_info(spans: Iterable[ColumnSpans]) -> list[list[SpanInfo]]:
     """Return the `output_info_list` of CTGAN and TVAE: a list for each column, of one softmax if it
     is discrete.
     """
-    return [[SpanInfo(span.width, span.activation) for span in column.learned] for column in spans]
+    return [[SpanInfo(span.width, span.activation) for span in column.outputs] for column in spans]
 
 
 def ctab_gan_output_info(spans: Iterable[ColumnSpans]) -> list[CtabGanSpan]:

@@ -6,14 +6,13 @@ import os
 import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
-import dagster as dg
-
+from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.orchestration.assets import REFIT_TAG
 from gmm_pipeline.orchestration.columns_job import Task, build_columns_job, run_config_of
@@ -79,13 +78,19 @@ class DagsterRunner:
         job = build_columns_job(dataset, lambda *_: task, self._resources)
 
         def execute() -> None:
-            # It raises this if columns failed: the outcomes tell which.
-            with suppress(dg.Failure):
-                job.execute_in_process(
-                    run_config={**_QUIET, **run_config_of(list(work))},
-                    instance=self._instance,
-                    tags={REFIT_TAG: refit.value, **process_tag(run_id)},
-                    run_id=run_id,
+            result = job.execute_in_process(
+                run_config={**_QUIET, **run_config_of(spec.name, list(work))},
+                instance=self._instance,
+                tags={REFIT_TAG: refit.value, **process_tag(run_id)},
+                run_id=run_id,
+                raise_on_error=False,
+            )
+            explained = interrupted.is_set() or any(outcome.error for outcome in outcomes)
+            if not (result.success or explained):
+                raise PipelineError(
+                    f"Dagster's run {run_id} failed",
+                    remedy="Its log in the web UI (`gmm-pipeline ui`) says why; go on with "
+                    "`gmm-pipeline retry`",
                 )
 
         def stop() -> None:

@@ -1,3 +1,1 @@
-"""Where results live: layout, manifests, atomic publishing, the Spark ML model format, IO
-managers.
-"""
+"""Where results live: immutable contents, manifests, snapshots, and the formats of files."""

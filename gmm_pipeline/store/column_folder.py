@@ -6,54 +6,36 @@ A result is published by replacing `results.json`; readers of a fit see it once 
 
 from __future__ import annotations
 
-import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gmm_pipeline.arrow.written_file import WrittenFile, WrittenFiles
-from gmm_pipeline.atomic_write import atomic_write, flush, flush_folder, replace_folder
+from gmm_pipeline.atomic_write import flush_folder
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store import legacy
 from gmm_pipeline.store.contents import CONTENTS, content_folder, link_content
-from gmm_pipeline.store.manifest import FORMAT, FileFacts, Manifest, read_manifest, versions
+from gmm_pipeline.store.draft import Draft
+from gmm_pipeline.store.failure import Failure, read_failure, remove_failure, write_failure
+from gmm_pipeline.store.manifest import Manifest, read_manifest
 from gmm_pipeline.store.names import own_folder, owned_folder
-from gmm_pipeline.store.result import Product, Result, content_id_of, link_files, with_id
+from gmm_pipeline.store.newest import (
+    MANIFESTS,
+    NEWEST,
+    Newest,
+    read_manifests,
+    read_newest,
+    write_flushed,
+)
+from gmm_pipeline.store.result import Product, Result, content_id_of
 
 STAGES = ("raw", "sketch", "model", "feature_rank", "transformed")
 """The folders of a column's results, in the order in which they are made."""
-MANIFESTS = "manifests"
-_NEWEST = "results.json"
 _ATTEMPTS = 5
-"""A look-up starts again when a collector removes what was named a moment ago; more than once is rare."""
-
-
-class Failure(BaseModel):
-    """Why the last attempt at a stage failed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: str
-    error: str
-    message: str
-    at: datetime
-
-
-class Newest(BaseModel):
-    """The file names of a column's newest manifests by stage."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int = FORMAT
-    manifests: dict[str, str] = {}
+"""A look-up starts again when what was named a moment ago is collected: hardly ever twice."""
 
 
 class ColumnFolder:
@@ -85,7 +67,7 @@ class ColumnFolder:
         return self._path if self.column is None else owned_folder(self._path, self.column)
 
     def result(self, stage: str) -> Result | None:
-        """Return the newest result of a stage, or None if there is none whose files are all there."""
+        """Return the newest result of a stage; None if there is none, or files of it are gone."""
         manifest = self.last_manifest(stage)
         for _ in range(_ATTEMPTS):
             if manifest is None:
@@ -99,7 +81,7 @@ class ColumnFolder:
         return None
 
     def result_of(self, manifest: Manifest) -> Result:
-        """Return the result that a manifest of this column describes, whether its files are there or not."""
+        """Return the result that a manifest describes, whether its files are there or not."""
         return Result(manifest, legacy.locate(self.path, manifest))
 
     def last_manifest(self, stage: str) -> Manifest | None:
@@ -109,12 +91,12 @@ class ColumnFolder:
     def manifests(self) -> dict[str, Manifest]:
         """Return the newest manifest of each stage that has one; damaged ones are left out."""
         path = self.path
-        newest, found = _newest(path), dict[str, Manifest]()
+        newest, found = read_newest(path), dict[str, Manifest]()
         for _ in range(_ATTEMPTS):
             if newest is None:
                 return legacy.manifests(path)
-            found = _read_manifests(path, newest)
-            before, newest = newest, _newest(path)
+            found = read_manifests(path, newest)
+            before, newest = newest, read_newest(path)
             if len(found) == len(before.manifests) or newest == before:
                 break
         return found
@@ -162,29 +144,22 @@ class ColumnFolder:
             self._remove_drafts()
             if product.keeps and product.keeps.manifest.origin == product.origin:
                 return product.keeps
-            draft = self._drafts / f"{product.stage}-{uuid.uuid4().hex}"
-            draft.mkdir(parents=True)
+            folder = self._drafts / f"{product.stage}-{uuid.uuid4().hex}"
             try:
-                manifest = self._write(product, draft, present)
-                # A disk that fills up does so before anything is in its place.
-                described, named = self._describe(manifest, draft)
-                folder = self._place(manifest, draft, product.keeps)
-                described.replace(self.path / MANIFESTS / manifest.file_name)
-                named.replace(self.path / _NEWEST)
+                return Draft.write(self.path, folder, product, present).publish()
             finally:
                 self._remove_drafts()
-            return Result(manifest, folder)
 
     def upgrade(self) -> None:
-        """Name the results of version 0.1.0 as today's are named; their files stay where they are."""
+        """Name the results of version 0.1.0 as those of today; their files stay in place."""
         newest = legacy.manifests(self.path)
-        if _newest(self.path) is not None or not newest:
+        if read_newest(self.path) is not None or not newest:
             return
         with self.lock():
             for manifest in legacy.all_manifests(self.path):
-                _write_flushed(self.path / MANIFESTS / manifest.file_name, manifest.text)
+                write_flushed(self.path / MANIFESTS / manifest.file_name, manifest.text)
             named = Newest(manifests={each.stage: each.file_name for each in newest.values()})
-            _write_flushed(self.path / _NEWEST, named.model_dump_json(indent=2))
+            write_flushed(self.path / NEWEST, named.model_dump_json(indent=2))
 
     def link(self, contents: Mapping[str, str]) -> None:
         """Let the stages' plain folders show these contents, and no other."""
@@ -213,7 +188,7 @@ class ColumnFolder:
             for folder in (self.path / CONTENTS).glob("*"):
                 if folder.name not in names:
                     shutil.rmtree(folder, ignore_errors=True)
-            pointers = _newest(self.path) or Newest()
+            pointers = read_newest(self.path) or Newest()
             for path in (self.path / MANIFESTS).glob("*"):
                 if path.name not in {*manifests, *pointers.manifests.values()}:
                     path.unlink(missing_ok=True)
@@ -232,23 +207,15 @@ class ColumnFolder:
         """Remember why a stage failed."""
         if self.column is not None:
             own_folder(self._path, self.column)
-        failure = Failure(
-            stage=stage, error=type(error).__name__, message=str(error), at=datetime.now(UTC)
-        )
-        self.path.mkdir(parents=True, exist_ok=True)
-        with atomic_write(self._failure_path) as partial:
-            partial.write_text(failure.model_dump_json(indent=2), encoding="utf-8")
+        write_failure(self.path, stage, error)
 
     def clear_failure(self) -> None:
         """Forget the last failure."""
-        self._failure_path.unlink(missing_ok=True)
+        remove_failure(self.path)
 
     def failure(self) -> Failure | None:
         """Return why the last attempt failed, if it did."""
-        try:
-            return Failure.model_validate_json(self._failure_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
+        return read_failure(self.path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -263,10 +230,6 @@ class ColumnFolder:
     @property
     def _drafts(self) -> Path:
         return self.path / ".drafts"
-
-    @property
-    def _failure_path(self) -> Path:
-        return self.path / "failure.json"
 
     def _taken(self) -> StoreError:
         return StoreError(
@@ -285,94 +248,3 @@ class ColumnFolder:
             present is None or present.manifest.content != product.keeps.manifest.content
         ):
             raise self._taken()
-
-    def _write(self, product: Product, draft: Path, present: Result | None) -> Manifest:
-        started = time.perf_counter()
-        made = product.write(draft)
-        files = _facts(draft, made.files)
-        manifest = Manifest(
-            format=FORMAT,
-            column=product.column,
-            stage=product.stage,
-            rows=product.rows,
-            columns=product.columns,
-            files={**(product.keeps.kept_files() if product.keeps else {}), **files},
-            origin=product.origin,
-            continues=product.continues,
-            versions=versions(),
-            created=datetime.now(UTC),
-            seconds=time.perf_counter() - started,
-            summary=made.summary,
-        )
-        if present is None or present.manifest.content != manifest.content:
-            return manifest
-        # The same content is as old as it was, however often it is computed.
-        return manifest.model_copy(
-            update={"created": present.manifest.created, "confirmed": manifest.created}
-        )
-
-    def _place(self, manifest: Manifest, draft: Path, kept: Result | None) -> Path:
-        """Make the files of a draft a content of their own, unless it is there and sound."""
-        target = content_folder(self.path, manifest.stage, manifest.content_id)
-        present = Result(manifest, legacy.locate(self.path, manifest))
-        if present.folder.is_dir() and (kept is not None and present.is_whole()):
-            return present.folder
-        if present.folder.is_dir() and kept is None and present.is_sound():
-            return present.folder
-        for file in [entry for entry in draft.iterdir() if entry.is_file()]:
-            file.rename(draft / with_id(Path(file.name), manifest.content_id))
-        if kept:
-            link_files(kept, draft)
-        flush_folder(draft)
-        target.parent.mkdir(exist_ok=True)
-        replace_folder(draft, target)
-        return target
-
-    def _describe(self, manifest: Manifest, draft: Path) -> tuple[Path, Path]:
-        """Write a manifest, and the names of the newest with it among them; return both drafts."""
-        (self.path / MANIFESTS).mkdir(exist_ok=True)
-        newest = _newest(self.path) or Newest()
-        named = Newest(manifests={**newest.manifests, manifest.stage: manifest.file_name})
-        drafts = draft.with_suffix(".manifest"), draft.with_suffix(".newest")
-        for path, text in zip(
-            drafts, (manifest.text, named.model_dump_json(indent=2)), strict=True
-        ):
-            path.write_text(text, encoding="utf-8")
-            flush(path)
-        return drafts
-
-
-def _read_manifests(path: Path, newest: Newest) -> dict[str, Manifest]:
-    found: dict[str, Manifest] = {}
-    for stage, name in newest.manifests.items():
-        with suppress(FileNotFoundError, ValueError):
-            found[stage] = read_manifest(path / MANIFESTS / name)
-    return found
-
-
-def _newest(path: Path) -> Newest | None:
-    """Return which manifests are a column's newest; None if it is of the layout of version 0.1.0."""
-    try:
-        return Newest.model_validate_json((path / _NEWEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValidationError, UnicodeDecodeError):
-        return Newest()
-
-
-def _write_flushed(path: Path, text: str) -> None:
-    with atomic_write(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-        flush(partial)
-
-
-def _facts(draft: Path, known: WrittenFiles) -> dict[str, FileFacts]:
-    """Bring the files of a draft to the disk, except the known ones, and return the facts of all."""
-    names = sorted(
-        path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file()
-    )
-    others = [name for name in names if name not in known]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        flushed = pool.map(WrittenFile.flushed, (draft / name for name in others))
-        written = {**known, **dict(zip(others, flushed, strict=True))}
-    return {name: FileFacts.told(written[name]) for name in names}

@@ -1,4 +1,4 @@
-"""Where the immutable results of a column lie, and the links by which plain readers find the newest.
+"""Where the immutable results of a column lie, and the links that plain readers follow.
 
 `.contents/<stage>-<id>/` holds the files of one result and never changes. `<stage>` beside it is a
 link to the content of the fit's newest snapshot.
@@ -51,7 +51,7 @@ def link_content(column: Path, stage: str, content_id: str | None, drafts: Path)
 
 
 def _move_aside(column: Path, stage: str) -> None:
-    """Make the files that version 0.1.0 wrote into a stage's folder a content, as earlier snapshots name it."""
+    """Make files that version 0.1.0 wrote into a stage's folder a content of their own."""
     shown = column / stage
     target = content_folder(column, stage, content_id_of(shown) or uuid.uuid4().hex)
     if target.exists():

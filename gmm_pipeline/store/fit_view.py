@@ -14,7 +14,7 @@ from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.errors import StoreError
-from gmm_pipeline.store.column_folder import Failure
+from gmm_pipeline.store.failure import Failure
 from gmm_pipeline.store.manifest import Manifest
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, read_ranking
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ColumnFit:
-    """A column's model and ranking, and the sketch that they come from or its file, if it was kept."""
+    """A column's model and ranking, and the sketch that they come from, or its file."""
 
     stored: StoredModel
     ranking: Ranking
@@ -95,7 +95,7 @@ class FitView:
             raise StoreError(
                 f"generation {self.snapshot.generation} has no result of stage {stage!r}",
                 column=column,
-                remedy="Compute it with `gmm-pipeline run`; `gmm-pipeline status` says what is missing",
+                remedy="Compute it with `gmm-pipeline run`; `status` says what is missing",
             )
         return result
 

@@ -1,7 +1,7 @@
 """Columns as version 0.1.0 laid them out: their results are read where they lie.
 
 There, `<stage>/` held the files of the newest result, `manifests/<stage>-<content>.json` its
-manifest, and `earlier/<model>/` the models and rankings that others had replaced, in the same layout.
+manifest, and `earlier/<model>/` models and rankings that others had replaced, in the same layout.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from gmm_pipeline.store.snapshot import ColumnEntry, Snapshot, StageResult, belo
 
 
 def found_in(fit: Path, spec: Mapping[str, Any]) -> list[Snapshot]:
-    """Return the present fit of a folder, and before it each that one of its columns was fitted after.
+    """Return the fits of a folder, the newest last: as many as its columns were fitted.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def _moments(
     present: Mapping[str, Mapping[str, Manifest]],
     replaced: Mapping[str, list[dict[str, Manifest]]],
 ) -> list[datetime]:
-    """Return the times just before models were replaced for the first time, the second, and so on."""
+    """Return when models were replaced for the first time, the second time, and so on."""
     later = [
         [each["model"].created for each in [*replaced[name], present[name]] if "model" in each][1:]
         for name in present

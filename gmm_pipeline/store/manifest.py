@@ -15,9 +15,9 @@ from gmm_pipeline.arrow.written_file import WrittenFile
 from gmm_pipeline.store.formats import check_format
 
 FORMAT = 2
-"""Of manifests. 1: of version 0.1.0, one manifest a content. 2: immutable, named by its own digest."""
+"""Of manifests. 1: of version 0.1.0, one for a content. 2: immutable, named by its own digest."""
 _ID_DIGITS = 12
-"""Hexadecimal digits of an id: 48 bits, so that a million contents of one column hardly share one."""
+"""Hexadecimal digits of an id: 48 bits tell a million contents of a column from each other."""
 _RECORDED = ("gmm-pipeline", "numpy", "numba", "pyarrow", "polars")
 
 
@@ -57,10 +57,10 @@ class FileFacts(BaseModel):
     @classmethod
     def of(cls, path: Path) -> FileFacts:
         """Read them off a file."""
-        return cls.told(WrittenFile.of(path))
+        return cls.from_written(WrittenFile.of(path))
 
     @classmethod
-    def told(cls, file: WrittenFile) -> FileFacts:
+    def from_written(cls, file: WrittenFile) -> FileFacts:
         """Take them from who wrote the file."""
         return cls(size=file.size, sha256=file.sha256)
 
@@ -136,11 +136,6 @@ class Manifest(BaseModel):
         return self._content_of(sorted(self.files))
 
     @property
-    def last_made(self) -> datetime:
-        """When it was last made, whether that changed anything or not."""
-        return self.confirmed or self.created
-
-    @property
     def content_id(self) -> str:
         """The start of that digest, which names the files."""
         return self.content[:_ID_DIGITS]
@@ -151,9 +146,7 @@ class Manifest(BaseModel):
         return sum(facts.size for facts in self.files.values())
 
     def leading_files(self, content: str) -> int | None:
-        """Return how many of the first files make up another content; None if the content does not
-        begin with it.
-        """
+        """Return how many of the first files make up another content; None if none do."""
         names = sorted(self.files)
         return next(
             (n for n in range(1, len(names) + 1) if self._content_of(names[:n]) == content), None

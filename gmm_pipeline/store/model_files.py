@@ -1,4 +1,4 @@
-"""Models as a Spark ML directory with a JSON file beside it that holds what Spark's format has no place for."""
+"""Models as a Spark ML directory, and a JSON file with what Spark's format has no place for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SMALLEST_NORMAL = np.finfo(np.float64).tiny
 
 
 def write_model(folder: Path, stored: StoredModel) -> None:
-    """Write a model into a folder; its Gaussian modes as a Spark ML model too, if float64 holds their variances."""
+    """Write a model into a folder: JSON, and a Spark ML model if float64 holds all variances."""
     model = stored.model
     text = json.dumps(model_document(stored), indent=2, allow_nan=False)
     (folder / MODEL_FILE).write_text(text, encoding="utf-8")

@@ -1,5 +1,4 @@
-"""Column names as folder names and partition keys: readable, reversible, and unable to leave their
-folder.
+"""Column names as folder names and partition keys: readable, reversible, and inside the store.
 
 Letters and digits of any script, `_`, `-`, `=` and single dots stay as they are; other characters
 become `~XX`, the hexadecimal digits of their UTF-8 bytes, and so do a dot or dash in front and a

@@ -90,9 +90,7 @@ def _in_units(model: ColumnModel, coordinates: list[float | None]) -> pa.Array:
 
 
 def _placed(model: ColumnModel, coordinates: list[float | None]) -> pa.Array:
-    """Return coordinates as they are, counted from 0 again where they are counted from another
-    number.
-    """
+    """Return coordinates counted from 0, also where the column's are counted from its origin."""
     if not isinstance(model.coordinate, IntegerCoordinate):
         return _in_units(model, coordinates)
     origin = model.coordinate.origin / model.coordinate.per_unit
@@ -109,9 +107,7 @@ def _range(mode: Mode) -> tuple[float | None, float | None]:
 
 
 def _texts(stored: StoredModel, modes: list[Mode], ranking: Ranking) -> list[str | None]:
-    """Return the text of what each mode's middle decodes to, where that tells more than its
-    mean.
-    """
+    """Return what each mode's middle decodes to, as text, where that says more than its mean."""
     codec = column_codec(stored.model, ranking, stored.field)
     ranks = np.arange(len(modes)).astype(codec.rows.rank_dtype)
     middles = codec.decode(EncodedRows(np.zeros(len(modes), codec.rows.value_dtype), ranks), 0)

@@ -2,7 +2,7 @@
 
 Readers share a lock on one file; who collects needs it alone, and otherwise leaves that to the next
 run. The system releases the lock of a reader that dies. Where a store cannot be written to, or the
-system has no such locks, readers go without: a result that is removed meanwhile is an error to them.
+system has no such locks, readers go without; a result that is then removed is an error to them.
 """
 
 from __future__ import annotations

@@ -21,19 +21,25 @@ from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
 _NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
 
 
-Illustrate = Callable[["Result"], Mapping[str, str]]
+Illustrator = Callable[["Result"], Mapping[str, str]]
 """Shows a published result to people: Markdown by what it shows."""
 
 
-def nothing(_: Result) -> Mapping[str, str]:
-    """Illustrate nothing."""
+def no_pictures(_: Result) -> Mapping[str, str]:
+    """Return no pictures."""
     return {}
 
 
 @dataclass(frozen=True)
-class Made:
-    """What writing a product returns: numbers worth showing, and the files that are on the disk and
-    known already.
+class StageOutput:
+    """What writing a product returns.
+
+    Parameters
+    ----------
+    summary : dict
+        Numbers worth showing.
+    files : mapping of str to WrittenFile
+        Those that are on the disk already, with their digests, so that nobody reads them again.
     """
 
     summary: dict[str, JsonValue]
@@ -68,11 +74,11 @@ class Product:
     stage: str
     origin: Origin
     rows: int
-    write: Callable[[Path], Made]
+    write: Callable[[Path], StageOutput]
     columns: dict[str, str]
     keeps: Result | None = None
     continues: tuple[str, ...] = ()
-    illustrate: Illustrate = nothing
+    illustrate: Illustrator = no_pictures
 
 
 @dataclass(frozen=True)
@@ -106,9 +112,7 @@ class Result:
             return False
 
     def checked_file(self, name: str) -> Path:
-        """Return the path of a file whose format has no checksums; raise StoreError if it is
-        damaged.
-        """
+        """Return the path of a file whose bytes are as written; raise StoreError otherwise."""
         if not self._is_as_written(name):
             raise StoreError(
                 f"file {self.file(name)} is not as it was written",
@@ -160,8 +164,9 @@ def _link(file: Path, target: Path) -> None:
 
 
 def with_id(path: Path, content_id: str) -> Path:
-    """Return a path with the content's id in its name; files in subfolders keep theirs, which other
-    tools prescribe.
+    """Return a path with the content's id in its name.
+
+    Files in subfolders keep their names, which Spark prescribes.
     """
     return (
         path.with_name(f"{path.stem}-{content_id}{path.suffix}") if len(path.parts) == 1 else path
@@ -169,9 +174,7 @@ def with_id(path: Path, content_id: str) -> Path:
 
 
 def content_id_of(folder: Path) -> str | None:
-    """Return the id of the content in a folder: the one in the last name, as files that were kept
-    come first.
-    """
+    """Return the id of the content in a folder: that in the last name, as kept files come first."""
     try:
         names = sorted((entry.name for entry in folder.iterdir()), reverse=True)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,4 @@
-"""Sketches as Parquet: one row per distinct value, category or grid cell; the rest in the schema's
-metadata.
-"""
+"""Sketches as Parquet: a row per value, category or grid cell; the rest in the metadata."""
 
 from __future__ import annotations
 

@@ -77,8 +77,7 @@ def write_gaussian_mixture(
 
 
 def read_gaussian_mixture(folder: pathlib.Path) -> tuple[_Floats, _Floats, _Floats]:
-    """Read a one-dimensional mixture that `write_gaussian_mixture` or Spark's ``model.save`` wrote
-    in ``folder``.
+    """Read a one-dimensional mixture that this module or Spark's ``model.save`` wrote.
 
     Returns
     -------
@@ -98,7 +97,7 @@ def read_gaussian_mixture(folder: pathlib.Path) -> tuple[_Floats, _Floats, _Floa
     weights, mus, sigmas = (table[name][0].as_py() for name in _COLUMNS.names)
     if (dimensions := sigmas[0]["numRows"]) != 1:
         raise ValueError(
-            f"{folder} holds a mixture of {dimensions} dimensions; it can be read only if it has one"
+            f"{folder} holds a mixture of {dimensions} dimensions; only one can be read"
         )
     means, variances = ([dense["values"][0] for dense in column] for column in (mus, sigmas))
     return np.array(weights), np.array(means), np.array(variances)
@@ -112,15 +111,15 @@ def _checked_variances(weights: _Floats, means: _Floats, stds: _Floats) -> _Floa
         )
     with np.errstate(over="ignore", under="ignore"):
         variances = np.square(stds)
-    normal = np.isfinite(variances) & (
-        variances >= np.finfo(np.float64).tiny
-    )  # Spark divides by the variance
+    # Spark divides by the variance.
+    normal = np.isfinite(variances) & (variances >= np.finfo(np.float64).tiny)
     for component in np.flatnonzero(
         ~(np.isfinite(weights) & np.isfinite(means) & (stds > 0) & normal)
     ):
         raise ValueError(
-            f"component {component} (weight {weights[component]}, mean {means[component]}, std {stds[component]}): "
-            f"all must be finite, the std positive, and its square, {variances[component]}, a normal float64 number"
+            f"component {component} (weight {weights[component]}, mean {means[component]}, "
+            f"std {stds[component]}): all must be finite, the std positive, and its square, "
+            f"{variances[component]}, a normal float64 number"
         )
     return variances
 

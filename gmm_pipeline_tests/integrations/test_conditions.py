@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason=NEEDED)
 import torch
 
 from gmm_pipeline.errors import SettingsError
-from gmm_pipeline.integrations.torch import Conditioned, Conditions, EncodedRows
+from gmm_pipeline.integrations.torch import ConditionedRows, Conditions, EncodedRows
 from gmm_pipeline.interfaces.matrix import NarrowRows
 
 POOL_ROWS = 2000
@@ -28,13 +28,13 @@ def rows(encoded: EncodedTable) -> EncodedRows:
     )
 
 
-def epochs(rows: EncodedRows, conditions: Conditions, number: int) -> Iterator[Conditioned]:
+def epochs(rows: EncodedRows, conditions: Conditions, number: int) -> Iterator[ConditionedRows]:
     for epoch in range(number):
         rows.set_epoch(epoch)
         yield from (conditions.draw(batch) for batch in rows)
 
 
-def decoded(encoded: EncodedTable, drawn: list[Conditioned]) -> pl.DataFrame:
+def decoded(encoded: EncodedTable, drawn: list[ConditionedRows]) -> pl.DataFrame:
     names = encoded.encoder.columns
     return encoded.decoded(
         pl.concat(

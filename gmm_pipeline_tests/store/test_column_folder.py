@@ -12,10 +12,10 @@ from workplace import flip_a_byte, states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
-from gmm_pipeline.store import column_folder
+from gmm_pipeline.store import draft
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.manifest import FileFacts, Origin
-from gmm_pipeline.store.result import Made, Product
+from gmm_pipeline.store.result import Product, StageOutput
 
 PARTS, ROWS = 3, 500
 
@@ -25,11 +25,11 @@ def product(
 ) -> Product:
     """A table of several parts whose rows all hold the same number."""
 
-    def write(folder: pathlib.Path) -> Made:
+    def write(folder: pathlib.Path) -> StageOutput:
         for part in range(PARTS):
             write_table(folder / f"part-{part:05d}.parquet", pa.table({"x": [content] * ROWS}))
         before()
-        return Made({"content": content})
+        return StageOutput({"content": content})
 
     origin = Origin(inputs={"source": str(content)}, settings={})
     return Product(
@@ -129,7 +129,7 @@ def test_a_disk_that_fills_up_at_the_manifest_leaves_the_old_result_and_nothing_
 
     folder.publish(product(1))
     before = states(folder.path)
-    monkeypatch.setattr(column_folder, "flush", fill_up)
+    monkeypatch.setattr(draft, "flush", fill_up)
     with pytest.raises(OSError, match=r"no space left for \.manifest"):
         folder.publish(product(2))
 

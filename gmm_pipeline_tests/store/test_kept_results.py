@@ -13,7 +13,7 @@ from gmm_pipeline.arrow.parquet import write_table
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
-from gmm_pipeline.store.result import Made, Product, Result
+from gmm_pipeline.store.result import Product, Result, StageOutput
 
 ROWS = 50
 
@@ -26,9 +26,9 @@ def folder(tmp_path: pathlib.Path) -> ColumnFolder:
 def part(number: int, keeps: Result | None = None) -> Product:
     """One more part of rows that hold a number, beside those of the result that is kept."""
 
-    def write(folder: pathlib.Path) -> Made:
+    def write(folder: pathlib.Path) -> StageOutput:
         write_table(folder / f"part-{number:05d}.parquet", pa.table({"x": [number] * ROWS}))
-        return Made({})
+        return StageOutput({})
 
     return Product(
         column="x",
@@ -138,7 +138,7 @@ def test_a_result_that_keeps_all_and_adds_nothing_stays_as_it_is(folder: ColumnF
         "raw",
         Origin(inputs={"source": "b"}, settings={}),
         2 * ROWS,
-        lambda _: Made({}),
+        lambda _: StageOutput({}),
         {},
         kept,
     )

@@ -1,7 +1,7 @@
 """Stores that version 0.1.0 wrote: they open, are shown, decode, and go on in the layout of today.
 
-The archive was written by that version (commit 922be52): 300 rows of four columns, fitted twice with
-other settings, then 100 rows more; the encoded tables and modes that it gave; and a fit that the
+The archive was written by that version (commit 922be52): 300 rows of four columns, fitted twice
+with other settings, then 100 rows more; the encoded tables and modes that it gave; and a fit that the
 Python class saved.
 """
 

@@ -9,8 +9,8 @@ except ModuleNotFoundError as error:
         "gmm_pipeline.integrations.torch needs PyTorch: install gmm-pipeline[torch]", name="torch"
     ) from error
 
-from gmm_pipeline.integrations.torch.conditions import Conditioned, Conditions
+from gmm_pipeline.integrations.torch.conditions import ConditionedRows, Conditions
 from gmm_pipeline.integrations.torch.rows import EncodedRows
 from gmm_pipeline.integrations.torch.tensors import EncodedBatch, MatrixMaker
 
-__all__ = ["Conditioned", "Conditions", "EncodedBatch", "EncodedRows", "MatrixMaker"]
+__all__ = ["ConditionedRows", "Conditions", "EncodedBatch", "EncodedRows", "MatrixMaker"]

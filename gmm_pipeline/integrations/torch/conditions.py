@@ -28,7 +28,7 @@ from gmm_pipeline.integrations.torch.tensors import EncodedBatch
 from gmm_pipeline.interfaces.matrix import NarrowRows
 
 
-class Conditioned(NamedTuple):
+class ConditionedRows(NamedTuple):
     """Rows that have a condition each.
 
     `column` (int64, among the conditioned columns) and `category` (int64, a rank) name the
@@ -110,7 +110,7 @@ class Conditions:
         """Rows by rank, for each conditioned column."""
         return dict(zip(self.columns, np.split(self._counts, self._starts[1:]), strict=True))
 
-    def draw(self, batch: EncodedBatch) -> Conditioned:
+    def draw(self, batch: EncodedBatch) -> ConditionedRows:
         """Take in a streamed batch, and draw as many conditions by log-frequency and rows that have
         them.
         """
@@ -118,7 +118,7 @@ class Conditions:
         codes = self._codes(self._by_log_frequency, len(batch.ranks))
         columns = self._column_of[codes]
         categories = codes - self._starts[columns]
-        return Conditioned(
+        return ConditionedRows(
             EncodedBatch.of(self.rows_with(columns, categories)),
             torch.from_numpy(columns),
             torch.from_numpy(categories),

@@ -33,7 +33,7 @@ from gmm_pipeline.interfaces.cli.options import (
     request_options,
     store_option,
 )
-from gmm_pipeline.interfaces.cli.table_output import given_engine
+from gmm_pipeline.interfaces.cli.table_output import open_engine
 
 START_SECONDS = 5.5
 """Of a run besides its columns: Python, Dagster, its instance, kernels. Measured on 2 cores, as a
@@ -84,7 +84,7 @@ def bench(
         columns = spread_columns(table, spec.columns, sample_columns)
         reset_peak_memory()
         of_a_column = concurrency.memory_of_a_column
-        with given_engine(request.engine, threads, of_a_column) as passes:
+        with open_engine(request.engine, threads, of_a_column) as passes:
             start = START_SECONDS + time.perf_counter() - started
             run = run_sample(spec, table, columns, threads * ROWS_PER_PART, folder, passes)
         peak, free = peak_memory(), shutil.disk_usage(folder).free

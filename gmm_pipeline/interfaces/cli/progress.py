@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 from rich import progress as bars
 from rich.progress import track
 
-from gmm_pipeline.fits.progress import Progress, Unwatched
+from gmm_pipeline.fits.progress import Progress, SilentProgress
 from gmm_pipeline.interfaces.cli.display import stderr
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def counted(items: Sequence[T], description: str) -> Iterable[T]:
     )
 
 
-class LineProgress(Unwatched):
+class LineProgress(SilentProgress):
     """Prints a line for each column that ends."""
 
     def __init__(self, columns: int) -> None:

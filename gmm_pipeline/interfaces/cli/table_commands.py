@@ -14,10 +14,10 @@ from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.prepare import EngineChoice
-from gmm_pipeline.fits.recipes import stored_columns
 from gmm_pipeline.fits.snapshots import view_remarks
 from gmm_pipeline.fits.spec import FitSpec, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
+from gmm_pipeline.fits.stored_columns import stored_columns
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
     csv_null_option,
@@ -28,7 +28,7 @@ from gmm_pipeline.interfaces.cli.options import (
     store_option,
     threads_option,
 )
-from gmm_pipeline.interfaces.cli.table_output import check_output, given_engine
+from gmm_pipeline.interfaces.cli.table_output import check_output, open_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
@@ -65,7 +65,7 @@ def transform(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(source).files, *source_files(folder)], engine)
-    with given_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as passes, folder.reading() as view:
         encoder = _encoder(view, threads, csv_nulls, passes)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
@@ -107,11 +107,11 @@ def inverse(
     Examples:
       gmm-pipeline inverse synthetic.parquet --fit sales --generated --out synthetic_sales.parquet
       gmm-pipeline inverse encoded.parquet --fit sales --out sales_again.csv
-      gmm-pipeline inverse synthetic --fit sales --out synthetic_sales --engine spark
+      gmm-pipeline inverse encoded --fit sales --out sales_again --engine spark
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with given_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as passes, folder.reading() as view:
         encoder = _decoder(view, encoded, threads, passes)
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out, generated=generated)
@@ -147,7 +147,7 @@ def export(
     """
     folder = Store(store.absolute()).require_present_fit(fit)
     check_output(out, source_files(folder), engine)
-    with given_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as passes, folder.reading() as view:
         codecs = _encoder(view, threads, ()).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
         _check_rows({name: result.manifest.rows for name, result in encoded.items()})

@@ -30,7 +30,7 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineChoice) -> Non
 
 
 @contextmanager
-def given_engine(engine: EngineChoice, threads: int, memory: int | None = None) -> Iterator[Engine]:
+def open_engine(engine: EngineChoice, threads: int, memory: int | None = None) -> Iterator[Engine]:
     """Give the engine of a command's options; its Spark session ends with the context.
 
     Parameters

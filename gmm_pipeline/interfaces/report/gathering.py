@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.illustrations import observed_frequencies
-from gmm_pipeline.fits.plan import ColumnStatus, StageStatus, State, current_statuses
+from gmm_pipeline.fits.plan import ColumnStatus, StageStatus, State, column_statuses
 from gmm_pipeline.fits.settings import ColumnSettings
+from gmm_pipeline.fits.source_ledger import complete_ledger
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import MODEL, RAW, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
@@ -47,7 +48,7 @@ def fit_report(
     progress : callable, optional
     """
     spec = FitSpec.model_validate(view.fit)
-    statuses = current_statuses(spec, view.folder, view)
+    statuses = column_statuses(spec, view, complete_ledger(spec.source, view.folder))
     manifests = [manifest for status in statuses for manifest in _manifests(status)]
     return FitReport(
         fit=spec.name,

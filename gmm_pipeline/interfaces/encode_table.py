@@ -1,0 +1,34 @@
+"""Encoding a table in this process, batch by batch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+
+from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.column_types import cast_to_field
+from gmm_pipeline.arrow.encoded_tables import decoded_schema, encode_arrays
+from gmm_pipeline.arrow.rows import ColumnRows
+from gmm_pipeline.errors import in_column
+from gmm_pipeline.tables.user_tables import Table, open_user_table
+
+
+def encode_table(
+    table: Table, codecs: Mapping[str, ColumnCodec], csv_nulls: Sequence[str], threads: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the encoded rows of a table, narrow, in Arrow batches."""
+    with tempfile.TemporaryDirectory() as staging, ThreadPoolExecutor(threads) as pool:
+        source = open_user_table(table, Path(staging), csv_nulls, decoded_schema(codecs))
+        arrays = {name: _cast(source.column(name), codec) for name, codec in codecs.items()}
+        yield from encode_arrays(arrays, codecs, pool)
+
+
+def _cast(column: ColumnRows, codec: ColumnCodec) -> Iterator[pa.Array]:
+    """Yield a column's arrays in the type that its codec was fitted in."""
+    with in_column(column.field.name):
+        for array in column.arrays(range(column.rows)):
+            yield cast_to_field(array, codec.field)
