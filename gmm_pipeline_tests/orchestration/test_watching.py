@@ -522,7 +522,7 @@ def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
     assert watched.execute(monday[0]).success
     assert watched.execute(next_monday[0]).success
     model = watched.fit.column("few").require("model").manifest
-    assert model.summary["decision"] == "fitted: no earlier model, or asked for"
+    assert model.summary["decision"] == "fitted: no earlier model, or a refit was requested"
 
 
 @pytest.mark.parametrize("refit", [None, "model", "all"])
