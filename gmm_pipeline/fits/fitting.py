@@ -81,7 +81,7 @@ def fit_modes(
 
 
 def atom_choice(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
-    """Return which of a column's numbers are atoms, and the reason, with the atoms of a mixed column."""
+    """Return which of a column's numbers are atoms, and why; for a mixed column, which ones."""
     choice = choose_atoms(
         sketch,
         declared=declared_numbers(field, settings.atoms),
