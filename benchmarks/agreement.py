@@ -1,11 +1,10 @@
-"""Whether the fast encoding gives what the plain one does: the same value and rank, bit for bit, of
-every row.
+"""Whether the fast encoding gives the same value and rank as the plain one, bit for bit.
 
     uv run --group test python benchmarks/agreement.py
 
 A codec is fitted to each column. All of its rows are then encoded twice: as always, where a table
-decides most draws of a mode, and by `RowCodec.encode_without_table`, which evaluates the probabilities of
-all modes for each row.
+decides most draws of a mode, and by `RowCodec.encode_without_table`, which evaluates the
+probabilities of all modes for each row.
 """
 
 from __future__ import annotations
@@ -36,9 +35,7 @@ _ROWS_PER_TASK = 1 << 22
 
 @dataclass(frozen=True)
 class Agreement:
-    """Rows of a column that were encoded, those of them by the plain kernel as well, and those that
-    differ.
-    """
+    """Rows of a column that were encoded, were encoded both ways, and differ."""
 
     column: str
     rows: int

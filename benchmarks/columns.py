@@ -43,9 +43,7 @@ zeros, strings.
 
 
 def write_table(folder: Path, columns: Mapping[str, Draw], rows: int, seed: int = 0) -> None:
-    """Write columns, by their names, to files of a new folder; the memory that takes does not
-    depend on the rows.
-    """
+    """Write columns to files in a new folder, in memory that does not depend on the rows."""
     folder.mkdir(parents=True)
     per_file = max(_CELLS_PER_FILE // len(columns), _LEAST_ROWS_PER_FILE)
 

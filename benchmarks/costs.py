@@ -1,6 +1,4 @@
-"""What a row, a file and a task of a column cost, measured: what the calculation of a trillion rows
-goes by.
-"""
+"""Measures what rows, files and tasks cost, for the calculation of a trillion rows."""
 
 from __future__ import annotations
 
@@ -88,8 +86,9 @@ def costs_of(passes: Mapping[str, Any], files: int, folder: Path) -> Costs:
 
 
 def _scheduling(tasks: int) -> dict[str, float]:
-    """Return what tasks take that do nothing: without Python, which is the driver's share at most,
-    and with it.
+    """Return the seconds of a task that does nothing, without Python and with it.
+
+    Without Python, it is at most the share of the driver.
     """
     with spark_session({"spark.master": f"local[{_CORES}]"}) as session:
         bare = session.range(0, tasks, 1, tasks).write.format("noop").mode("overwrite")

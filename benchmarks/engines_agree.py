@@ -1,5 +1,4 @@
-"""Whether Spark gives what the local engine does: sketch, model, ranks and encoded rows of the same
-bytes.
+"""Whether Spark and the local engine write the same bytes: sketch, model, ranks, encoded rows.
 
     uv run --group test --extra demo python benchmarks/engines_agree.py --sources adult.parquet
 
@@ -43,9 +42,7 @@ _QUICK_COLUMNS = 2
 
 @dataclass(frozen=True)
 class Agreement:
-    """Results of a table's columns by Spark: how many were compared, and which differ from the
-    local engine's.
-    """
+    """Results by Spark: how many were compared, and which differ from the local engine's."""
 
     table: str
     rows: int

@@ -32,9 +32,7 @@ _FARTHEST = 1e6
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds of the first run of a column and of one after rows were added, and their ratio in
-    percent.
-    """
+    """Seconds of a column's first run and of the run after rows were added; their ratio in %."""
 
     column: str
     way: str
@@ -48,9 +46,7 @@ class Growth:
 
 
 def rows_of(rng: np.random.Generator, rows: int) -> pl.DataFrame:
-    """Return rows within fixed extremes, which are always there: so later rows call for no new
-    fit.
-    """
+    """Return rows that include fixed extremes, so that later rows need no new fit."""
     heavy = np.clip(rng.standard_t(2, rows), -_FARTHEST, _FARTHEST)
     heavy[:2] = -_FARTHEST, _FARTHEST
     cents = np.round(rng.lognormal(3.0, 0.7, rows), 2).clip(0.5, 2000.0)

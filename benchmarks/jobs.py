@@ -59,9 +59,7 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
 def make_column(
     spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, anew: bool = False
 ) -> None:
-    """Make all results of a column; the last ones are continued if files were added, unless it is
-    to be made anew.
-    """
+    """Compute all results of a column; continue the last ones if files were added."""
     ledger = update_ledger(spec.source, folder, accept=lambda _: True)
     source = spec.open(ledger, folder.staging).column(name)
     column, settings = folder.column(name), spec.settings.of(name)

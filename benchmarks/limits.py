@@ -49,9 +49,7 @@ _QUICK_ROWS = (50_000,)
 
 @dataclass(frozen=True)
 class Comparison:
-    """A column's nanoseconds a row by each way, medians; and the ratios to the limits, medians over
-    the rounds.
-    """
+    """A column's nanoseconds a row by each way, and their ratios to the limits; medians."""
 
     column: str
     rows: int

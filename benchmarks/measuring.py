@@ -1,6 +1,4 @@
-"""What all benchmarks share: rounds in which all ways take turns, medians, memory, the machine,
-tables and files.
-"""
+"""What all benchmarks share: rounds in which ways take turns, medians, the machine, tables."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ PACKAGES = ("gmm-pipeline", "dagster", "polars", "pyarrow", "numba", "numpy")
 
 
 def parser_of(description: str | None, *, repetitions: int = 5) -> argparse.ArgumentParser:
-    """Return a parser with the options that all benchmarks have; the first paragraph says what they
-    are.
-    """
+    """Return a parser with the options of all benchmarks; the first paragraph describes it."""
     parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
     parser.add_argument("--repetitions", type=int, default=repetitions)
     parser.add_argument("--quick", action="store_true", help="a few rows, to see that it runs")
@@ -47,8 +43,7 @@ def parser_of(description: str | None, *, repetitions: int = 5) -> argparse.Argu
 def in_turns(
     ways: Mapping[str, Way], repetitions: int, folder: Path | None, uncounted: int = 1
 ) -> dict[str, Any]:
-    """Take all ways in turn, so often and before that so often without counting; return the seconds
-    of each.
+    """Run all ways in turn and return the seconds of each; the first rounds do not count.
 
     So kernels are compiled, files are in the page cache, and what slows the machine for a while
     slows all ways alike.
@@ -71,9 +66,7 @@ def seconds(call: Callable[..., object], *arguments: Any) -> float:
 
 
 def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
-    """Return what a call returns so often; or less often, but once, if that takes more than so many
-    minutes.
-    """
+    """Return what repeated calls return: at least one, none begun after so many minutes."""
     ending = time.perf_counter() + 60 * minutes
     outcomes = [call()]
     while len(outcomes) < repetitions and time.perf_counter() < ending:
@@ -82,9 +75,7 @@ def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]
 
 
 def median_ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """Return the median over the rounds of one way's time divided by another's in the same
-    round.
-    """
+    """Return the median over the rounds of one way's time divided by the other's."""
     return statistics.median(one / other for one, other in zip(of, to, strict=True))
 
 
@@ -95,9 +86,7 @@ def in_new_process(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """Return the slope of the least-squares line through the logarithms: the power of size that
-    time grows by.
-    """
+    """Return the power of size by which time grows: the slope of a line through the logarithms."""
     return statistics.linear_regression(
         [log(size) for size in sizes], [log(each) for each in seconds]
     ).slope
@@ -125,9 +114,7 @@ class Figures:
     def here(
         cls, options: argparse.Namespace, results: Any, packages: Iterable[str] = ()
     ) -> Figures:
-        """Take results that were measured on this machine; further packages are those that only
-        some parts use.
-        """
+        """Return results as measured here; `packages` are further ones whose versions matter."""
         paths = {"folder", "json"} | {
             name for name, value in vars(options).items() if isinstance(value, Path)
         }
@@ -158,9 +145,7 @@ def place(packages: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def conclude(figures: Figures, report: Callable[[Figures], str], path: Path | None) -> None:
-    """Print the report of figures and where they were measured; write them to a file if one is
-    given.
-    """
+    """Print the report of figures and where they were measured; write the figures to a file."""
     print(f"{report(figures)}\n\n{figures.where}.")
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,4 @@
-"""Overhead of orchestration: what a column of a table takes from the command line, beside the bare
-functions.
+"""Overhead of orchestration: seconds a column by the command line, beside the bare functions.
 
     uv run --group test python benchmarks/overhead.py
 
@@ -96,9 +95,7 @@ def run_command(source: Path, store: Path) -> float:
 
 
 def make_bare(source: Path, store: Path) -> float:
-    """Make all results of a table without Dagster; return the seconds of all columns but the
-    first.
-    """
+    """Compute a table without Dagster; return the seconds of all columns but the first."""
     first, *others = pl.read_parquet_schema(source)
     spec = FitSpec(name=FIT, source=str(source), columns=(first, *others))
     make = bare(spec, store)
@@ -121,7 +118,8 @@ def report(figures: Figures) -> str:
     ]
     row = ["median", *cells, f"{found['overhead']:.2f}", f"{found['median']['start']:.1f}"]
     options = figures.options
-    size = f"{options['columns']} columns of {options['rows']:,} rows; {options['repetitions']} repetitions."
+    size = f"{options['columns']} columns of {options['rows']:,} rows"
+    size = f"{size}; {options['repetitions']} repetitions."
     return f"{markdown(headings, [row])}\n\n{size}"
 
 

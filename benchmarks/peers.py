@@ -1,5 +1,4 @@
-"""Time, memory, fit and losses beside those of others, on a heavy-tailed column (Student t(2)) of
-one type: float64.
+"""Time, memory, fit and lost values beside others, on a heavy-tailed float64 column.
 
     uv run --group test python benchmarks/peers.py --cache peer_environments
 
@@ -36,9 +35,7 @@ _SIZES = (200_000, 1_000_000, 5_000_000)
 
 @dataclass(frozen=True)
 class Peer:
-    """Another's implementation: its program, the packages of its environment, and those without
-    what they ask for.
-    """
+    """Another implementation: its program and packages, some of them without dependencies."""
 
     name: str
     program: str
@@ -81,7 +78,10 @@ def environment_of(peer: Peer, cache: Path) -> Path:
 
 def versions_in(python: Path, peer: Peer) -> dict[str, str]:
     """Return the versions of the packages that a peer's environment was asked to hold."""
-    code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    code = (
+        "import importlib.metadata as m, json, sys; "
+        "print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    )
     names = [*peer.packages, *peer.alone]
     found: dict[str, str] = json.loads(subprocess.check_output([str(python), "-c", code, *names]))
     return found
@@ -137,9 +137,7 @@ def _medians(trials: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def report(figures: Figures) -> str:
-    """Return the figures as Markdown: ours in one row a size, by the trials beside the first peer;
-    peers below it.
-    """
+    """Return the figures as Markdown: for each size our row, then a row for each peer."""
     headings = [
         "rows",
         "",

@@ -1,5 +1,4 @@
-"""Fit quality beside scikit-learn's: held-out mean log-likelihood of real columns and of synthetic
-families.
+"""Fit quality beside scikit-learn: held-out log-likelihood of real and synthetic columns.
 
     uv run --group test python benchmarks/quality.py --adult adult.parquet
 
@@ -90,9 +89,7 @@ FAMILIES = (
 
 @dataclass(frozen=True)
 class Score:
-    """A method's held-out mean log-likelihood, the time and the components of its fit, and if any
-    is on one integer.
-    """
+    """A method's held-out mean log-likelihood, and its fit: time, components, any collapsed."""
 
     log_likelihood: float
     seconds: float
@@ -238,17 +235,16 @@ def row_of(comparison: dict[str, Any]) -> list[str]:
 
 
 def summary(comparisons: list[dict[str, Any]]) -> str:
-    """Say on how many columns we are better, on how many worse by more than is tolerated, and
-    why.
-    """
+    """Say on how many columns we are better, on how many worse than tolerated, and why."""
     found = [comparison for comparison in comparisons if comparison["scores"]]
     worse = [comparison for comparison in found if comparison["difference"] < -TOLERATED]
     collapsed = sum(
         any(score["collapsed"] for score in comparison["scores"].values()) for comparison in worse
     )
+    better = sum(comparison["difference"] > 0 for comparison in found)
     return (
-        f"Better on {sum(comparison['difference'] > 0 for comparison in found)} of {len(found)} columns, worse by more "
-        f"than {TOLERATED:g} on {len(worse)}; on {collapsed} of those a component has collapsed on an integer."
+        f"Better on {better} of {len(found)} columns, worse by more than {TOLERATED:g} on "
+        f"{len(worse)}; on {collapsed} of those a component has collapsed on an integer."
     )
 
 

@@ -1,5 +1,4 @@
-"""How time and memory grow with rows and with columns, through Dagster: all five stages and the
-round-trip check.
+"""How time and memory grow with rows and columns, through Dagster, in all five stages.
 
     uv run --group test python benchmarks/scale.py
 
@@ -91,8 +90,9 @@ class Run:
 
 
 class StageClock(SilentProgress):
-    """Takes the time of stages, and the peak memory of the process during each, whatever else is in
-    work.
+    """Takes the time of stages and the peak memory of the process during each.
+
+    Other columns may run at the same time.
     """
 
     def __init__(self) -> None:
@@ -163,9 +163,7 @@ def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
 
 
 def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], folder: Path) -> None:
-    """Let kernels be compiled, and Dagster be started: make one column of each kind in a table of
-    few rows.
-    """
+    """Compute one column of each kind in few rows, so that kernels and Dagster are ready."""
     kinds = columns[: len(COLUMNS)]
     write_table(folder / "few", drawn(kinds), _WARM_UP_ROWS)
     spec = FitSpec(name=_NAME, source=str(folder / "few"), columns=tuple(kinds))
@@ -174,9 +172,7 @@ def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], fo
 
 
 def drawn(names: Sequence[str]) -> dict[str, Any]:
-    """Return the draws of columns that are named after one of `COLUMNS`, and a number if there are
-    several of it.
-    """
+    """Return the draws of columns that are named `KIND` or `KIND #NUMBER`, kinds of `COLUMNS`."""
     return {name: COLUMNS[name.split(" #")[0]] for name in names}
 
 
@@ -244,8 +240,9 @@ def _in_own_folder(run: Any, source: Path, columns: Sequence[str], folder: Path 
 
 
 def exponents(sizes: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the growth exponents of the whole time and of each stage's, from `FROM_ROWS` on; none
-    of one size.
+    """Return the growth exponents of all time and of each stage's, from `FROM_ROWS` rows on.
+
+    One size has none.
     """
     large = [size for size in sizes if size["rows"] >= FROM_ROWS]
     if len(large) <= 1:
@@ -277,10 +274,11 @@ def report(figures: Figures) -> str:
     lines = [markdown(headings, rows)]
     growth = exponents(sizes)
     if growth:
+        since = rows_in_words(FROM_ROWS)
         each = ", ".join(f"{name} {growth[name]:.2f}" for name in stages)
         lines += [
             "",
-            f"Time grows by rows to the power of {growth['all']:.2f} from {rows_in_words(FROM_ROWS)} ({each}).",
+            f"Time grows by rows to the power of {growth['all']:.2f} from {since} ({each}).",
         ]
     table = [
         [

@@ -1,5 +1,4 @@
-"""The engine of Spark: what more workers gain, what the driver holds, what travels; and Spark ML on
-sketch and rows.
+"""Spark: what more workers gain, what the driver holds, what travels; Spark ML's fits.
 
     uv run --group test python benchmarks/spark.py
 
@@ -253,7 +252,8 @@ def _comparisons(runs: Sequence[dict[str, Any]]) -> list[str]:
         return []
     one, more = of_most[0], of_most[-1]
     gain = one["stages"]["transformed"] / more["stages"]["transformed"]
-    workers = f"Encoding {rows_in_words(most)} rows, {more['workers']} workers are {gain:.2f} times as fast as one."
+    times = f"{more['workers']} workers are {gain:.2f} times as fast as one"
+    workers = f"Encoding {rows_in_words(most)} rows, {times}."
     least = min(
         (each for each in runs if each["workers"] == more["workers"]), key=lambda each: each["rows"]
     )

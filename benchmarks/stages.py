@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FittedColumn:
-    """A column of a folder of Parquet files and the codec that is fitted to it, with the default
-    settings.
-    """
+    """A column of a folder of Parquet files, and its codec, fitted with the default settings."""
 
     column: ParquetColumn
     codec: ColumnCodec
@@ -82,9 +80,7 @@ class Unchecked:
 
 
 def decode(encoded: Path, codec: ColumnCodec, target: Path) -> None:
-    """Decode the files of an encoded column to files of the column's own type, one thread for each
-    core.
-    """
+    """Decode the files of an encoded column to the column's own type, one thread a core."""
     codecs: dict[str, Any] = {codec.field.name: codec}
 
     def decode_part(part: Path) -> None:

@@ -1,5 +1,4 @@
-"""All benchmarks, one after the other, each in a process of its own; their figures are kept, a JSON
-file each.
+"""All benchmarks in turn, each in a process of its own; their figures are kept as JSON.
 
     uv run --group test --extra demo python benchmarks/suite.py
 

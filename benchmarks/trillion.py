@@ -1,5 +1,4 @@
-"""What a trillion rows of a column would take on a hundred executors: a calculation from costs that
-are measured here.
+"""What a trillion rows would take on a hundred executors, calculated from measured costs.
 
     uv run --group test python benchmarks/trillion.py
 
@@ -34,9 +33,7 @@ _KEPT = RESULTS / "spark.json"
 
 @dataclass(frozen=True)
 class Line:
-    """Something that has to be done: how much of it, by whom, its seconds, and what the design does
-    about it.
-    """
+    """Something to be done: how much of it, by whom, in how long, and what the design does."""
 
     what: str
     amount: str
@@ -72,8 +69,9 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             f"{moved / 1e12:.1f} TB read and written",
             "storage",
             math.nan,
-            f"has to give {moved / passing / 1e9:.1f} GB a second, {moved / passing / executors / 1e6:.0f} MB to each "
-            "executor, or it is what all wait for",
+            f"has to give {moved / passing / 1e9:.1f} GB a second, "
+            f"{moved / passing / executors / 1e6:.0f} MB to each executor, "
+            "or it is what all wait for",
         )
     )
     shuffled = tasks * costs.tally_bytes
@@ -84,7 +82,8 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             f"{tasks:,} of {costs.tally_bytes / 1000:.0f} kB, {shuffled / 1e9:.1f} GB shuffled",
             f"{slots} cores",
             merged,
-            f"{levels} levels of {MERGED_AT_ONCE}; the driver alone would take {tasks * costs.merge:.0f} s",
+            f"{levels} levels of {MERGED_AT_ONCE}; "
+            f"the driver alone would take {tasks * costs.merge:.0f} s",
         ),
         Line("model", "1", "driver", costs.fit, "from the sketch: the same for any number of rows"),
         Line(
@@ -92,7 +91,8 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             f"{3 * tasks:,} tasks",
             "driver",
             3 * tasks * costs.task,
-            f"{MOST_TASKS:,} tasks a pass at most, each of {math.ceil(parts / tasks)} parts, instead of {parts:,}",
+            f"{MOST_TASKS:,} tasks a pass at most, each of {math.ceil(parts / tasks)} parts, "
+            f"instead of {parts:,}",
         ),
         Line(
             "start of tasks",
@@ -106,8 +106,9 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             f"{parts:,} files to {2 * tasks:,} tasks",
             f"{slots} cores",
             2 * parts * costs.described * tasks / slots,
-            "sent once to each executor, but taken in by each task as a whole; a spark.default.parallelism of "
-            f"{4 * slots:,} makes it {min(4 * slots / tasks, 1):.0%} of that",
+            "sent once to each executor, but taken in by each task as a whole; "
+            f"a spark.default.parallelism of {4 * slots:,} makes it "
+            f"{min(4 * slots / tasks, 1):.0%} of that",
         ),
         Line(
             "footers read",
@@ -142,7 +143,8 @@ def _checksums(costs: Costs, stored: float, parts: int, slots: int) -> Line:
         f"{stored / 1e12:.1f} TB in {2 * parts:,} files",
         f"{slots} cores",
         stored * costs.hashed / slots,
-        f"taken by the tasks that wrote the files; the driver alone would take {stored * costs.hashed / 3600:.1f} h",
+        "taken by the tasks that wrote the files; "
+        f"the driver alone would take {stored * costs.hashed / 3600:.1f} h",
     )
 
 
@@ -168,11 +170,12 @@ def report(figures: Figures) -> str:
         f"{options['rows']:,} rows on {options['executors']} executors of {options['cores']} cores"
     )
     ending = (
-        f"{title}: {total / 60:,.0f} minutes for a column, of which the driver alone {alone / 60:,.0f}. "
-        f"The bottleneck is {most['what']}, with {100 * most['seconds'] / total:.0f} % of the time, while the storage "
-        "keeps up."
+        f"{title}: {total / 60:,.0f} minutes for a column, "
+        f"of which the driver alone {alone / 60:,.0f}. The bottleneck is {most['what']}, "
+        f"with {100 * most['seconds'] / total:.0f} % of the time, while the storage keeps up."
     )
-    return f"{markdown(['what', 'how much', 'by', 's', 'what the design does about it'], rows, left=3)}\n\n{ending}"
+    headings = ["what", "how much", "by", "s", "what the design does about it"]
+    return f"{markdown(headings, rows, left=3)}\n\n{ending}"
 
 
 def _measured(path: Path | None, rows: int, folder: Path) -> dict[str, Any]:

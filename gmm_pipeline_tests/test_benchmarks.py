@@ -216,7 +216,8 @@ def test_figures_are_written_between_the_marks_of_their_part(tmp_path: pathlib.P
     place = {"machine": "a machine", "python": "3", "day": "a day", "versions": {}}
     results = [{"column": "cents", "rows": 7, "compared": 7, "different": 0}]
     file.write_text(json.dumps({"options": {}, "results": results, "place": place}))
-    text = f"before\n{START.format(part='agreement')}old<!-- end of figures -->\nafter\n{START.format(part='limits')}"
+    ours, others = START.format(part="agreement"), START.format(part="limits")
+    text = f"before\n{ours}old<!-- end of figures -->\nafter\n{others}"
 
     shown = written(text, [file])
 

@@ -1,7 +1,7 @@
-"""CTAB-GAN+'s DataTransformer, from a checkout of its repository that CTAB_GAN_PLUS names: there is
-no package of it.
+"""CTAB-GAN+'s DataTransformer, from a checkout of its repository that CTAB_GAN_PLUS names.
 
-Its module imports PyTorch for images alone; an empty module stands in for it.
+There is no package of it. Its module imports PyTorch for images alone; an empty module stands in
+for it.
 """
 
 import os

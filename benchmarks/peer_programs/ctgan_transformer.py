@@ -1,6 +1,4 @@
-"""CTGAN's DataTransformer; its module is loaded alone, as the package would load PyTorch, which it
-does not use.
-"""
+"""CTGAN's DataTransformer. The module is loaded alone: the package would load PyTorch."""
 
 import importlib.util
 import pathlib

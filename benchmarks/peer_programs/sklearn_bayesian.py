@@ -1,6 +1,4 @@
-"""scikit-learn's BayesianGaussianMixture; encoding is the posterior probability of each component
-in each row.
-"""
+"""scikit-learn's BayesianGaussianMixture; encoding computes the posterior of each component."""
 
 import warnings
 

@@ -1,6 +1,4 @@
-"""Spark ML's GaussianMixture on all rows; encoding is the posterior probability of each component
-in each row.
-"""
+"""Spark ML's GaussianMixture on all rows; encoding computes the posterior of each component."""
 
 import os
 import tempfile

@@ -1,5 +1,4 @@
-"""What each program of a peer does: fit and encode a column once warm, and say what that took and
-gave, as JSON.
+"""What each peer's program does: fit and encode a column, warm, and print the outcome as JSON.
 
 Programs run in environments of their own, so they use only the standard library, NumPy and what the
 peer brings.
@@ -56,8 +55,7 @@ def conduct(
     prepared: Callable[[Any], Any] = lambda x: x,
     child: Callable[[], int | None] = lambda: None,
 ) -> None:
-    """Run a peer on the column of the file that the command line names, after a first time on few
-    rows.
+    """Run a peer on the column of the file that the command line names, after one on few rows.
 
     Parameters
     ----------
@@ -100,9 +98,7 @@ def share_lost(before: Any, after: Any) -> float:
 
 
 def peak_memory(process: str) -> int | None:
-    """Return the most bytes that a process has held at once; None where the system does not
-    tell.
-    """
+    """Return the peak memory of a process in bytes; None if the system does not tell."""
     status = Path(f"/proc/{process}/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)

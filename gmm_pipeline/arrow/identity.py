@@ -1,6 +1,6 @@
-"""By which fit each column of an encoded table was encoded: a note in the schema's metadata.
+"""Which fit encoded each column of an encoded table, kept in the metadata of its schema.
 
-Parquet files carry it; CSV files and frames of Polars cannot.
+Parquet files carry it; CSV files and Polars frames cannot.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.errors import StoreError
 
 _KEY = b"gmm_pipeline.fits"
+"""The metadata key; part of the format of encoded tables."""
 
 Identities = Mapping[str, str]
-"""The identity of the fit that encoded a column, by the column's name."""
+"""The identity of the fit that encoded each column, by column name."""
 
 
 def with_identities(schema: pa.Schema, codecs: Mapping[str, ColumnCodec]) -> pa.Schema:
-    """Return a schema of encoded rows that says by which fits they are encoded."""
+    """Return a schema of encoded rows with the identities of the fits that encode them."""
     identities = {column: codec.identity for column, codec in codecs.items()}
     return schema.with_metadata({_KEY: json.dumps(identities)})
 
 
 def identities_in(metadata: Mapping[bytes, bytes] | None) -> Identities:
-    """Return what the metadata of a schema or a Parquet file says; nothing if it says nothing."""
+    """Return the identities in the metadata of a schema or a Parquet file; empty if it has none."""
     text = (metadata or {}).get(_KEY)
     return {} if text is None else dict(json.loads(text))
 
@@ -39,16 +40,16 @@ def check_identities(
     Parameters
     ----------
     found : iterable of mapping
-        What each file of the encoded table says.
+        The identities of each file of the encoded table.
     codecs : mapping of str to ColumnCodec
-        The fits to decode by.
+        The fits to decode with.
     generated : bool
-        Whether rows of files that say nothing are rows of these fits, as those of a model are.
+        Whether to decode files without identities too, such as those that a model generated.
 
     Raises
     ------
     StoreError
-        If a column was encoded by another fit, or a file does not say by which.
+        If another fit encoded a column, or a file does not say which fit did.
     """
     for identities in found:
         for column, codec in codecs.items():
@@ -57,13 +58,13 @@ def check_identities(
                 raise StoreError(
                     "the encoded table does not say by which fit it was encoded",
                     column=column,
-                    remedy="If a model generated the rows, or they come from this very fit, say so: "
+                    remedy="If a model generated the rows, or this fit encoded them, use "
                     "--generated, or generated=True in Python",
                 )
             if identity is not None and identity != codec.identity:
                 raise StoreError(
                     f"another fit encoded the rows: {identity}, and this one is {codec.identity}",
                     column=column,
-                    remedy="Decode with the fit that encoded them: `gmm-pipeline inverse` finds it among "
-                    "a store's generations, TableEncoder.load(path, generation=…) loads it",
+                    remedy="Decode with the fit that encoded them: `gmm-pipeline inverse` finds it "
+                    "among a store's generations, TableEncoder.load(path, generation=…) loads it",
                 )

@@ -1,4 +1,4 @@
-"""JSON forms of what JSON has no numbers or types for."""
+"""JSON forms of coordinates, and of the numbers that JSON lacks: NaN and infinities."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def coordinate_to_json(coordinate: Coordinate | None) -> dict[str, Any] | None:
 
 
 def coordinate_from_json(value: dict[str, Any] | None) -> Coordinate | None:
-    """Return the coordinate of its JSON form."""
+    """Return the coordinate of a JSON form."""
     if value is None:
         return None
     return _log_from_json(value) if value["type"] == "log" else _plain_from_json(value)
 
 
 def number_to_json(value: Any) -> Any:
-    """Wrap floating-point numbers that JSON cannot write."""
+    """Return a JSON form of a value: NaN and infinities are wrapped, others stay as they are."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"number": str(value)}
     return value
 
 
 def number_from_json(value: Any) -> Any:
-    """Return the value of its JSON form."""
+    """Return the value of a JSON form."""
     return float(value["number"]) if isinstance(value, dict) else value
 
 

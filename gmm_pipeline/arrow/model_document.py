@@ -1,4 +1,4 @@
-"""A fitted column as a JSON document, and the identity by which encoded tables name it."""
+"""A fitted column as a JSON document, and the identity by which encoded tables name the fit."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, RestMode, Tail
 from gmm_pipeline.core.modes.ranking import Ranking
 
 FORMAT = 2
-"""Of the document. Older ones have no reader: their stage is computed again."""
+"""Version of the document. Older ones are not read: their stage is computed again."""
 _IDENTITY_DIGITS = 16
-"""Hexadecimal digits: 64 bits tell all fits that one company ever makes from each other."""
+"""Hexadecimal digits: with 64 bits, two of a million fits collide with a chance of 3e-8."""
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A fitted column: its model and the Arrow field that it decodes to."""
+    """A fitted column: its model and the Arrow field of its decoded rows."""
 
     model: ColumnModel
     field: pa.Field
 
 
 def model_document(stored: StoredModel) -> dict[str, Any]:
-    """Return a model as JSON can hold it."""
+    """Return a model as a JSON document."""
     model = stored.model
     return {
         "format": FORMAT,
@@ -60,7 +60,7 @@ def model_document(stored: StoredModel) -> dict[str, Any]:
 
 
 def model_of(document: dict[str, Any]) -> StoredModel:
-    """Return the model of a document."""
+    """Return the model of a JSON document."""
     fit, rest = document["fit"], document["rest"]
     model = ColumnModel(
         column=document["column"],
@@ -83,7 +83,7 @@ def model_of(document: dict[str, Any]) -> StoredModel:
 
 
 def fit_identity(stored: StoredModel, ranking: Ranking) -> str:
-    """Return a digest of all that encoding and decoding depend on: the model and the order of its ranks."""
+    """Return a digest of everything that encoding and decoding depend on: model and ranks."""
     digest = hashlib.sha256(json.dumps(model_document(stored), allow_nan=False).encode())
     digest.update(ranking.mode_of_rank.astype("<i8").tobytes())
     return digest.hexdigest()[:_IDENTITY_DIGITS]

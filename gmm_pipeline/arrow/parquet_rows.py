@@ -42,12 +42,12 @@ class ParquetRows:
 
     @property
     def rows(self) -> int:
-        """Rows of the file."""
+        """The number of rows of the file."""
         return self.starts[-1]
 
     @property
     def schema(self) -> pa.Schema:
-        """Names and types of the columns, as they were when the file was written from Arrow."""
+        """Names and types of the columns, restored from Arrow's schema if the file has it."""
         return self.metadata.schema.to_arrow_schema()
 
     def batches(
@@ -109,15 +109,15 @@ class ParquetRows:
 class Footers:
     """The footers of a table's files: each is read once, whichever of its columns needs it.
 
-    A pickled copy starts empty: a task of Spark reads the footers of the few files that it needs,
-    which takes less time than to send it those of all files.
+    A pickled copy starts empty: for a Spark task, reading the footers of its few files takes less
+    time than receiving those of all files.
     """
 
     def __init__(self) -> None:
         self._files: dict[Path, ParquetRows] = {}
 
     def of(self, path: Path) -> ParquetRows:
-        """Return a file whose footer is read if it was not yet."""
+        """Return a file with its footer, which is read at the first call."""
         if path not in self._files:
             self._files[path] = ParquetRows.of(path)
         return self._files[path]

@@ -12,7 +12,7 @@ from gmm_pipeline.errors import StoreError
 from gmm_pipeline.fits.stages import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from gmm_pipeline.fits.plan import ColumnStatus, StageStatus
     from gmm_pipeline.fits.stages import Stage
@@ -26,10 +26,13 @@ class RunRecord(BaseModel):
     Parameters
     ----------
     started : datetime
+        For people; nothing is decided by it.
     columns : tuple of str
         The columns that it had something to do for.
     refit : bool
         Whether it was to recompute everything.
+    before : frozenset of str
+        The names of the manifests that were there when it started, if it was to recompute them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,11 +40,19 @@ class RunRecord(BaseModel):
     started: datetime
     columns: tuple[str, ...]
     refit: bool
+    before: frozenset[str] = frozenset()
 
     @classmethod
-    def now(cls, columns: Sequence[str], *, refit: bool) -> RunRecord:
-        """Return the record of a run that starts now."""
-        return cls(started=datetime.now(UTC), columns=tuple(columns), refit=refit)
+    def of(cls, statuses: Iterable[ColumnStatus], *, refit: bool) -> RunRecord:
+        """Return the record of a run that starts now, over columns in these states."""
+        concerned = [status for status in statuses if refit or not status.done]
+        manifests = [stage.manifest for status in concerned for stage in status.stages]
+        return cls(
+            started=datetime.now(UTC),
+            columns=tuple(status.column for status in concerned),
+            refit=refit,
+            before=frozenset(each.file_name for each in manifests if each and refit),
+        )
 
     def write(self, folder: FitFolder) -> None:
         """Write the record into the folder of its fit."""
@@ -72,7 +83,7 @@ class RunRecord(BaseModel):
 
     def _is_older(self, entry: StageStatus) -> bool:
         """Whether a result that the run was to recompute is still the one from before the run."""
-        return self.refit and (entry.manifest is None or entry.manifest.last_made < self.started)
+        return self.refit and (entry.manifest is None or entry.manifest.file_name in self.before)
 
 
 def last_run(store: Store) -> str:

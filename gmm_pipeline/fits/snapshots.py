@@ -41,6 +41,17 @@ def commit(spec: FitSpec, folder: FitFolder, columns: Iterable[str]) -> Snapshot
     return folder.commit(spec.model_dump(mode="json"), spec.columns, update)
 
 
+def unpublished(spec: FitSpec, folder: FitFolder) -> list[str]:
+    """Return the columns with complete results that no reader sees yet: a run is not at its end."""
+    newest = folder.snapshots.get()
+    entries = {} if newest is None else newest.columns
+    return [
+        name
+        for name in spec.columns
+        if _newest(folder.column(name), entries.get(name)) != entries.get(name)
+    ]
+
+
 def view_remarks(view: FitView) -> list[str]:
     """Say which columns a view of a fit leaves out, and in what it is behind the newest results."""
     spec = FitSpec.model_validate(view.fit)
@@ -48,7 +59,7 @@ def view_remarks(view: FitView) -> list[str]:
     missing = [name for name in spec.columns if name not in view.fitted]
     if missing:
         remarks.append(f"Left out, as they are not fitted: {', '.join(missing)}")
-    newest = view.folder.snapshot()
+    newest = view.folder.snapshots.get()
     if view.folder.generation is None and newest is not None and newest != view.snapshot:
         _, *others = newest.columns_by_source().values()
         behind = ", ".join(sorted(name for names in others for name in names))

@@ -35,7 +35,6 @@ from gmm_pipeline.orchestration.metadata import result_metadata
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.names import encode_name
 
-OP = "columns"
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether the run has ended, where nothing is published: short beside
 the second that a run takes at least."""
@@ -89,15 +88,15 @@ def columns_job_name(fit: str) -> str:
     return f"{fit}_run"
 
 
-def run_config_of(columns: Sequence[str]) -> dict[str, Any]:
+def run_config_of(fit: str, columns: Sequence[str]) -> dict[str, Any]:
     """Return the configuration of a run over the given columns."""
-    return {"ops": {OP: {"config": {"columns": list(columns)}}}}
+    return {"ops": {_op_name(fit): {"config": {"columns": list(columns)}}}}
 
 
-def columns_of(run: dg.DagsterRun) -> list[str]:
+def columns_of(run: dg.DagsterRun, fit: str) -> list[str]:
     """Return the columns in the configuration of a run of the job; none means all."""
     config: Any = run.run_config
-    for key in ("ops", OP, "config"):
+    for key in ("ops", _op_name(fit), "config"):
         config = config.get(key, {})
     return list(config.get("columns", []))
 
@@ -118,7 +117,11 @@ def build_columns_job(
         Of the job; by default those of the definitions that it is part of.
     """
 
-    @dg.op(name=OP, out={}, description="Computes the columns, several of them at once.")
+    @dg.op(
+        name=_op_name(dataset.name),
+        out={},
+        description="Computes the columns, several of them at once.",
+    )
     def columns(
         context: dg.OpExecutionContext,
         config: Columns,
@@ -171,6 +174,11 @@ def task_by_state(
     work = {column: to_do for column, to_do in stages.items() if to_do}
     context.log.info("%d of %d columns have something to do", len(work), len(stages))
     return Task(prepared, work, refit)
+
+
+def _op_name(fit: str) -> str:
+    """Return the name of the job's op: Dagster wants it to be unique among all jobs."""
+    return f"{fit}_columns"
 
 
 class _Queueing:

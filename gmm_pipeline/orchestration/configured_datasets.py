@@ -35,9 +35,7 @@ class ConfiguredFit:
     folder: FitFolder
 
     def spec(self) -> FitSpec:
-        """Return what the store holds if it is made from the same settings; otherwise look at the
-        source.
-        """
+        """Return the spec in the store if it has the same settings; otherwise open the source."""
         if self.folder.spec_path.exists():
             with suppress(StoreError):
                 saved = load_spec(self.folder)
@@ -93,18 +91,14 @@ def configured_datasets(configuration: Configuration, store: Path) -> list[Datas
 
 
 def stored_datasets(store: Path) -> list[Dataset]:
-    """Return the fits in the store as they are; their columns are known to Dagster, and nothing is
-    watched.
-    """
+    """Return the fits in the store as datasets whose source is not watched."""
     return [
         _unwatched(fit, partial(load_spec, Store(store).fit(fit))) for fit in Store(store).fits()
     ]
 
 
 def demo_dataset(store: Path) -> Dataset:
-    """Return the demo, with the settings that it was last run with; its table is unpacked when
-    first looked at.
-    """
+    """Return the demo, with the settings of its last run; its table is unpacked when first used."""
     folder = Store(store).fit(DEMO_FIT)
     return _unwatched(
         DEMO_FIT, lambda: load_spec(folder) if folder.spec_path.exists() else demo_spec(store)

@@ -1,4 +1,4 @@
-"""A dataset: a fit that Dagster operates, with when and how it is looked at."""
+"""A dataset: a fit that Dagster operates, and how its source is watched."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class Dataset:
     name : str
         The name of its fit, which is the prefix of its asset keys.
     spec : callable
-        Returns what the fit is made from, as it was when its source was last looked at.
+        Returns the spec of the fit, with the columns that its source had at the last look.
     discover : callable
-        Looks at the source now, and returns the same with the columns as they are.
+        Opens the source, and returns the spec with the columns that it has now.
     watch : bool or str
-        Whether new and changed files start runs; a glob: files whose change does, instead of the
-        source's own. Without, columns are registered and nothing is started.
+        Whether new and changed files start runs. A glob names other files, whose changes start
+        runs instead. If False, columns are only registered.
     watch_seconds : int
-        How long after a look at the source the next one comes.
+        Seconds between two looks at the source.
     schedule : str or None
         When to refit, as a cron expression.
     description : str
     owners : tuple of str
         E-mail addresses, or teams as `team:name`.
     blocking : tuple of str
-        The checks that keep what comes after from being made when they fail.
+        The checks whose failure ends a column's run: later stages do not begin.
     """
 
     name: str

@@ -35,17 +35,14 @@ def build_definitions(
         Bytes that a run may use; 0 means what suits the machine.
     """
     assets = {dataset.name: build_assets(dataset) for dataset in datasets}
-    jobs = {
-        dataset.name: build_columns_job(dataset, partial(task_by_state, dataset))
-        for dataset in datasets
-    }
     return dg.Definitions(
         assets=[asset for of_dataset in assets.values() for asset in of_dataset],
-        jobs=[*(_column_job(*each) for each in assets.items()), *jobs.values()],
-        sensors=[
-            watching_sensor(each, Store(store).fit(each.name), jobs[each.name]) for each in datasets
+        jobs=[
+            *(_column_job(*each) for each in assets.items()),
+            *(build_columns_job(each, partial(task_by_state, each)) for each in datasets),
         ],
-        schedules=[refit_schedule(each, jobs[each.name]) for each in datasets if each.schedule],
+        sensors=[watching_sensor(each, Store(store).fit(each.name)) for each in datasets],
+        schedules=[refit_schedule(each) for each in datasets if each.schedule],
         resources=resources_of(store, threads, memory),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -54,15 +54,6 @@ class EngineResource(dg.ConfigurableResource[None]):
         """End the run's Spark session."""
         del context
         self._run.close()
-
-
-def session_for_all_runs(spec: FitSpec) -> AbstractContextManager[object]:
-    """Keep one Spark session open for several runs of this process, if the fit uses Spark."""
-    return (
-        nullcontext()
-        if spec.engine == "local"
-        else spark_session(spec.spark_config, _built_by_dagster)
-    )
 
 
 def _built_by_dagster(settings: SparkSettings) -> SparkSession:

@@ -79,7 +79,7 @@ class DagsterRunner:
 
         def execute() -> None:
             result = job.execute_in_process(
-                run_config={**_QUIET, **run_config_of(list(work))},
+                run_config={**_QUIET, **run_config_of(spec.name, list(work))},
                 instance=self._instance,
                 tags={REFIT_TAG: refit.value, **process_tag(run_id)},
                 run_id=run_id,

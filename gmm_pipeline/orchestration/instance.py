@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,6 @@ from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.fits.concurrency import runs_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import dagster as dg
 
 HOME_VARIABLE = "DAGSTER_HOME"
@@ -102,18 +100,6 @@ def open_instance(store: Path) -> dg.DagsterInstance:
                 f"Dagster's instance in {home} cannot be used: {error}",
                 remedy=f"Make the folder writable, or set {HOME_VARIABLE} to another one",
             ) from error
-
-
-@contextmanager
-def instances_in_stores() -> Iterator[None]:
-    """Use the instances of stores, whatever `DAGSTER_HOME` is set to."""
-    before = os.environ.pop(HOME_VARIABLE, None)
-    try:
-        yield
-    finally:
-        os.environ.pop(HOME_VARIABLE, None)
-        if before is not None:
-            os.environ[HOME_VARIABLE] = before
 
 
 def _write_config(home: Path, runs: int) -> None:

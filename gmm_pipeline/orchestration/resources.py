@@ -12,7 +12,6 @@ from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.io_managers import ResultIOManager
 
 
-@cache
 def resources_of(store: Path, threads: int, memory: int) -> Mapping[str, Any]:
     """Return the resources of a store.
 
@@ -20,8 +19,13 @@ def resources_of(store: Path, threads: int, memory: int) -> Mapping[str, Any]:
     several files) only if resources of the same name are the same objects. Paths are absolute,
     because executors have another current folder.
     """
+    return _resources_of(store.absolute(), threads, memory)
+
+
+@cache
+def _resources_of(store: Path, threads: int, memory: int) -> Mapping[str, Any]:
     return {
-        IO_MANAGER: ResultIOManager(store=str(store.absolute())),
-        "gmm_store": StoreResource(path=str(store.absolute())),
+        IO_MANAGER: ResultIOManager(store=str(store)),
+        "gmm_store": StoreResource(path=str(store)),
         "gmm_engine": EngineResource(threads=threads, memory=memory),
     }

@@ -69,9 +69,7 @@ class _Seen:
         return self if state == self.state else _Seen(state, digest([self.history, state]))
 
 
-def watching_sensor(
-    dataset: Dataset, folder: FitFolder, job: dg.JobDefinition
-) -> dg.SensorDefinition:
+def watching_sensor(dataset: Dataset, folder: FitFolder) -> dg.SensorDefinition:
     """Return a sensor that registers columns as partitions, and starts runs of what is to be done.
 
     A change of the source or the settings starts one run, over all columns that it concerns. A
@@ -81,7 +79,7 @@ def watching_sensor(
 
     @dg.sensor(
         name=f"{dataset.name}_sensor",
-        job=job,
+        job_name=columns_job_name(dataset.name),
         minimum_interval_seconds=dataset.watch_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Registers the columns of {dataset.name}"
@@ -106,12 +104,12 @@ def watching_sensor(
     return sensor
 
 
-def refit_schedule(dataset: Dataset, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+def refit_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
     """Return a schedule that fits all columns of a dataset again, in one run."""
 
     @dg.schedule(
         name=f"{dataset.name}_refit",
-        job=job,
+        job_name=columns_job_name(dataset.name),
         cron_schedule=str(dataset.schedule),
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Fits all columns of {dataset.name} again.",
@@ -119,7 +117,7 @@ def refit_schedule(dataset: Dataset, job: dg.JobDefinition) -> dg.ScheduleDefini
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(
             run_key=context.scheduled_execution_time.isoformat(),
-            run_config=run_config_of(dataset.spec().columns),
+            run_config=run_config_of(dataset.name, dataset.spec().columns),
             tags={REFIT_TAG: Refit.MODEL.value},
         )
 
@@ -159,7 +157,7 @@ def _launched(
         *sighting.remarks,
     ]
     return dg.SensorResult(
-        run_requests=[_request(to_do, now.history)] if to_do else [],
+        run_requests=[_request(dataset, to_do, now.history)] if to_do else [],
         skip_reason=None if to_do else "; ".join(said),
         dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)]
         if new
@@ -168,12 +166,12 @@ def _launched(
     )
 
 
-def _request(to_do: Sequence[ColumnStatus], history: str) -> dg.RunRequest:
+def _request(dataset: Dataset, to_do: Sequence[ColumnStatus], history: str) -> dg.RunRequest:
     columns = [status.column for status in to_do]
     reasons = dict.fromkeys(map(reason_of, to_do))
     return dg.RunRequest(
         run_key=digest([history, *columns]),
-        run_config=run_config_of(columns),
+        run_config=run_config_of(dataset.name, columns),
         tags={REASON_TAG: "; ".join(reasons)[:_LONGEST_TAG]},
     )
 
@@ -198,7 +196,7 @@ def _running(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
 def _columns_in(run: dg.DagsterRun, dataset: Dataset) -> set[str]:
     """Return the partition keys of the columns of a dataset that a run is for."""
     if run.job_name == columns_job_name(dataset.name):
-        return set(map(encode_name, columns_of(run) or dataset.spec().columns))
+        return set(map(encode_name, columns_of(run, dataset.name) or dataset.spec().columns))
     if run.job_name == job_name(dataset.name):
         return set(filter(None, [run.tags.get(_PARTITION_TAG)]))
     return set()

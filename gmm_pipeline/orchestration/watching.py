@@ -1,6 +1,4 @@
-"""Looking at a dataset's source: what is new in it, and which columns that makes something to do
-for.
-"""
+"""Looks at a dataset's source: what is new in it, and which columns have something to do."""
 
 from __future__ import annotations
 
@@ -38,14 +36,14 @@ class Sighting:
     Parameters
     ----------
     state : str
-        A digest of the files and the settings; a look that finds the same has nothing to do.
+        A digest of the files and the settings. If it is the same as before, nothing is to be done.
     columns : tuple of str
         All columns of the fit.
     to_do : tuple of ColumnStatus
-        The columns that something is to be done for.
+        The columns that have something to do.
     remarks : tuple of str
-        What people should know: files that are not taken yet, columns that are gone or of another
-        type.
+        What people should know: files that are still being written, columns that are gone or
+        changed their type.
     """
 
     state: str
@@ -105,9 +103,7 @@ def _watched(dataset: Dataset, spec: FitSpec, folder: FitFolder) -> str:
 
 
 def _state(files: str, spec: FitSpec) -> str:
-    """Return a digest of what runs depend on: the files that are watched, the columns, and how they
-    are encoded.
-    """
+    """Return a digest of what runs depend on: the watched files, the columns, their settings."""
     return digest([files, spec.model_dump(mode="json")])
 
 
@@ -130,7 +126,8 @@ def _remarks(spec: FitSpec, folder: FitFolder, table: LocalTable) -> list[str]:
     for name in spec.columns:
         if name not in table.schema.names:
             remarks.append(
-                f"column {name!r} is gone from the source; leave it out with '!{name}' if that is meant"
+                f"column {name!r} is gone from the source; "
+                f"leave it out with '!{name}' if that is meant"
             )
         elif name in table.conflicts:
             remarks.append(str(table.conflicts[name]))
@@ -138,6 +135,7 @@ def _remarks(spec: FitSpec, folder: FitFolder, table: LocalTable) -> list[str]:
             copy, kind = folder.column(name).result(RAW.name), str(table.schema.field(name).type)
             if copy is not None and copy.manifest.summary["type"] != kind:
                 remarks.append(
-                    f"column {name!r} changed its type from {copy.manifest.summary['type']} to {kind}"
+                    f"column {name!r} changed its type "
+                    f"from {copy.manifest.summary['type']} to {kind}"
                 )
     return remarks

@@ -78,7 +78,7 @@ class Draft:
         return draft
 
     def publish(self) -> Result:
-        """Make the draft the newest result of its stage: whoever looks finds it or the one before."""
+        """Make the draft the newest result of its stage; readers find it or the one before."""
         folder = self._place()
         self._described.replace(self.column / MANIFESTS / self.manifest.file_name)
         self._named.replace(self.column / NEWEST)
@@ -105,7 +105,7 @@ class Draft:
     def _place(self) -> Path:
         """Make the files a content of their own, unless it is there and sound."""
         present = Result(self.manifest, legacy.locate(self.column, self.manifest))
-        # The kept files of a large column are not read again; they were checked when it was copied.
+        # Files that stay are not read for it: they may be all of a large column.
         sound = present.is_whole if self.keeps else present.is_sound
         if present.folder.is_dir() and sound():
             return present.folder

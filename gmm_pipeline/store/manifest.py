@@ -136,11 +136,6 @@ class Manifest(BaseModel):
         return self._content_of(sorted(self.files))
 
     @property
-    def last_made(self) -> datetime:
-        """When it was last made, whether that changed anything or not."""
-        return self.confirmed or self.created
-
-    @property
     def content_id(self) -> str:
         """The start of that digest, which names the files."""
         return self.content[:_ID_DIGITS]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gmm_pipeline.errors import StoreError, did_you_mean
-from gmm_pipeline.store.fit_folder import SPEC_FILE, FitFolder
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.snapshot_log import SPEC_FILE
 
 
 class Store:
@@ -24,7 +25,7 @@ class Store:
         return sorted(spec.parent.name for spec in self.path.glob(f"*/{SPEC_FILE}"))
 
     def require_present_fit(self, name: str) -> FitFolder:
-        """Return the folder of a fit; raise StoreError if there is none, or a generation is named."""
+        """Return a fit's folder; raise StoreError if there is none, or a generation is named."""
         fit = self.require_fit(name)
         if fit.generation is not None:
             raise StoreError(

@@ -1,4 +1,4 @@
-"""How many columns and processes a run has, and what memory each of them may hold."""
+"""How many columns a run works on at once, and how much memory each of them may use."""
 
 import pytest
 
@@ -34,38 +34,10 @@ def test_columns_in_work_are_bounded_by_threads_and_memory(
     assert Concurrency.of(spec_of(4), threads, int(gigabytes * GIGABYTE)).columns == columns
 
 
-@pytest.mark.parametrize(
-    ("columns", "threads", "gigabytes", "processes"),
-    [
-        (31, 2, 6, 1),
-        (32, 2, 6, 2),
-        (1000, 2, 6, 2),
-        (1000, 1, 6, 1),
-        (100, 16, 64, 6),
-        (1000, 2, 1.5, 1),
-    ],
-)
-def test_many_columns_have_several_processes_as_far_as_memory_goes(
-    columns: int, threads: int, gigabytes: float, processes: int
-) -> None:
-    assert (
-        Concurrency.of(spec_of(columns), threads, int(gigabytes * GIGABYTE)).processes == processes
-    )
-
-
-def test_few_columns_that_have_something_to_do_have_one_process() -> None:
+def test_columns_are_as_many_as_have_something_to_do() -> None:
     concurrency = Concurrency.of(spec_of(1000), 2, 6 * GIGABYTE)
 
-    assert (
-        concurrency.over(1000).processes,
-        concurrency.over(31).processes,
-        concurrency.over(0).processes,
-    ) == (
-        2,
-        1,
-        1,
-    )
-    assert [concurrency.over(columns).columns for columns in (31, 1)] == [2, 1]
+    assert [concurrency.over(columns).columns for columns in (1000, 1, 0)] == [2, 1, 1]
 
 
 @pytest.mark.parametrize("columns", [1, 4, 100])
@@ -86,5 +58,4 @@ def test_columns_that_spark_has_a_part_in_are_made_one_after_the_other() -> None
     )
 
     for spec in (many.model_copy(update={"engine": "spark"}), fitted):
-        concurrency = Concurrency.of(spec, 2, 6 * GIGABYTE)
-        assert (concurrency.columns, concurrency.processes) == (1, 1)
+        assert Concurrency.of(spec, 2, 6 * GIGABYTE).columns == 1

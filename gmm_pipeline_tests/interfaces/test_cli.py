@@ -295,7 +295,7 @@ def test_inverse_refuses_rows_that_mean_nothing(
     )
     out = fitted.path / "never.parquet"
 
-    inverse = fitted.call("inverse", "damaged.parquet", "--fit", "t", "--out", out)
+    inverse = fitted.call("inverse", "damaged.parquet", "--fit", "t", "--out", out, "--generated")
 
     assert inverse.status in {1, 2}
     assert says in inverse.err

@@ -101,7 +101,7 @@ def check(workplace: Workplace, expected: pl.DataFrame) -> None:
         ("b", "model"),
         ("b", "feature_rank"),
         ("c", "feature_rank"),
-        ("a", "transformed"),
+        ("b", "transformed"),
     ],
 )
 def test_a_refit_that_ended_early_leaves_all_readers_one_fit(

@@ -26,10 +26,16 @@ DIES = """
 import os, pathlib
 import dagster as dg
 from gmm_pipeline.orchestration.instance import open_instance
+from gmm_pipeline.orchestration.lost_runs import tag_with_process
+
+@dg.op
+def dies(context):
+    tag_with_process(context.instance, context.run)
+    os.kill(os.getpid(), 9)
 
 @dg.job(executor_def=dg.in_process_executor)
 def killed():
-    dg.op(name="dies")(lambda: os.kill(os.getpid(), 9))()
+    dies()
 
 killed.execute_in_process(instance=open_instance(pathlib.Path("store")))
 """

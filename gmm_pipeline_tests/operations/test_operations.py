@@ -20,6 +20,7 @@ from workplace import results, states
 
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.orchestration.assets import job_name
+from gmm_pipeline.orchestration.columns_job import columns_job_name
 from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.store.store import Store
 
@@ -233,12 +234,12 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
     folder.mkdir()
     (folder / "1.parquet").write_bytes(whole.read_bytes()[:-1])
     wait_for(lambda: seen("1.parquet is still being written"), "a look at half a file")
-    assert not running_dagster.runs(pipelineName=job_name("incoming"))
+    assert not running_dagster.runs(pipelineName=columns_job_name("incoming"))
     shutil.copy(whole, folder / "1.parquet")
     wait_for(lambda: rows() == {30}, "all columns to be encoded")
     assert set(running_dagster.partitions("incoming")) == keys
-    runs = running_dagster.runs(pipelineName=job_name("incoming"))
-    assert {run.partition for run in runs} == keys
+    (run,) = running_dagster.runs(pipelineName=columns_job_name("incoming"))
+    assert running_dagster.ended(run.run_id).status == "SUCCESS", running_dagster.told(run.run_id)
 
     wait_for(lambda: seen("nothing is new"), "a look that finds nothing new")
     shutil.copy(whole, folder / "1.parquet")
@@ -248,18 +249,14 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
         "a look at the same file",
     )
     assert seen("nothing is new")
-    assert (
-        len(running_dagster.runs(pipelineName=job_name("incoming")))
-        == len(runs)
-        == len(hostile_names)
-    )
+    assert len(running_dagster.runs(pipelineName=columns_job_name("incoming"))) == 1
 
     pl.read_parquet(whole).head(3).write_parquet(folder / "0.parquet")
     wait_for(lambda: rows() == {33}, "the added rows to be encoded")
     for name in hostile_names:
         decisions = fit.column(name).require("model").manifest.summary["decision"]
         assert str(decisions).startswith("kept: drift")
-    added = running_dagster.runs(pipelineName=job_name("incoming"))[0]
+    added, _ = running_dagster.runs(pipelineName=columns_job_name("incoming"))
     assert added.tags["gmm_pipeline/because"] == "raw stale: files were added to the source"
 
 

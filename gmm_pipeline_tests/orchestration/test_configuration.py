@@ -29,7 +29,8 @@ from gmm_pipeline.store.store import Store
 
 GUIDE = (PROJECT / "docs" / "dagster.md").read_text()
 YAML_EXAMPLE, TOML_EXAMPLE = (
-    re.search(rf"```{kind}\n(?:#.*\n)?(store.*?)```", GUIDE, re.DOTALL)[1] for kind in ("yaml", "toml")
+    re.search(rf"```{kind}\n(?:#.*\n)?(store.*?)```", GUIDE, re.DOTALL)[1]
+    for kind in ("yaml", "toml")
 )
 FRAME = pl.DataFrame(
     {"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "kind": ["x", None] * 150}

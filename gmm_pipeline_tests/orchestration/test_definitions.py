@@ -75,7 +75,9 @@ def test_the_datasets_of_the_file_are_shown_with_the_fits_of_the_store(place: Wo
     found = listed(place, GMM_PIPELINE_CONFIG="datasets.yaml")
 
     assert found["fits"] == ["other", "sales", "visits"]
-    assert found["jobs"] == ["other_job", "sales_job", "visits_job"]
+    assert found["jobs"] == [
+        f"{fit}_{job}" for fit in ("other", "sales", "visits") for job in ("job", "run")
+    ]
     assert list(found["schedules"].values()) == ["0 3 * * 1"]
     assert found["store"] == str(place.path / "results")
 

@@ -1,5 +1,6 @@
-"""The Dagster instance of a store: how many runs at once, and runs whose process has died."""
+"""The Dagster instance of a store: how many runs at once, and runs whose process died."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -7,11 +8,12 @@ import sys
 import time
 
 import dagster as dg
+import psutil
 import pytest
-from gmm_pipeline.orchestration.run_launcher import LocalRunLauncher, Worker
 
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.orchestration.instance import open_instance, prepare_home
+from gmm_pipeline.orchestration.lost_runs import PROCESS_TAG, process_tag, report_lost_runs
 
 GIGABYTE = 1 << 30
 
@@ -29,8 +31,7 @@ def test_the_instance_of_a_store_bounds_runs_and_watches_them(instance: dg.Dagst
     assert 1 <= queue.max_concurrent_runs <= (os.cpu_count() or 1) // 2 + 1
     assert instance.run_monitoring_enabled
     assert instance.run_monitoring_poll_interval_seconds == 10
-    assert isinstance(instance.run_launcher, LocalRunLauncher)
-    assert instance.run_launcher.supports_check_run_worker_health
+    assert type(instance.run_launcher) is dg.DefaultRunLauncher
     assert not instance.run_retries_enabled
     assert not instance.telemetry_enabled
 
@@ -110,29 +111,20 @@ def test_processes_may_open_a_new_instance_at_once(
         assert set(instance.get_dynamic_partitions("t_columns")) == {"a", "b", "c"}
 
 
-def test_a_process_is_known_by_its_number_and_its_start() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        worker = Worker(process.pid, time.time())
-        before_it_started = Worker(process.pid, time.time() - 3600)
-        assert worker.is_running()
-        assert not before_it_started.is_running()
-        process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert not worker.is_running(), "a zombie does not run"
-    assert not worker.is_running()
-
-
 KILLED = """
 import os, pathlib, sys
 import dagster as dg
 from gmm_pipeline.orchestration.instance import open_instance
+from gmm_pipeline.orchestration.lost_runs import tag_with_process
 
 @dg.op
-def dies():
+def dies(context):
+    tag_with_process(context.instance, context.run)
     os.kill(os.getpid(), 9)
 
 @dg.op
-def waits():
+def waits(context):
+    tag_with_process(context.instance, context.run)
     open("waiting", "w").close()
     input()
 
@@ -148,7 +140,7 @@ def waiting():
 """
 
 
-def test_a_run_of_the_command_line_that_was_killed_is_known_to_be_gone(
+def test_a_run_whose_process_was_killed_is_reported_as_failed(
     tmp_path: pathlib.Path, instance: dg.DagsterInstance
 ) -> None:
     def start(job: str) -> "subprocess.Popen[bytes]":
@@ -156,18 +148,61 @@ def test_a_run_of_the_command_line_that_was_killed_is_known_to_be_gone(
             [sys.executable, "-c", KILLED, job], cwd=tmp_path, stdin=subprocess.PIPE
         )
 
+    def by_job() -> dict[str, dg.DagsterRunStatus]:
+        return {run.job_name: run.status for run in instance.get_runs()}
+
     with start("killed") as killed, start("waiting") as waiting:
         assert killed.wait() == -9
         while not (tmp_path / "waiting").exists():
             assert waiting.poll() is None
             time.sleep(0.05)
-        by_job = {run.job_name: run for run in instance.get_runs()}
-        assert {run.status for run in by_job.values()} == {dg.DagsterRunStatus.STARTED}
-        health = {
-            name: instance.run_launcher.check_run_worker_health(run) for name, run in by_job.items()
-        }
+        assert set(by_job().values()) == {dg.DagsterRunStatus.STARTED}
+        (message,) = report_lost_runs(instance)
+        now = by_job()
         waiting.communicate(b"\n")
 
-    assert health["waiting"].status.value == "RUNNING"
-    assert health["killed"].status.value == "NOT_FOUND"
-    assert str(killed.pid) in health["killed"].msg
+    assert str(killed.pid) in message
+    assert now == {
+        "killed": dg.DagsterRunStatus.FAILURE,
+        "waiting": dg.DagsterRunStatus.STARTED,
+    }
+    assert report_lost_runs(instance) == []
+
+
+@dg.op
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dg.job
+def idle() -> None:
+    nothing()
+
+
+def lost(instance: dg.DagsterInstance, *process: object, run_id: str | None = None) -> bool:
+    """Whether a run of a process, given by host, number and start, is taken for lost."""
+    run = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED)
+    tag = json.dumps([run_id or run.run_id, *process])
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: tag})
+    messages = report_lost_runs(instance)
+    instance.delete_run(run.run_id)
+    return bool(messages)
+
+
+def test_a_process_is_known_by_its_machine_its_number_and_its_start(
+    instance: dg.DagsterInstance,
+) -> None:
+    run_id, host, pid, started = json.loads(process_tag("a run")[PROCESS_TAG])
+
+    assert (run_id, pid) == ("a run", os.getpid())
+    assert not lost(instance, host, pid, started)
+    assert lost(instance, host, pid, started - 3600), "another process has its number now"
+    assert not lost(instance, "elsewhere", pid, started - 3600), "it cannot be seen from here"
+    assert not lost(instance, host, pid, started - 3600, run_id="executed again, with old tags")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        there = psutil.Process(process.pid).create_time()
+        assert not lost(instance, host, process.pid, there)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert lost(instance, host, process.pid, there), "a zombie does not run"
+    assert lost(instance, host, process.pid, there)

@@ -112,7 +112,12 @@ def test_several_files_of_one_store_go_into_one_project(place: pathlib.Path) -> 
     )
 
     dg.Definitions.validate_loadable(merged)
-    assert {job.name for job in merged.jobs} == {"sales_job", "more_job"}
+    assert {job.name for job in merged.jobs} == {
+        "sales_job",
+        "sales_run",
+        "more_job",
+        "more_run",
+    }
 
 
 def test_the_executor_of_a_project_is_its_own(place: pathlib.Path) -> None:
@@ -135,7 +140,7 @@ def test_a_configuration_is_a_file_or_what_it_would_hold(
 
     for config in given:
         definitions = dataset_definitions(config)
-        assert [job.name for job in definitions.jobs] == ["sales_job"]
+        assert [job.name for job in definitions.jobs] == ["sales_job", "sales_run"]
 
 
 def test_a_mistake_in_the_configuration_is_told(place: pathlib.Path) -> None:

@@ -5,6 +5,7 @@ do.
 import datetime as dt
 import os
 import pathlib
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from workplace import states
 
 from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.orchestration.assets import job_name
+from gmm_pipeline.orchestration.columns_job import columns_job_name, run_config_of
 from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.datasets import Dataset
@@ -27,6 +29,7 @@ from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables import files
 
 FRAME = pl.DataFrame({"few": [1, 2, 3, None] * 15, "city": ["Oslo", "Bergen", "Oslo"] * 20})
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 STAGES = ["raw", "sketch", "gmm_model", "feature_rank", "transformed"]
 ODD_NAMES = [
     "a,b",
@@ -109,18 +112,17 @@ class Watched:
         return str(reason.skip_message)
 
     def execute(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
-        job = self.definitions.resolve_job_def(job_name("sales"))
+        job = self.definitions.resolve_job_def(columns_job_name("sales"))
         return job.execute_in_process(
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={**QUIET, **request.run_config},
             instance=self.instance,
-            partition_key=request.partition_key,
-            asset_selection=request.asset_selection,
             tags=dict(request.tags),
             raise_on_error=False,
         )
 
     def bring_up_to_date(self) -> None:
-        assert all(self.execute(request).success for request in self.requests())
+        (request,) = self.requests()
+        assert self.execute(request).success
 
     @contextmanager
     def run_of(self, column: str) -> Iterator[None]:
@@ -129,6 +131,17 @@ class Watched:
         at_work = dg.DagsterRunStatus.STARTED
         run = self.instance.create_run_for_job(
             job, status=at_work, tags={"dagster/partition": column}
+        )
+        yield
+        self.instance.delete_run(run.run_id)
+
+    @contextmanager
+    def run_over(self, *columns: str) -> Iterator[None]:
+        """Let Dagster know of a run over several columns meanwhile."""
+        run = self.instance.create_run_for_job(
+            self.definitions.resolve_job_def(columns_job_name("sales")),
+            status=dg.DagsterRunStatus.STARTED,
+            run_config=run_config_of("sales", columns),
         )
         yield
         self.instance.delete_run(run.run_id)
@@ -144,11 +157,18 @@ def watched(tmp_path: pathlib.Path) -> Iterator[Watched]:
 
 
 def columns_of(requests: list[dg.RunRequest]) -> list[str]:
-    return [str(request.partition_key) for request in requests]
+    """The columns of the one run that is asked for."""
+    (request,) = requests
+    return list(request.run_config["ops"]["sales_columns"]["config"]["columns"])
 
 
-def stages_of(request: dg.RunRequest) -> list[str]:
-    return [key.path[-1] for key in request.asset_selection or ()]
+def stages_of(result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
+    """The assets that a run materialised, by partition."""
+    made: dict[str, list[str]] = defaultdict(list)
+    for event in result.all_events:
+        if event.is_step_materialization and event.asset_key is not None:
+            made[str(event.partition)].append(event.asset_key.path[-1])
+    return made
 
 
 def told(capfd: pytest.CaptureFixture[str]) -> str:
@@ -161,20 +181,23 @@ def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched
 
     requests = watched.requests()
 
-    assert columns_of(requests) == [encode_name(name) for name in ODD_NAMES]
+    assert columns_of(requests) == ODD_NAMES
     assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
     assert [request.tags["gmm_pipeline/because"] for request in requests] == [
         "raw missing: not computed yet"
-    ] * len(ODD_NAMES)
-    assert [stages_of(request) for request in requests] == [STAGES] * len(ODD_NAMES)
+    ]
     assert watched.skipped() == "nothing is new"
 
 
 def test_columns_of_any_name_are_encoded(watched: Watched) -> None:
-    watched.add("a.parquet", pl.DataFrame({name: [1, 2] for name in ["a,b ...", "[数]/量"]}))
+    names = ["a,b ...", "[数]/量"]
+    watched.add("a.parquet", pl.DataFrame({name: [1, 2] for name in names}))
 
-    watched.bring_up_to_date()
+    (request,) = watched.requests()
+    result = watched.execute(request)
 
+    assert result.success
+    assert stages_of(result) == {encode_name(name): STAGES for name in names}
     assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
 
 
@@ -217,8 +240,9 @@ def test_settings_that_change_ask_for_what_depends_on_them(watched: Watched) -> 
     watched.settings = {"column_settings": {"few": {"max_modes": 3}}}
     (request,) = watched.requests()
 
-    assert (request.partition_key, stages_of(request)) == ("few", STAGES[2:])
+    assert columns_of([request]) == ["few"]
     assert "max_modes: 10 → 3" in request.tags["gmm_pipeline/because"]
+    assert stages_of(watched.execute(request)) == {"few": STAGES[2:]}
 
 
 def test_settings_that_change_back_ask_again_by_keys_that_dagster_does_not_know(
@@ -231,7 +255,7 @@ def test_settings_that_change_back_ask_again_by_keys_that_dagster_does_not_know(
         watched.settings = settings
         keys += [request.run_key for request in watched.requests()]
 
-    assert len(keys) == len(set(keys)) == 8
+    assert len(keys) == len(set(keys)) == 5
 
 
 def test_a_look_that_is_made_again_asks_by_the_same_keys(watched: Watched) -> None:
@@ -304,8 +328,8 @@ def test_ten_new_columns_at_once_are_registered_and_asked_for(watched: Watched) 
     watched.add("a.parquet", FRAME.with_columns(pl.lit(1.5).alias(name) for name in new))
     requests = watched.requests()
 
-    assert columns_of(requests) == ["few", "city", *map(encode_name, new)]
-    assert watched.registered() == set(columns_of(requests))
+    assert columns_of(requests) == ["few", "city", *new]
+    assert watched.registered() == set(map(encode_name, columns_of(requests)))
     assert watched.execute(requests[-1]).success
 
 
@@ -323,11 +347,9 @@ def test_a_column_that_is_gone_stays_in_the_fit_and_its_run_says_so(
         "column 'few' is gone from the source; leave it out with '!few' if that is meant"
         in told(capfd)
     )
-    outcomes = {request.partition_key: watched.execute(request) for request in requests}
-    assert {key: outcome.success for key, outcome in outcomes.items()} == {
-        "city": True,
-        "few": False,
-    }
+    outcome = watched.execute(requests[0])
+    assert not outcome.success
+    assert set(stages_of(outcome)) == {"city"}
     failure = watched.fit.column("few").failure()
     assert failure is not None
     assert failure.message.startswith("the table has no column 'few'")
@@ -372,7 +394,10 @@ def test_a_column_that_changed_its_type_is_told_of_and_made_anew(
     assert "column 'few' changed its type from int64 to large_string" in told(capfd)
     result = watched.execute(requests[0])
     assert result.success
-    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    evaluations = [
+        check for check in result.get_asset_check_evaluations() if check.partition == "few"
+    ]
+    checks = {check.check_name: check for check in evaluations}
     assert not checks["schema_unchanged"].passed
     assert "few: type large_string, was int64 when the column was last fitted" in str(
         checks["schema_unchanged"].description
@@ -458,8 +483,9 @@ def test_a_column_that_failed_is_asked_for_again_when_the_source_changes(watched
         "a.parquet",
         pl.DataFrame({"id": [1, 2**63], "few": [1, 2]}, schema_overrides={"id": pl.UInt64}),
     )
-    outcomes = [watched.execute(request).success for request in watched.requests()]
-    assert outcomes == [False, True]
+    outcome = watched.execute(watched.requests()[0])
+    assert not outcome.success
+    assert stages_of(outcome) == {"few": STAGES, "id": STAGES[:1]}
     assert watched.skipped() == "nothing is new"
 
     watched.add(
@@ -487,7 +513,15 @@ def test_a_column_that_is_being_run_is_asked_for_once_that_run_has_ended(watched
     assert columns_of(third) == ["few"]
     assert watched.skipped() == "nothing is new"
     keys += [request.run_key for request in (*first, *second, *third)]
-    assert len(set(keys)) == len(keys) == 5
+    assert len(set(keys)) == len(keys) == 4
+
+
+def test_columns_of_a_run_over_several_wait_for_its_end(watched: Watched) -> None:
+    watched.add("a.parquet", FRAME.with_columns(other=1.5))
+    with watched.run_over("few", "city"):
+        assert columns_of(watched.requests()) == ["other"]
+
+    assert columns_of(watched.requests()) == ["few", "city"]
 
 
 def test_a_column_whose_run_did_what_it_waited_for_is_not_asked_for_again(watched: Watched) -> None:
@@ -510,17 +544,17 @@ def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
     moments = [dt.datetime(2026, 11, day, 3, tzinfo=dt.UTC) for day in (23, 30)]
 
     monday, next_monday = (
-        list(schedule(dg.build_schedule_context(watched.instance, scheduled_execution_time=moment)))
+        schedule(dg.build_schedule_context(watched.instance, scheduled_execution_time=moment))
         for moment in moments
     )
 
-    assert columns_of(monday) == ["few", "city"]
-    assert [request.tags["gmm_pipeline/refit"] for request in monday] == ["model", "model"]
-    assert not {request.run_key for request in monday} & {
-        request.run_key for request in next_monday
-    }
-    assert watched.execute(monday[0]).success
-    assert watched.execute(next_monday[0]).success
+    assert columns_of([monday]) == ["few", "city"]
+    assert monday.tags["gmm_pipeline/refit"] == "model"
+    assert monday.run_key != next_monday.run_key
+    assert watched.execute(monday).success
+    again = watched.execute(next_monday)
+    assert again.success
+    assert stages_of(again) == {"few": STAGES[2:], "city": STAGES[2:]}
     model = watched.fit.column("few").require("model").manifest
     assert model.summary["decision"] == "fitted: no earlier model, or a refit was requested"
 
@@ -535,7 +569,8 @@ def test_a_tag_says_what_is_made_anew_rather_than_continued(
     watched.add("b.parquet", FRAME.head(4))
 
     tags = {} if refit is None else {"gmm_pipeline/refit": refit}
-    assert watched.execute(dg.RunRequest(partition_key="few", tags=tags)).success
+    asked = dg.RunRequest(run_config=run_config_of("sales", ["few"]), tags=tags)
+    assert watched.execute(asked).success
 
     column = watched.fit.column("few")
     parts = {stage: len(column.require(stage).tables()) for stage in ("raw", "transformed")}

@@ -12,7 +12,7 @@ from workplace import flip_a_byte, states
 
 from gmm_pipeline.arrow.parquet import batches, write_table
 from gmm_pipeline.errors import StoreError
-from gmm_pipeline.store import column_folder
+from gmm_pipeline.store import draft
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.manifest import FileFacts, Origin
 from gmm_pipeline.store.result import Product, StageOutput
@@ -129,7 +129,7 @@ def test_a_disk_that_fills_up_at_the_manifest_leaves_the_old_result_and_nothing_
 
     folder.publish(product(1))
     before = states(folder.path)
-    monkeypatch.setattr(column_folder, "flush", fill_up)
+    monkeypatch.setattr(draft, "flush", fill_up)
     with pytest.raises(OSError, match=r"no space left for \.manifest"):
         folder.publish(product(2))
 

@@ -116,7 +116,7 @@ def test_every_generation_can_be_read_by_its_number(sales: FitFolder) -> None:
             fit(sales.column(name), f"{name} {number}")
         commit(sales, "a", "b")
 
-    assert sales.generations() == [1, 2, 3]
+    assert sales.snapshots.generations() == [1, 2, 3]
     assert [models(sales, number) for number in (1, 2, 3, None)] == [
         {"a": "a 1", "b": "b 1"},
         {"a": "a 2", "b": "b 1"},
@@ -124,7 +124,7 @@ def test_every_generation_can_be_read_by_its_number(sales: FitFolder) -> None:
         {"a": "a 3", "b": "b 3"},
     ]
     with pytest.raises(StoreError, match=r"no generation 4\. Choose one of 1, 2, 3"):
-        sales.snapshot(4)
+        sales.snapshots.get(4)
 
 
 def test_generations_go_by_number_whatever_the_clock_says(
@@ -132,7 +132,7 @@ def test_generations_go_by_number_whatever_the_clock_says(
 ) -> None:
     fit(sales.column("a"), "a 1")
     commit(sales, "a")
-    for module in ("fit_folder", "column_folder"):
+    for module in ("snapshot_log", "draft"):
 
         class Earlier(datetime):
             @classmethod
@@ -152,7 +152,7 @@ def test_generations_whose_models_are_all_in_the_next_one_are_dropped(sales: Fit
         fit(sales.column("a"), "a 1", source)
         commit(sales, "a")
 
-    assert sales.generations() == [3]
+    assert sales.snapshots.generations() == [3]
 
 
 def contents(folder: FitFolder, column: str) -> list[str]:
@@ -301,7 +301,7 @@ def test_a_name_that_stands_for_no_fit_is_refused(
         Store(sales.path.parent).require_fit(name)
 
 
-SAVES, LOADS = 120, 1000
+SAVES, LOADS = 60, 1000
 
 
 def test_a_load_beside_saves_sees_one_fit_of_all_columns(tmp_path: pathlib.Path) -> None:

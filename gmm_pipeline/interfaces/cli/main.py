@@ -15,6 +15,7 @@ from gmm_pipeline.interfaces.cli import (
     plan_commands,
     report_command,
     run_commands,
+    status_commands,
     table_commands,
     ui_command,
 )
@@ -44,8 +45,8 @@ for command in (
     run_commands.retry,
     plan_commands.plan,
     bench_command.bench,
-    plan_commands.status,
-    plan_commands.fits,
+    status_commands.status,
+    status_commands.fits,
     adopt_command.adopt,
     table_commands.transform,
     table_commands.inverse,

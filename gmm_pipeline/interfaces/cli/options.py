@@ -28,7 +28,7 @@ store_option = click.option(
     help="The folder that holds all results.",
 )
 fit_option = click.option(
-    "--fit", required=True, help="Name of the fit; NAME@TIME for its models at that time (UTC)."
+    "--fit", required=True, help="Name of the fit; NAME@GENERATION for an earlier one."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 csv_null_option = click.option(

@@ -1,4 +1,4 @@
-"""`demo` and `run`."""
+"""The commands `demo`, `run` and `retry`."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ from gmm_pipeline.store.store import Store
 @store_option
 @json_option
 def demo(engine: EngineChoice, limits: Limits, store: Path, *, as_json: bool) -> None:
-    """Encode the bundled flights of New York City, 336,776 rows, and compare them with what they
-    decode to.
+    """Encode the bundled flights of New York City, decode them, and compare.
+
+    The table has 336,776 rows.
 
     \b
     Examples:
@@ -59,8 +60,9 @@ def demo(engine: EngineChoice, limits: Limits, store: Path, *, as_json: bool) ->
 @store_option
 @json_option
 def run(request: FitRequest, limits: Limits, store: Path, *, refit: bool, as_json: bool) -> None:
-    """Fit and encode the columns of SOURCE: what is missing or stale is done, the rest is left
-    alone.
+    """Fit and encode the columns of SOURCE.
+
+    What is missing or stale is computed, everything else stays as it is.
 
     SOURCE is a Parquet or CSV file, a folder of them, or a quoted glob.
 
@@ -82,10 +84,10 @@ def run(request: FitRequest, limits: Limits, store: Path, *, refit: bool, as_jso
 @store_option
 @json_option
 def retry(fit: str | None, limits: Limits, store: Path, *, as_json: bool) -> None:
-    """Continue the last run: what it did is kept, what failed or was not reached is done.
+    """Continue the last run: compute what failed, and what the run did not get to.
 
-    The source and the settings are those of that run; one with --refit goes on to make the rest
-    anew.
+    The source and the settings are those of that run. If it was one with --refit, the rest is
+    recomputed.
 
     \b
     Examples:
@@ -100,9 +102,8 @@ def retry(fit: str | None, limits: Limits, store: Path, *, as_json: bool) -> Non
 def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> None:
     """Run what is missing or stale, or everything."""
     prepared.save()
-    columns = [status.column for status in prepared.statuses() if refit or not status.done]
-    record = RunRecord.now(columns, refit=refit)
-    if columns:
+    record = RunRecord.of(prepared.statuses(), refit=refit)
+    if record.columns:
         record.write(prepared.folder)
     _run(prepared, limits, record, as_json=as_json)
 

@@ -107,7 +107,7 @@ def inverse(
     Examples:
       gmm-pipeline inverse synthetic.parquet --fit sales --generated --out synthetic_sales.parquet
       gmm-pipeline inverse encoded.parquet --fit sales --out sales_again.csv
-      gmm-pipeline inverse synthetic --fit sales --out synthetic_sales --engine spark
+      gmm-pipeline inverse encoded --fit sales --out sales_again --engine spark
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
