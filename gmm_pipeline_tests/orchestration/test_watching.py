@@ -556,7 +556,7 @@ def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
     assert again.success
     assert stages_of(again) == {"few": STAGES[2:], "city": STAGES[2:]}
     model = watched.fit.column("few").require("model").manifest
-    assert model.summary["decision"] == "fitted: no earlier model, or asked for"
+    assert model.summary["decision"] == "fitted: no earlier model, or a refit was requested"
 
 
 @pytest.mark.parametrize("refit", [None, "model", "all"])
