@@ -1,6 +1,4 @@
-"""Mode-specific normalisation of tables of any size, as a Dagster pipeline partitioned by
-column.
-"""
+"""Mode-specific normalisation of tables of any size, by Dagster, column by column."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ __all__ = ["TableEncoder"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for, so that the core can be used without Polars and Arrow.
+    # Imported on first use, so that the core can be used without Polars and Arrow.
     if name == "TableEncoder":
         from gmm_pipeline.interfaces.table_encoder import TableEncoder
 

@@ -1,6 +1,4 @@
-"""Files and folders that appear as a whole or not at all, whatever ends the process that writes
-them.
-"""
+"""Files and folders that appear complete or not at all, even if the process dies while writing."""
 
 from __future__ import annotations
 
@@ -15,16 +13,14 @@ from pathlib import Path
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-"""Arguments of renameat2(2): paths relative to the current folder, and both names stay,
-exchanged.
+"""Arguments of renameat2(2), from Linux's fcntl.h and fs.h: paths are relative to the current
+folder; the two names are exchanged.
 """
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a path to write to, whose file replaces `path` when all went well and is removed
-    otherwise.
-    """
+    """Give a temporary path; its file replaces `path` at the end, or is removed after an error."""
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         yield partial
@@ -34,7 +30,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Replace a small file by a text in UTF-8 that survives a loss of power."""
+    """Replace a small file by a text in UTF-8, and make it survive a power failure."""
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
         flush(partial)
@@ -42,13 +38,13 @@ def write_durably(path: Path, text: str) -> None:
 
 
 def flush(path: Path) -> None:
-    """Bring a file's content to the disk before its name appears elsewhere."""
+    """Flush a file's content to the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def flush_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk, where the file system lets a folder be opened."""
+    """Flush the names in a folder to the disk, if the file system allows opening a folder."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -58,10 +54,10 @@ def flush_folder(path: Path) -> None:
 
 
 def replace_folder(folder: Path, target: Path) -> None:
-    """Make `folder` the content of `target`, on one file system; remove what was there before.
+    """Replace `target` by `folder`, which is on the same file system, and remove the old content.
 
-    Linux exchanges the two atomically. Elsewhere the old folder moves aside first: for an instant
-    there is none, but never a part of one.
+    Linux exchanges the two atomically. On other systems the old folder is renamed first: for a
+    moment there is no `target`, but never a part of one.
     """
     if not target.exists():
         folder.rename(target)
@@ -76,7 +72,7 @@ def replace_folder(folder: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two paths by renameat2; return whether the system could."""
+    """Exchange two paths by renameat2; return False if the system has no such call."""
     if sys.platform != "linux":
         return False
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)

@@ -1,4 +1,4 @@
-"""Datasets in a Dagster project of one's own: by a function, or as a component in a `defs.yaml`."""
+"""Datasets in your own Dagster project: by a function, or as a component in a `defs.yaml`."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def dataset_definitions(
 ) -> dg.Definitions:
     """Return the assets, checks, jobs, sensors, schedules and resources of datasets.
 
-    They go beside a project's own: `dg.Definitions.merge(own,
-    dataset_definitions("datasets.yaml"))`. The jobs run each column in one process; nothing is said
-    of the executor of other jobs.
+    Merge them with your project's definitions: `dg.Definitions.merge(own,
+    dataset_definitions("datasets.yaml"))`. The jobs of the datasets run in process; the executor of
+    your other jobs stays as it is.
 
     Parameters
     ----------
     config : str, Path, Configuration or mapping
-        A YAML or TOML file, or what it would hold. Relative paths start in the file's folder, or
-        else in the current one.
+        A YAML or TOML file, or its content. Relative paths start in the file's folder, or else in
+        the current one.
     threads : int
-        Of the local engine; 0 means one per core.
+        Threads of the local engine; 0 means one per core.
 
     Raises
     ------
     SettingsError
-        If the configuration has mistakes; it names them all, with their lines.
+        If the configuration has mistakes; the message names all of them and where they are.
     """
     configuration = _configuration(config)
     store = store_of(configuration)
@@ -51,25 +51,24 @@ def dataset_definitions(
 
 
 class Datasets(dg.Component, dg.Resolvable):
-    """Tables whose columns are encoded by Gaussian mixtures: each with assets, partitions, job,
-    sensor and schedule.
+    """Tables whose columns are encoded by Gaussian mixtures.
+
+    Each dataset has assets, partitions, a job, a sensor and a schedule.
     """
 
     def __init__(self, configuration: Configuration | None = None) -> None:
-        # Dagster gives nothing where `attributes` are empty, as it writes them into a new
-        # `defs.yaml`.
+        # Dagster passes no configuration for empty `attributes`, as in the `defs.yaml` that it
+        # creates for a new component.
         self.configuration = configuration or Configuration()
 
     @classmethod
     def model(cls) -> type[BaseModel]:
-        """Return the model of the attributes: that of the file of datasets."""
+        """Return the model of the attributes, which is that of a datasets file."""
         return Configuration
 
     @classmethod
     def resolve_from_model(cls, context: dg.ResolutionContext, model: BaseModel) -> Datasets:
-        """Return the component of attributes, in which templates such as `{{ env.DATA }}` are
-        filled in.
-        """
+        """Return the component; templates such as `{{ env.DATA }}` are resolved before."""
         return cls(configuration_of(context.resolve_value(model.model_dump(exclude_unset=True))))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -1,7 +1,7 @@
-"""What Dagster loads: the datasets of `GMM_PIPELINE_CONFIG`, or else the demo; and every other fit
-in the store.
+"""The definitions that Dagster loads: configured datasets, or else the demo, and all other fits.
 
-The store is `GMM_PIPELINE_STORE`, or else what the configuration says, or else `gmm_store`.
+`GMM_PIPELINE_CONFIG` names the file of datasets. The store is `GMM_PIPELINE_STORE`, or else the one
+of the configuration, or else `gmm_store`.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def _definitions() -> dg.Definitions:
     datasets = {dataset.name: dataset for dataset in [*stored_datasets(store), *named]}
     memory = bytes_of(configuration.memory) if configuration else 0
     fits = build_definitions(list(datasets.values()), store, memory=memory)
-    # Assets that are materialised by themselves run in one process as well: each new one takes
-    # seconds to start.
+    # Materialisations of single assets run in process too: a new process takes seconds to start.
     return dg.Definitions.merge(fits, dg.Definitions(executor=dg.in_process_executor))
 
 

@@ -1,4 +1,4 @@
-"""Errors that users can act on: each names the problem, the column, the rows and a remedy."""
+"""Errors that a user can act on: each names the problem, the column, the rows and a remedy."""
 
 from __future__ import annotations
 
@@ -94,6 +94,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, options, n=3)
     if close:
         return "Did you mean " + " or ".join(repr(option) for option in close) + "?"
-    # Twenty words are still readable at a glance.
+    # Twenty words fit on two lines of a terminal.
     listed = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")  # noqa: PLR2004
     return f"Known are: {listed}."

@@ -1,3 +1,1 @@
-"""What a fit is and what is left to do for it: settings, plans, stages, recipes, refitting. No
-Dagster.
-"""
+"""What a fit is and what is left to do for it: settings, plans, stages, recipes. No Dagster."""

@@ -1,4 +1,4 @@
-"""The checks of a column's results: their names, what passing means, and what judges them."""
+"""The checks of a column's results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """A check of a stage's result: its name, what passing means, and the function that judges."""
+    """A check of a stage's result: name, meaning of a pass, and the function that judges."""
 
     name: str
     stage: Stage
@@ -28,7 +28,7 @@ CHECKS = (
     Check(
         "schema_unchanged",
         RAW,
-        "The type is the one that the column was fitted in.",
+        "The type is the same as when the column was fitted.",
         verdicts.schema_unchanged,
     ),
     Check(

@@ -1,4 +1,4 @@
-"""From a column's settings to its sketch's form and its modes."""
+"""How a column is sketched and how its modes are fitted, by its settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from gmm_pipeline.fits.settings import ColumnSettings
 
 
 def sketch_request(settings: ColumnSettings) -> SketchRequest:
-    """Return how a column is to be sketched."""
+    """Return the form of a column's sketch."""
     return SketchRequest(
         kind=settings.kind,
         atoms=settings.atoms,
@@ -49,13 +49,14 @@ def sketch_request(settings: ColumnSettings) -> SketchRequest:
 
 
 def fit_modes(
-    sketched: Sketch,
+    sketch: Sketch,
     field: pa.Field,
     settings: ColumnSettings,
     fit_rows: RowsFitter = no_rows_fitter,
 ) -> ColumnModel:
-    """Fit a column's modes to its sketch as its settings say; by `fit_rows` where they ask for a
-    fit to all rows.
+    """Fit a column's modes to its sketch.
+
+    `fit_rows` fits the mixture instead if the settings' method is one that needs all rows.
     """
     rules = EncodingRules(
         seed=settings.seed,
@@ -66,23 +67,23 @@ def fit_modes(
         unseen=settings.unseen,
         out_of_range=settings.out_of_range,
     )
-    choice = atom_choice(sketched, field, settings)
+    choice = atom_choice(sketch, field, settings)
     model = model_column(
-        sketched,
+        sketch,
         field.name,
         choice,
-        _continuous_part(sketched, field.name, choice, settings, fit_rows),
+        _continuous_part(sketch, field.name, choice, settings, fit_rows),
         rules,
         max_categories=settings.max_categories,
-        stand_in=_stand_in(sketched, field, settings),
+        stand_in=_stand_in(sketch, field, settings),
     )
-    return model if settings.value_dtype else with_narrowest_dtype(model, sketched)
+    return model if settings.value_dtype else with_narrowest_dtype(model, sketch)
 
 
-def atom_choice(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
-    """Return which of a column's numbers are atoms, and why, with those that a mixed column has."""
+def atom_choice(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
+    """Return which of a column's numbers are atoms, and why; for a mixed column, which ones."""
     choice = choose_atoms(
-        sketched,
+        sketch,
         declared=declared_numbers(field, settings.atoms),
         find=settings.find_atoms
         and (settings.kind == "auto" or (settings.kind == "mixed" and not settings.atoms)),
@@ -96,7 +97,7 @@ def atom_choice(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> 
 
 
 def _continuous_part(
-    sketched: Sketch,
+    sketch: Sketch,
     column: str,
     choice: AtomChoice,
     settings: ColumnSettings,
@@ -105,12 +106,12 @@ def _continuous_part(
     if choice.kind == "categorical":
         return ContinuousPart()
     if settings.kind == "general":
-        return uniform_part(sketched, choice)
+        return uniform_part(sketch, choice)
     return gaussian_part(
-        sketched,
+        sketch,
         column,
         choice,
-        _fitter(settings, sketched.coordinate, partial(fit_rows, without=choice.values)),
+        _fitter(settings, sketch.coordinate, partial(fit_rows, without=choice.values)),
         keep=_keep(settings),
         tails=settings.extremes == "keep",
     )
@@ -148,9 +149,7 @@ def _fit_in_spark(points: WeightedPoints, n_components: int, seed: int) -> Mixtu
 
 
 def _keep(settings: ColumnSettings) -> ComponentSelector:
-    """Return which components of a fit take rows: those that em left, else those of enough
-    weight.
-    """
+    """Return the rule by which components of a fit become modes, others being dropped."""
     if settings.n_components is not None or settings.components is not None:
         return all_components
     if settings.method == "em":
@@ -160,12 +159,12 @@ def _keep(settings: ColumnSettings) -> ComponentSelector:
     return partial(heavy_components, min_weight=settings.min_weight)
 
 
-def _stand_in(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> Label | None:
-    """Return what the mode of the rare categories decodes to, as a plain label of the column."""
+def _stand_in(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> Label | None:
+    """Return the label that the mode of the rare categories decodes to; None if it has none."""
     if settings.rest_value is None or reading_of(field, settings.kind) is Reading.NUMBERS:
         return None
     refusal = SettingsError(
-        f"rest_value {settings.rest_value!r} is no value of type {field.type}",
+        f"rest_value {settings.rest_value!r} is not of type {field.type}",
         column=field.name,
         remedy="Give a value of the column's own type; of an enumeration, one that its rows hold",
     )
@@ -175,6 +174,6 @@ def _stand_in(sketched: Sketch, field: pa.Field, settings: ColumnSettings) -> La
         ).to_pylist()[0]
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise refusal from error
-    if pa.types.is_dictionary(field.type) and label not in sketched.labels:
+    if pa.types.is_dictionary(field.type) and label not in sketch.labels:
         raise refusal
     return label

@@ -1,4 +1,4 @@
-"""Whether a column is fitted again when rows were added, or keeps the model that it has."""
+"""Whether a column is fitted again after rows were added, or keeps its model."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from gmm_pipeline.store.manifest import Origin
     from gmm_pipeline.store.result import Result
 
-_OTHER_ROWS = "rows changed, rather than being added"
+_OTHER_ROWS = "rows changed or were removed"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to fit, why, and the drift of the rows from those that the model in use was fitted
-    to.
+    """Whether to fit a column, and why.
+
+    `drift` is the distance of the column's rows from those that its model was fitted to; see
+    `core.sketch.drift`.
     """
 
     fit: bool
@@ -33,7 +35,7 @@ class Decision:
     drift: float = 0.0
 
     def summary(self, settings: ColumnSettings) -> dict[str, JsonValue]:
-        """Return what a model's manifest says of it."""
+        """Return the entries of the decision in a model's manifest."""
         return {
             "decision": self.reason,
             "drift": self.drift,
@@ -49,53 +51,54 @@ def decide(
     Parameters
     ----------
     last : Result or None
-        The model that there is; None to fit in any case.
+        The column's last model; None to fit in any case.
     sketch : Result
-        The column's sketch as it is now.
+        The column's present sketch.
     origin : Origin
-        What a new fit would be made from.
+        The inputs and settings of a new fit.
     settings : ColumnSettings
     """
     if last is None:
-        return Decision(fit=True, reason="fitted: no earlier model, or asked for")
-    because = _due_to_origins(last, sketch, origin)
-    if because == _OTHER_ROWS and settings.refit != "drift":
-        because = None
-    if because:
-        return Decision(fit=True, reason=f"fitted: {because}")
-    return _by_rows(read_sketch(sketch.file(SKETCH_FILE)), last, settings)
+        return Decision(fit=True, reason="fitted: no earlier model, or a refit was requested")
+    change = _changed_input(last, sketch, origin)
+    if change == _OTHER_ROWS and settings.refit != "drift":
+        change = None
+    if change:
+        return Decision(fit=True, reason=f"fitted: {change}")
+    return _decide_by_rows(read_sketch(sketch.file(SKETCH_FILE)), last, settings)
 
 
-def _due_to_origins(last: Result, sketch: Result, origin: Origin) -> str | None:
-    """Return why what a model is made from calls for a new fit; None if rows were added and all
-    else is as it was.
-    """
-    then = last.manifest.origin
-    if then == origin or FITTED_SKETCH_FILE not in last.manifest.files:
-        return "again, from the same"
-    if then.settings != origin.settings or then.inputs.get(TYPE) != origin.inputs[TYPE]:
+def _changed_input(last: Result, sketch: Result, origin: Origin) -> str | None:
+    """Return which change of a model's inputs requires a new fit; None if rows were only added."""
+    before = last.manifest.origin
+    if before == origin or FITTED_SKETCH_FILE not in last.manifest.files:
+        return "again, from the same inputs"
+    if before.settings != origin.settings or before.inputs.get(TYPE) != origin.inputs[TYPE]:
         return "the settings or the type changed"
-    return None if then.inputs[SKETCH.name] in sketch.manifest.continues else _OTHER_ROWS
+    return None if before.inputs[SKETCH.name] in sketch.manifest.continues else _OTHER_ROWS
 
 
-def _by_rows(now: Sketch, last: Result, settings: ColumnSettings) -> Decision:
-    """Decide by the rows that there are now."""
-    moved = drift(read_sketch(last.file(FITTED_SKETCH_FILE)), now)
+def _decide_by_rows(sketch: Sketch, last: Result, settings: ColumnSettings) -> Decision:
+    """Decide by the drift of the rows, and by whether the last model can encode all of them."""
+    distance = drift(read_sketch(last.file(FITTED_SKETCH_FILE)), sketch)
     if settings.refit != "drift":
         return Decision(
-            fit=False, reason=f"kept: refit = {settings.refit}; drift {moved:.2g}", drift=moved
+            fit=False,
+            reason=f"kept: refit = {settings.refit}; drift {distance:.2g}",
+            drift=distance,
         )
-    unheld = count_unencodable_rows(read_model(last.checked_file(MODEL_FILE)).model, now)
-    if unheld:
+    unencodable = count_unencodable_rows(read_model(last.checked_file(MODEL_FILE)).model, sketch)
+    if unencodable:
         return Decision(
-            fit=True, reason=f"fitted: the last model could not hold up to {unheld:,} of the rows"
+            fit=True,
+            reason=f"fitted: the last model cannot encode up to {unencodable:,} of the rows",
         )
-    if moved > settings.drift_threshold:
+    if distance > settings.drift_threshold:
         return Decision(
-            fit=True, reason=f"fitted: drift {moved:.2g}, over {settings.drift_threshold:g}"
+            fit=True, reason=f"fitted: drift {distance:.2g}, over {settings.drift_threshold:g}"
         )
     return Decision(
         fit=False,
-        reason=f"kept: drift {moved:.2g}, at most {settings.drift_threshold:g}",
-        drift=moved,
+        reason=f"kept: drift {distance:.2g}, at most {settings.drift_threshold:g}",
+        drift=distance,
     )

@@ -1,4 +1,4 @@
-"""The stages of a column, in order: what each is made from, and which settings it depends on."""
+"""The stages of a column, in order: the inputs and settings that each depends on."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FORMAT = 6
-"""Raised when the same inputs and settings lead to another result than before."""
+"""To be raised by 1 when the same inputs and settings give another result than before; results of
+an earlier number are then stale."""
 SOURCE = "source"
+"""The input of the first stage: the table."""
 TYPE = "type"
-"""What the column's copy says of its type: all that a model depends on besides the sketch."""
+"""The column's type as its copy records it: the only input of a model besides the sketch."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the pipeline.
+    """A stage of the pipeline.
 
     Parameters
     ----------
     name : str
-        The folder of its result.
+        Name of the stage and of its result's folder.
     asset : str
         The name of its Dagster asset.
     inputs : tuple of str
@@ -40,7 +42,7 @@ class Stage:
     settings: tuple[str, ...]
 
     def origin(self, contents: Mapping[str, str], settings: ColumnSettings) -> Origin:
-        """Return the origin of a result made from inputs of the given content digests."""
+        """Return the origin of a result, given the content digests of its inputs by name."""
         resolved = settings.model_dump(mode="json", include=set(self.settings))
         return Origin(
             inputs={name: contents[name] for name in self.inputs},
@@ -49,9 +51,10 @@ class Stage:
 
 
 _SKETCH_SETTINGS = ("kind", "atoms", "transform", "infinities")
-_NOT_OF_THE_MODEL = {"preset", "refit", "drift_threshold"}
+_NO_MODEL_SETTINGS = {"preset", "refit", "drift_threshold"}
+"""They decide when to fit, not what a fit gives; a preset is resolved into other settings."""
 _MODEL_SETTINGS = tuple(
-    name for name in ColumnSettings.model_fields if name not in _NOT_OF_THE_MODEL
+    name for name in ColumnSettings.model_fields if name not in _NO_MODEL_SETTINGS
 )
 
 RAW = Stage("raw", "raw", (SOURCE,), ())

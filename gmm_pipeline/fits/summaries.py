@@ -1,4 +1,4 @@
-"""What manifests say of results, for people and machines to read."""
+"""Summaries of results, which their manifests hold for people and machines."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 
 
 SHOWN_RANKS = 256
-"""Ranks whose rows are counted one by one in a summary."""
+"""Ranks whose rows a summary counts one by one: all that uint8 holds. Columns of many categories
+have millions, and a manifest is read whenever a fit is opened.
+"""
 
 
-def sketch_summary(sketched: Sketch) -> dict[str, JsonValue]:
+def sketch_summary(sketch: Sketch) -> dict[str, JsonValue]:
     """Return the form and size of a sketch, and its rows without a finite number or category."""
-    form = type(sketched.tally.body).__name__
-    return {"form": form, "points": sketched.size, **asdict(sketched.tally.specials)}
+    form = type(sketch.tally.body).__name__
+    return {"form": form, "points": sketch.size, **asdict(sketch.tally.specials)}
 
 
 def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
-    """Return what a column's modes are, and how they were fitted."""
+    """Return the numbers of a column's modes by type, and how the mixture was fitted."""
     summary: dict[str, JsonValue] = {
         "kind": model.kind,
         "reason": model.reason,
@@ -56,9 +58,7 @@ def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
 
 
 def _sum_of_weights(model: ColumnModel) -> float:
-    """Return the sum over the mixture's components, or over all other modes where there is no
-    mixture.
-    """
+    """Return the sum over the mixture's components, or over all modes if there is no mixture."""
     components = [*model.gaussians, *model.dropped] or model.modes
     return math.fsum(component.weight for component in components)
 
@@ -69,9 +69,7 @@ def ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
 
 
 def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, JsonValue]:
-    """Return what the round trip did to a column's rows: in all, and by each mode that is no
-    atom.
-    """
+    """Count the rows that a round trip gives back, in all and for each mode that is no atom."""
     by_rank = {
         "exact": outcome.exact,
         "within_precision": outcome.within_precision,
@@ -97,11 +95,8 @@ def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, Json
 def join_round_trips(
     first: Mapping[str, JsonValue], second: Mapping[str, JsonValue]
 ) -> dict[str, JsonValue]:
-    """Return the summary of the rows of two, which were encoded by the same modes."""
-    joined: dict[str, JsonValue] = {}
-    for name, value in second.items():
-        joined[name] = _JOINED.get(name, _sum)(first[name], value)
-    return joined
+    """Join the summaries of first and further rows that the same modes encoded."""
+    return {name: _JOINS.get(name, _sum)(first[name], value) for name, value in second.items()}
 
 
 def _sum(one: Any, other: Any) -> Any:
@@ -120,9 +115,9 @@ def _elementwise(one: Any, other: Any) -> Any:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
-_JOINED = {"largest_error": _largest, "by_mode": _by_rank, "frequencies": _elementwise}
+_JOINS = {"largest_error": _largest, "by_mode": _by_rank, "frequencies": _elementwise}
 
 
 def _finite(error: float) -> float | None:
-    """Return an error as JSON can hold it; None where no number came back."""
+    """Return an error, or None if it is no finite number, which JSON cannot hold."""
     return float(error) if math.isfinite(error) else None

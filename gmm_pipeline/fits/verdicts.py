@@ -1,4 +1,4 @@
-"""Verdicts on a column's results, each with its reason."""
+"""The functions that judge a column's results; `checks.py` lists them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from gmm_pipeline.store.column_folder import ColumnFolder
 
 _SUM_TOLERANCE = 1e-9
+"""Above the rounding of a million float64 weights (1e-10 at most, as `fsum` adds them exactly), and
+no more than the weight of one row in a billion."""
 _FREQUENCY_TOLERANCE = 0.03
-"""Somewhat more than the drift that is let pass by default."""
+"""Slightly more than the default `drift_threshold`, by which rows may drift without a refit."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a result is as it should be, why, and the numbers that this rests on."""
+    """Whether a result passes a check, the reason, and the numbers behind it."""
 
     passed: bool
     reason: str
@@ -34,16 +36,18 @@ class Verdict:
 
 
 def schema_unchanged(column: ColumnFolder) -> Verdict:
-    """Compare the column's type with the one that its model was fitted in."""
-    now, model = str(_summary(column, RAW)["type"]), column.result(MODEL.name)
-    fitted = now if model is None else model.manifest.origin.inputs.get(TYPE, now)
-    if fitted == now:
-        return Verdict(passed=True, reason=f"type {now}" + ("" if model else ", not fitted yet"))
-    return Verdict(passed=False, reason=f"type {now}, was {fitted} when the column was last fitted")
+    """Check that the column's type is the one that its model was fitted in."""
+    present, model = str(_summary(column, RAW)["type"]), column.result(MODEL.name)
+    before = present if model is None else model.manifest.origin.inputs.get(TYPE, present)
+    if before == present:
+        reason = f"type {present}" + ("" if model else ", not fitted yet")
+        return Verdict(passed=True, reason=reason)
+    reason = f"type {present}, was {before} when the column was last fitted"
+    return Verdict(passed=False, reason=reason)
 
 
 def weights_sum_to_one(column: ColumnFolder) -> Verdict:
-    """Check the weights of a model's components, or of its atoms where there are none."""
+    """Check that the weights of a model's components, or else of its modes, sum to 1."""
     total = float(_summary(column, MODEL)["sum_of_weights"])
     return Verdict(
         abs(total - 1) <= _SUM_TOLERANCE,
@@ -53,33 +57,36 @@ def weights_sum_to_one(column: ColumnFolder) -> Verdict:
 
 
 def converged(column: ColumnFolder) -> Verdict:
-    """Check that the fit of the mixture came to its end."""
+    """Check that the fit of the mixture converged."""
     summary = _summary(column, MODEL)
     if "converged" not in summary:
-        return Verdict(passed=True, reason="there is no mixture to fit")
+        return Verdict(passed=True, reason="the column has no mixture")
     iterations, done = int(summary["iterations"]), bool(summary["converged"])
     reason = f"{'converged' if done else 'not converged'} after {iterations} iterations"
     return Verdict(done, reason, {"iterations": iterations})
 
 
 def drift_within_threshold(column: ColumnFolder) -> Verdict:
-    """Check how far the rows have moved since the last fit."""
+    """Check that the rows have not drifted too far since the last fit."""
     summary = _summary(column, MODEL)
-    moved, threshold = float(summary["drift"]), float(summary["drift_threshold"])
+    drift, threshold = float(summary["drift"]), float(summary["drift_threshold"])
     return Verdict(
-        moved <= threshold, str(summary["decision"]), {"drift": moved, "threshold": threshold}
+        drift <= threshold, str(summary["decision"]), {"drift": drift, "threshold": threshold}
     )
 
 
 def round_trip(column: ColumnFolder) -> Verdict:
-    """Check that every row comes back."""
+    """Check that every row decodes to its value."""
     summary = _summary(column, TRANSFORMED)
     numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
     return Verdict(summary["changed"] == 0, round_trip_in_words(summary), numbers)
 
 
 def mode_frequencies(column: ColumnFolder) -> Verdict:
-    """Compare how often modes occur in the encoded rows with how often the fit expects them."""
+    """Check that modes occur in the encoded rows as often as the fit expects.
+
+    Their distance is the total variation: the share of rows that would have to change modes.
+    """
     summary = _summary(column, TRANSFORMED)
     rows, counted = int(summary["rows"]), np.array(summary["frequencies"], dtype=np.float64)
     expected = read_ranking(column.require(FEATURE_RANK.name).file(RANKING_FILE)).frequencies
@@ -88,8 +95,13 @@ def mode_frequencies(column: ColumnFolder) -> Verdict:
     distance = float(
         np.abs(observed - np.append(expected[:shown], expected[shown:].sum())).sum() / 2
     )
+    # By chance alone, the distance of k modes and n rows is at most half of sqrt(k / n) on average
+    # (the mean deviation of a binomial is at most its std); twice that leaves room.
     allowed = _FREQUENCY_TOLERANCE + math.sqrt(expected.size / rows)
-    reason = f"{distance:.2%} of the rows are in other modes than expected; up to {allowed:.2%} is by chance or drift"
+    reason = (
+        f"{distance:.2%} of the rows are in other modes than expected; chance and drift account "
+        f"for up to {allowed:.2%}"
+    )
     return Verdict(distance <= allowed, reason, {"distance": distance, "allowed": allowed})
 
 
@@ -101,7 +113,10 @@ def round_trip_in_words(summary: Mapping[str, JsonValue]) -> str:
     if exact == rows:
         return f"all {rows:,} rows come back exactly"
     if not changed:
-        return f"{exact:,} of {rows:,} rows come back exactly, the other {within:,} to within the value's precision"
+        return (
+            f"{exact:,} of {rows:,} rows come back exactly, the other {within:,} to within the "
+            "value's precision"
+        )
     return f"{changed:,} of {rows:,} rows do not come back"
 
 

@@ -1,1 +1,1 @@
-"""The encoder inside other people's models: CTGAN and PyTorch."""
+"""The encoder in models of other projects: CTGAN, TVAE, and models in PyTorch."""

@@ -1,7 +1,7 @@
-"""CTGAN and TVAE of the package `ctgan`, trained on tables as a TableEncoder encodes them.
+"""CTGAN and TVAE of the package `ctgan`, trained on tables that a TableEncoder encodes.
 
-Both make a transformer of their own at every fit and keep it in an attribute. Here that attribute
-stays what it was given at first, so that their fit and sample run as they are.
+Both create their own transformer in every `fit` and assign it to an attribute. Here that attribute
+ignores the assignment and returns our encoder, so that their `fit` and `sample` need no change.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ except ModuleNotFoundError as error:
 
 
 class EncoderAsTransformer:
-    """A table encoder in the place of ctgan's `DataTransformer`.
+    """A table encoder with the interface of ctgan's `DataTransformer`.
 
     Parameters
     ----------
     encoder : TableEncoder
-        Fitted, or to be fitted to the rows that the model trains on.
+        If it is not fitted yet, `fit` fits it to the rows that the model trains on.
     """
 
     def __init__(self, encoder: TableEncoder) -> None:
@@ -55,13 +55,13 @@ class EncoderAsTransformer:
         return self._layout.width
 
     def fit(self, raw_data: Table, discrete_columns: object = ()) -> None:
-        """Fit the encoder, unless it is fitted; it knows by itself which columns are discrete."""
+        """Fit the encoder, unless it is fitted; it finds the discrete columns itself."""
         del discrete_columns
         if not self.encoder.columns:
             self.encoder.fit(raw_data)
 
     def transform(self, raw_data: Table) -> NDArray[np.float32]:
-        """Return rows as the matrix that the model trains on, shape (n, output_dimensions)."""
+        """Return rows as the matrix that the model trains on, of shape (n, output_dimensions)."""
         layout = self._layout
         batches = self.encoder.encode_batches(raw_data)
         return np.concatenate(
@@ -71,18 +71,18 @@ class EncoderAsTransformer:
     def inverse_transform(
         self, data: NDArray[np.floating], sigmas: NDArray[np.floating] | None = None
     ) -> pl.DataFrame:
-        """Return rows of the matrix as rows of the table, in its own types.
+        """Decode rows of the matrix to rows of the table, in the table's types.
 
         Parameters
         ----------
         data : array of shape (n, output_dimensions)
         sigmas : array of shape (output_dimensions,), optional
-            Standard deviations of the noise that is added to values, as TVAE learns them.
+            Standard deviations of the noise that TVAE adds to values, as it learned them.
         """
         layout = self._layout
         if sigmas is not None:
             data = data.copy()
-            # ctgan seeds the global generator around its calls.
+            # NumPy's global generator, because ctgan seeds that one for each call.
             noise = np.random.normal(size=(len(data), layout.value_positions.size))  # noqa: NPY002
             noisy = data[:, layout.value_positions] + noise * sigmas[layout.value_positions]
             data[:, layout.value_positions] = np.clip(noisy, -1, 1)
@@ -90,7 +90,7 @@ class EncoderAsTransformer:
         return self.encoder.inverse_transform(narrow).collect()
 
     def convert_column_name_value_to_id(self, column_name: str, value: object) -> dict[str, int]:
-        """Return the numbers of a discrete column and of one of its categories.
+        """Return the positions of a discrete column and of one of its categories.
 
         Raises
         ------
@@ -102,7 +102,8 @@ class EncoderAsTransformer:
         discrete = [span.column for span in self.encoder.spans if span.discrete]
         if column_name not in discrete:
             raise StoreError(
-                f"{column_name!r} is no discrete column", remedy=did_you_mean(column_name, discrete)
+                f"{column_name!r} is not a discrete column",
+                remedy=did_you_mean(column_name, discrete),
             )
         codec = self.encoder.codecs()[column_name]
         category = cast_to_field(pa.array([value]), codec.field)
@@ -118,14 +119,14 @@ class EncoderAsTransformer:
 
 
 class EncodedCTGAN(CTGAN):
-    """CTGAN that trains on the rows of an encoder and samples rows of its table.
+    """CTGAN that trains on encoded rows and samples rows of the table.
 
     Parameters
     ----------
     encoder : TableEncoder
-        Fitted, or fitted to the rows that `fit` is given.
+        If it is not fitted yet, the model's `fit` fits it to the rows that it is given.
     options
-        Those of `ctgan.CTGAN`, such as `epochs`, `batch_size` and `verbose`.
+        Options of `ctgan.CTGAN`, such as `epochs`, `batch_size` and `verbose`.
 
     Examples
     --------
@@ -143,8 +144,8 @@ class EncodedCTGAN(CTGAN):
         return self._encoder_as_transformer
 
     @_transformer.setter
-    def _transformer(self, _made_by_ctgan: object) -> None:
-        """Keep the encoder."""
+    def _transformer(self, _ctgan_transformer: object) -> None:
+        """Ignore ctgan's own transformer."""
 
     @property
     def _data_sampler(self) -> Any:
@@ -157,9 +158,8 @@ class EncodedCTGAN(CTGAN):
         self._sampler = sampler
 
     def _adapt(self, sampler: Any) -> None:
-        """Change ctgan's sampler of conditions and rows before it is used."""
-        # ctgan 0.12 never fills these, and would condition on a category of the first column
-        # instead.
+        """Correct ctgan's sampler of conditions and rows before ctgan uses it."""
+        # ctgan 0.12 never fills this matrix, so it would always condition on the first column.
         sampler._discrete_column_matrix_st = sampler._discrete_column_cond_st  # noqa: SLF001
 
     def _validate_discrete_columns(self, *_: object) -> None:
@@ -170,14 +170,14 @@ class EncodedCTGAN(CTGAN):
 
 
 class EncodedTVAE(TVAE):
-    """TVAE that trains on the rows of an encoder and samples rows of its table.
+    """TVAE that trains on encoded rows and samples rows of the table.
 
     Parameters
     ----------
     encoder : TableEncoder
-        Fitted, or fitted to the rows that `fit` is given.
+        If it is not fitted yet, the model's `fit` fits it to the rows that it is given.
     options
-        Those of `ctgan.TVAE`, such as `epochs` and `batch_size`.
+        Options of `ctgan.TVAE`, such as `epochs` and `batch_size`.
     """
 
     def __init__(self, encoder: TableEncoder, **options: Any) -> None:
@@ -186,9 +186,9 @@ class EncodedTVAE(TVAE):
 
     @property
     def transformer(self) -> EncoderAsTransformer:
-        """What stands between the table and the model."""
+        """The encoder, by the interface of ctgan's transformers."""
         return self._encoder_as_transformer
 
     @transformer.setter
-    def transformer(self, _made_by_ctgan: object) -> None:
-        """Keep the encoder."""
+    def transformer(self, _ctgan_transformer: object) -> None:
+        """Ignore ctgan's own transformer."""

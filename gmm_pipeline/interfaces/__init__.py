@@ -1,1 +1,1 @@
-"""How people use it: the Python API and the command line."""
+"""What users call: the command line, the Python class and the report."""

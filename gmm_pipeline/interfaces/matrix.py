@@ -1,5 +1,6 @@
-"""The matrix that a generative model trains on: for each column its value, unless it is discrete,
-and one-hot ranks.
+"""The matrix that a generative model trains on: for each column a value and a one-hot rank.
+
+Discrete columns have no value, as it is 0 in all rows.
 """
 
 from __future__ import annotations
@@ -20,16 +21,14 @@ from gmm_pipeline.interfaces.spans import ColumnSpans
 
 @dataclass(frozen=True)
 class NarrowRows:
-    """Encoded rows of several columns: float32 values and int32 ranks, each of shape (n,
-    n_columns).
-    """
+    """Encoded rows: float32 values and int32 ranks, each of shape (n, n_columns)."""
 
     values: NDArray[np.float32]
     ranks: NDArray[np.int32]
 
     @classmethod
     def of(cls, batch: pa.RecordBatch, columns: Iterable[str]) -> Self:
-        """Take the columns of narrow encoded rows."""
+        """Return columns of a batch of a narrow encoded table."""
         names = list(columns)
         values = np.empty((batch.num_rows, len(names)), dtype=np.float32)
         ranks = np.empty((batch.num_rows, len(names)), dtype=np.int32)
@@ -49,21 +48,21 @@ class NarrowRows:
 
 @dataclass(frozen=True)
 class MatrixLayout:
-    """Where each column stands in the matrix.
+    """Where the values and ranks of each column are in the matrix.
 
     Parameters
     ----------
     columns : tuple of str
     widths : int64 array of shape (n_columns,)
-        How many ranks each column has.
+        The number of ranks of each column.
     with_value : int64 array of shape (n_values,)
-        The columns that have a value, by number.
+        The positions, in `columns`, of those that have a value.
     value_positions : int64 array of shape (n_values,)
-        Where their values stand.
+        Where their values are in the matrix.
     rank_positions : int64 array of shape (n_columns,)
-        Where the one-hot rank of each column starts.
+        Where the one-hot rank of each column starts in the matrix.
     width : int
-        Columns of the matrix.
+        Width of the matrix.
     """
 
     columns: tuple[str, ...]
@@ -75,7 +74,7 @@ class MatrixLayout:
 
     @classmethod
     def of(cls, spans: Iterable[ColumnSpans]) -> Self:
-        """Lay columns out one after the other."""
+        """Return the layout of columns one after another."""
         spans = tuple(spans)
         widths = np.array(
             [sum(span.width for span in column.outputs) for column in spans], dtype=np.int64
@@ -92,14 +91,16 @@ class MatrixLayout:
         )
 
     def widen(self, rows: NarrowRows) -> NDArray[np.float32]:
-        """Return narrow rows as the matrix, float32 of shape (n, width)."""
+        """Return narrow rows as a matrix, float32 of shape (n, width)."""
         matrix = np.zeros((len(rows.ranks), self.width), dtype=np.float32)
         matrix[:, self.value_positions] = rows.values[:, self.with_value]
         np.put_along_axis(matrix, self.rank_positions + rows.ranks, 1, axis=1)
         return matrix
 
     def narrow(self, matrix: NDArray[np.floating]) -> NarrowRows:
-        """Return real or generated rows of shape (n, width) with the likeliest rank of each column.
+        """Return a matrix of real or generated rows as narrow rows.
+
+        The rank of a column is the one with the largest entry.
 
         Raises
         ------
@@ -108,7 +109,8 @@ class MatrixLayout:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.width:  # noqa: PLR2004
             raise SourceError(
-                f"a matrix of shape {matrix.shape} does not have the {self.width} columns of the encoded table",
+                f"a matrix of shape {matrix.shape} does not have the {self.width} columns of the "
+                "encoded table",
                 remedy="Decode with the encoder that the rows were generated for",
             )
         values = np.zeros((len(matrix), len(self.columns)), dtype=np.float32)

@@ -1,6 +1,4 @@
-"""What a generative model has to put out for each column, in the words of the models that are in
-use.
-"""
+"""The outputs of a generative model for each column, also in the formats of CTGAN and CTAB-GAN+."""
 
 from __future__ import annotations
 
@@ -13,9 +11,7 @@ Activation = Literal["tanh", "softmax"]
 
 @dataclass(frozen=True)
 class Span:
-    """Consecutive outputs that share an activation: `tanh` for the value, `softmax` for the one-hot
-    rank.
-    """
+    """Consecutive outputs with one activation: `tanh` for a value, `softmax` for a one-hot rank."""
 
     width: int
     activation: Activation
@@ -30,8 +26,8 @@ class ColumnSpans:
     column : str
     value, rank : Span
     discrete : bool
-        Whether every mode is an atom. Then the value is 0 in all rows, and there is nothing in it
-        to learn.
+        Whether every mode is an atom. Then the value is 0 in all rows, and a model need not learn
+        it.
     """
 
     column: str
@@ -46,9 +42,7 @@ class ColumnSpans:
 
     @property
     def outputs(self) -> tuple[Span, ...]:
-        """What a model has to put out: the rank alone if the column is discrete, else value and
-        rank.
-        """
+        """The spans that a model learns: the rank, preceded by the value unless discrete."""
         return (self.rank,) if self.discrete else (self.value, self.rank)
 
 
@@ -60,18 +54,16 @@ class SpanInfo(NamedTuple):
 
 
 CtabGanSpan = tuple[int, Activation] | tuple[int, Activation, Literal["no_g"]]
-"""A span as CTAB-GAN+ describes it; `no_g` says that the value belongs to the modes that follow."""
+"""A span as CTAB-GAN+ describes it; `no_g` marks the value of the ranks that follow."""
 
 
 def ctgan_output_info(spans: Iterable[ColumnSpans]) -> list[list[SpanInfo]]:
-    """Return the `output_info_list` of CTGAN and TVAE: a list for each column, of one softmax if it
-    is discrete.
-    """
+    """Return the `output_info_list` of CTGAN and TVAE: the learned spans of each column."""
     return [[SpanInfo(span.width, span.activation) for span in column.outputs] for column in spans]
 
 
 def ctab_gan_output_info(spans: Iterable[ColumnSpans]) -> list[CtabGanSpan]:
-    """Return the `output_info` of CTAB-GAN+: one flat list, in which the values are marked."""
+    """Return the `output_info` of CTAB-GAN+: one flat list, in which values are marked."""
     info: list[CtabGanSpan] = []
     for column in spans:
         if not column.discrete:

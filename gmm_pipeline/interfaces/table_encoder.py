@@ -173,7 +173,7 @@ class TableEncoder:
 
     @property
     def spans(self) -> tuple[ColumnSpans, ...]:
-        """The outputs of a generative model: for each column a value (tanh) and a rank (softmax)."""
+        """A generative model's outputs: for each column a value (tanh) and a rank (softmax)."""
         models = {name: column.stored.model for name, column in self._fits.items()}
         return tuple(
             ColumnSpans.of(name, model.n_modes, discrete=not model.n_continuous)

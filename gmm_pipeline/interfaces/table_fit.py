@@ -1,4 +1,4 @@
-"""The fit of a table in this process: fitting its columns, and saving them as the fit of a store."""
+"""Fitting a table in this process, and saving the fit in the layout of a store."""
 
 from __future__ import annotations
 

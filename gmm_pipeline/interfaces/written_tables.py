@@ -1,4 +1,4 @@
-"""Folders of Parquet parts that an engine writes for people."""
+"""Writing a table to a folder of Parquet parts by an engine."""
 
 from __future__ import annotations
 
@@ -17,35 +17,38 @@ _PART = re.compile(r"part-\d+\.parquet")
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path stands for a folder of parts: it is one, or is not there and has no ending."""
+    """Whether a path means a folder of parts: it is a folder, or has no file extension."""
     return path.is_dir() or not path.suffix
 
 
 def check_folder(path: Path, inputs: Iterable[Path] = ()) -> None:
-    """Raise SourceError if parts cannot be written to a folder: it holds an input or other files,
-    or has no place.
+    """Raise SourceError if parts cannot be written to a folder.
+
+    That is so if it contains an input or other files, or if its parent does not exist.
     """
     if any(file.resolve().is_relative_to(path.resolve()) for file in inputs):
-        raise SourceError(f"{path} holds what would be read from", remedy="Give another --out")
-    if path.exists() and not all(_PART.fullmatch(name.name) for name in path.iterdir()):
+        raise SourceError(f"{path} contains an input of this command", remedy="Give another --out")
+    if path.exists() and not all(_PART.fullmatch(entry.name) for entry in path.iterdir()):
         raise SourceError(
-            f"{path} holds other files than parts of a table",
-            remedy="Give a folder that is not there",
+            f"{path} contains files that are not parts of a table",
+            remedy="Give a new or empty folder",
         )
     if not path.absolute().parent.is_dir():
-        raise SourceError(f"folder {path.absolute().parent} does not exist", remedy="Make it first")
+        raise SourceError(
+            f"folder {path.absolute().parent} does not exist", remedy="Create it first"
+        )
 
 
 def write_parts(folder: Path, table: Callable[[Path], TableRows], engine: Engine) -> int:
-    """Let an engine write a table to a folder, which appears as a whole; return the number of rows.
+    """Let an engine write a table to a folder, which appears complete; return the number of rows.
 
     Parameters
     ----------
     folder : Path
-        Parts that are there are replaced.
+        Parts that it contains are replaced.
     table : callable
-        Returns the table; it may keep files in the folder that it is given for as long as its rows
-        are read.
+        Returns the table. It is given a folder for temporary files, which exists until all rows are
+        written.
     engine : Engine
 
     Raises

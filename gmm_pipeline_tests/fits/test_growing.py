@@ -237,7 +237,7 @@ def test_rows_that_the_model_cannot_hold_call_for_a_new_fit(table: Table) -> Non
     table.add(rows(ROWS, 0), new)
 
     for name in ("real", "city", "rounded"):
-        assert table.decision(name) == "fitted: the last model could not hold up to 10 of the rows"
+        assert table.decision(name) == "fitted: the last model cannot encode up to 10 of the rows"
         assert table.result(name, "transformed").manifest.summary["changed"] == 0
     assert table.decision("few").startswith("kept")
 
@@ -273,7 +273,7 @@ def test_a_changed_file_makes_everything_anew(table: Table) -> None:
 
     table.make(*NAMES)
 
-    assert table.decision("real") == "fitted: rows changed, rather than being added"
+    assert table.decision("real") == "fitted: rows changed or were removed"
     assert_frame_equal(
         table.decoded(), pl.concat([rows(ROWS, 5), rows(50, 1)]), abs_tol=1e-5, rel_tol=0
     )

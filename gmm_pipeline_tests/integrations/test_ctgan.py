@@ -105,7 +105,7 @@ def test_a_condition_is_on_the_category_that_it_names(
 
 
 def test_conditions_on_what_is_not_there_are_refused(trained: EncodedCTGAN) -> None:
-    with pytest.raises(StoreError, match="'amount' is no discrete column"):
+    with pytest.raises(StoreError, match="'amount' is not a discrete column"):
         trained.sample(5, "amount", 3.5)
     with pytest.raises(ColumnDataError, match="categories or nulls"):
         trained.sample(5, "colour", "mauve")
@@ -201,5 +201,5 @@ def test_rows_that_a_model_cannot_train_on_are_refused(encoded: EncodedTable) ->
 
     with pytest.raises(SettingsError, match="batches of 50 do not fill the model's of 100"):
         model.fit(EncodedRows(encoded.file, encoded.encoder.spans, batch_size=50))
-    with pytest.raises(SettingsError, match="other columns than the encoder"):
+    with pytest.raises(SettingsError, match="rows and the encoder have different columns"):
         model.fit(EncodedRows(encoded.file, encoded.encoder.spans[1:], batch_size=100))

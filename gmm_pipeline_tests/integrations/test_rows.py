@@ -174,7 +174,7 @@ def test_what_cannot_be_streamed_is_refused(tmp_path: pathlib.Path, encoded: Enc
         EncodedRows(tmp_path / "t.parquet", spans)
     with pytest.raises(SourceError, match="is CSV"):
         EncodedRows(tmp_path / "t.csv", spans)
-    with pytest.raises(SettingsError, match="do not go together"):
+    with pytest.raises(SettingsError, match="are not possible"):
         EncodedRows(encoded.file, spans, batch_size=100, buffer_rows=150)
 
 

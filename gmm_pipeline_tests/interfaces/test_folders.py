@@ -69,11 +69,11 @@ def test_a_folder_of_csv_is_decoded_as_well(fitted: Workplace) -> None:
             ["export", "--out", "one.parquet", "--engine", "spark"],
             "one.parquet is one file. Give --out a folder",
         ),
-        (["export", "--out", "kept"], "kept holds other files than parts of a table"),
-        (["export", "--out", "missing/parts"], "does not exist. Make it first"),
+        (["export", "--out", "kept"], "kept contains files that are not parts of a table"),
+        (["export", "--out", "missing/parts"], "does not exist. Create it first"),
         (
             ["transform", "parts/part-000000.parquet", "--out", "parts"],
-            "parts holds what would be read from",
+            "parts contains an input of this command",
         ),
         (
             ["inverse", "t.parquet", "--out", "never"],

@@ -371,7 +371,7 @@ def test_settings_of_a_column_that_is_not_there_are_refused() -> None:
 
 
 def test_an_encoder_that_is_not_fitted_says_so(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(StoreError, match=r"not fitted\. Call fit"):
+    with pytest.raises(StoreError, match=r"not fitted\. Call `fit`"):
         TableEncoder().transform(FRAME)
     with pytest.raises(StoreError, match="is no fit"):
         TableEncoder.load(tmp_path)

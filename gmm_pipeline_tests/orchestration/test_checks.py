@@ -88,7 +88,7 @@ def test_what_is_as_it_should_be_passes_every_check(made: ColumnFolder) -> None:
     assert passed["schema_unchanged"].reason == "type double"
     assert passed["weights_sum_to_one"].reason == "the weights sum to 1"
     assert passed["converged"].reason.startswith("converged after ")
-    assert passed["drift"].reason == "fitted: no earlier model, or asked for"
+    assert passed["drift"].reason == "fitted: no earlier model, or a refit was requested"
     assert passed["round_trip"].reason.endswith("to within the value's precision")
     assert passed["mode_frequencies"].reason.endswith("is by chance or drift")
 
@@ -98,7 +98,7 @@ def test_columns_without_a_mixture_pass_every_check(table: Table, rows: list[Any
     column = table.make(pl.DataFrame({"x": rows}))
 
     assert all(check.judge(column).passed for check in CHECKS)
-    assert verdicts.converged(column).reason == "there is no mixture to fit"
+    assert verdicts.converged(column).reason == "the column has no mixture"
 
 
 def test_a_column_of_another_type_than_the_fitted_one_is_told(table: Table) -> None:

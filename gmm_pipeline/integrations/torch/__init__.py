@@ -1,4 +1,4 @@
-"""Encoded tables for models in PyTorch: shuffled batches, one-hot ranks, training by sampling."""
+"""Encoded tables for models in PyTorch: shuffled batches, matrices, training by sampling."""
 
 try:
     import torch  # noqa: F401

@@ -1,14 +1,20 @@
-"""Training by sampling (Xu et al. 2019, "Modeling tabular data using conditional GAN", section 4.3)
-from a stream.
+"""CTGAN's training by sampling, on a stream of rows instead of a table in memory.
 
-CTGAN draws a discrete column, a category of it by log-frequency, and a row that has it, from lists
-of the row numbers of every category. Here each category has a pool of a few rows instead. One pass
-fills the pools evenly from the whole table and counts the categories. Then each streamed row enters
-one pool, that of its category in a random column, in place of the row that is longest in it; and as
-many rows are drawn, each from the pool of a condition. The conditions of every batch have CTGAN's
-distribution, and over an epoch a row can expect to be drawn as often as CTGAN draws it: rows enter
-a pool with the frequency f of its category and are drawn with its probability p, which makes p / f
-draws an entry. Pools that hold all rows of their category stay as they are.
+Source: Xu et al. 2019, "Modeling tabular data using conditional GAN", section 4.3.
+
+CTGAN draws a discrete column, then one of its categories by log-frequency, then a row that has this
+category, for which it keeps the row numbers of every category. Here each category keeps a pool of a
+few rows instead:
+
+- One pass over the table counts the categories and fills each pool with a random sample of the rows
+  that have the category.
+- Then each row of the stream enters one pool, that of its category in a random column, and replaces
+  the row that has been in it longest. As many rows are drawn as came in, each from the pool of a
+  condition. A pool that holds all rows of its category never changes.
+
+The conditions of each batch have CTGAN's distribution, and in an epoch each row is drawn as often,
+in expectation, as by CTGAN: rows enter a pool at the frequency f of its category and are drawn from
+it at the category's probability p, which makes p / f draws for each entry.
 """
 
 from __future__ import annotations
@@ -29,10 +35,11 @@ from gmm_pipeline.interfaces.matrix import NarrowRows
 
 
 class ConditionedRows(NamedTuple):
-    """Rows that have a condition each.
+    """Rows, and the condition of each: a category of a column.
 
-    `column` (int64, among the conditioned columns) and `category` (int64, a rank) name the
-    condition of each row; `code` is its place in the conditional vector. All have shape (n,).
+    `column` (int64, a position in `Conditions.columns`) and `category` (int64, a rank) are the
+    condition of each row; `code` (int64) is its position in the conditional vector. All have shape
+    (n,).
     """
 
     rows: EncodedBatch
@@ -44,23 +51,23 @@ class ConditionedRows(NamedTuple):
 class Conditions:
     """Draws conditions by log-frequency, and rows that have them, from a stream of batches.
 
-    It reads the table once when it is made. Draws depend on the seed and on the batches that came
-    before.
+    It reads the table once when it is created. Draws depend on the seed and on the batches so far.
 
     Parameters
     ----------
     rows : EncodedRows
     columns : sequence of str, optional
-        The columns to condition on: the discrete ones, as CTGAN does, unless given. CTAB-GAN+ takes
-        all.
+        The columns to condition on; by default the discrete ones, as in CTGAN. CTAB-GAN+ conditions
+        on all columns.
     pool_rows : int
-        Rows that all pools hold together, of 8 bytes a column.
+        Rows in all pools together, each of 8 bytes a column: 21 MB for 20 columns by
+        default.
     seed : int
 
     Raises
     ------
     SettingsError
-        If there are no such columns, or more categories than `pool_rows`.
+        If there are no such columns, or `pool_rows` are too few for a row of every category.
 
     Examples
     --------
@@ -78,7 +85,7 @@ class Conditions:
         pool_rows: int = 1 << 17,
         seed: int = 0,
     ) -> None:
-        self.columns = _conditioned(rows, columns)
+        self.columns = _columns_to_condition_on(rows, columns)
         self._numbers = np.array(
             [rows.columns.index(column) for column in self.columns], dtype=np.int64
         )
@@ -91,7 +98,8 @@ class Conditions:
         depths = pool_rows // widths.size // widths
         if depths.min() < 1:
             raise SettingsError(
-                f"{int(widths.max()):,} categories do not fit in pools of {pool_rows:,} rows for {widths.size} columns",
+                f"{int(widths.max()):,} categories do not fit in pools of {pool_rows:,} rows for "
+                f"{widths.size} columns",
                 remedy="Raise pool_rows, or name fewer columns",
             )
         self._depths = np.repeat(depths, widths)
@@ -107,12 +115,13 @@ class Conditions:
 
     @property
     def counts(self) -> dict[str, NDArray[np.int64]]:
-        """Rows by rank, for each conditioned column."""
+        """Rows of the table by rank, for each column that is conditioned on."""
         return dict(zip(self.columns, np.split(self._counts, self._starts[1:]), strict=True))
 
     def draw(self, batch: EncodedBatch) -> ConditionedRows:
-        """Take in a streamed batch, and draw as many conditions by log-frequency and rows that have
-        them.
+        """Let a batch enter the pools; draw as many conditions, and rows that have them.
+
+        Conditions are drawn by log-frequency.
         """
         self.take_in(batch)
         codes = self._codes(self._by_log_frequency, len(batch.ranks))
@@ -145,8 +154,12 @@ class Conditions:
     def rows_with(
         self, columns: NDArray[np.integer], categories: NDArray[np.integer]
     ) -> NarrowRows:
-        """Draw a row for each condition, given as the numbers of column and category, each of shape
-        (n,).
+        """Draw a row for each condition.
+
+        Parameters
+        ----------
+        columns, categories : int arrays of shape (n,)
+            As in `ConditionedRows`.
         """
         codes = self._starts[columns] + categories
         slots = self._bases[codes] + self._rng.integers(
@@ -155,15 +168,14 @@ class Conditions:
         return NarrowRows(self._pools.values[slots], self._pools.ranks[slots])
 
     def like_the_data(self, n: int) -> torch.Tensor:
-        """Draw the codes of n conditions by the table's own frequencies, to generate rows with;
-        int64, shape (n,).
+        """Draw n conditions by the table's own frequencies, to generate rows with.
+
+        Returns their codes, int64 of shape (n,).
         """
         return torch.from_numpy(self._codes(self._by_frequency, n))
 
     def vector(self, code: torch.Tensor, device: str | torch.device = "cpu") -> torch.Tensor:
-        """Return the conditional vectors of some codes, float32 of shape (n, width), on a
-        device.
-        """
+        """Return the conditional vectors of codes on a device, float32 of shape (n, width)."""
         code = code.to(device)
         return torch.zeros(len(code), self.width, device=device).scatter_(1, code.unsqueeze(1), 1.0)
 
@@ -171,8 +183,9 @@ class Conditions:
         return np.searchsorted(cumulative, self._rng.random(n), side="right").astype(np.int64)
 
     def _cumulative(self, shares: NDArray[np.floating] | NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the cumulative probabilities of all codes: every column is as likely, its
-        categories by shares.
+        """Return the cumulative probabilities of all codes.
+
+        All columns are equally likely, and the categories of a column in proportion to `shares`.
         """
         totals = np.add.reduceat(shares, self._starts)
         cumulative = np.cumsum(shares / totals[self._column_of])
@@ -199,13 +212,13 @@ class Conditions:
             first_row += len(chunk.ranks)
 
 
-def _conditioned(rows: EncodedRows, columns: Sequence[str] | None) -> tuple[str, ...]:
+def _columns_to_condition_on(rows: EncodedRows, columns: Sequence[str] | None) -> tuple[str, ...]:
     if columns is None:
         columns = [span.column for span in rows.spans if span.discrete]
     if not columns:
         raise SettingsError(
             "the table has no discrete column to condition on",
-            remedy="Name columns, or train without",
+            remedy="Name columns, or train without conditions",
         )
     for column in columns:
         if column not in rows.columns:
@@ -230,8 +243,9 @@ def _collect(
     pool_values: NDArray[np.float32],
     pool_ranks: NDArray[np.int32],
 ) -> None:
-    """Count the categories of rows, and keep some rows of each, all as likely (Vitter 1985,
-    algorithm R).
+    """Count the categories of rows, and keep a uniform sample of the rows of each.
+
+    By algorithm R of Vitter 1985, "Random sampling with a reservoir".
     """
     for i in range(ranks.shape[0]):
         for c in range(numbers.size):
@@ -258,7 +272,7 @@ def _enter(
     pool_values: NDArray[np.float32],
     pool_ranks: NDArray[np.int32],
 ) -> None:
-    """Write each row over the one that is longest in its pool."""
+    """Replace, for each row, the one that has been in its pool longest."""
     for i in range(codes.size):
         code = codes[i]
         if changing[code]:

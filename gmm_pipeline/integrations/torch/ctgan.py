@@ -1,6 +1,4 @@
-"""CTGAN of the package `ctgan`, trained on a stream of encoded rows: tables that do not fit in
-memory.
-"""
+"""CTGAN of the package `ctgan`, trained on a stream of encoded rows, for tables beyond memory."""
 
 from __future__ import annotations
 
@@ -20,11 +18,10 @@ from gmm_pipeline.interfaces.table_encoder import TableEncoder
 
 
 class Feed:
-    """What CTGAN takes for the matrix of all rows: it is as long, and its columns have the same
-    sums.
+    """Stands in for the matrix of all rows, which CTGAN would hold in memory.
 
-    CTGAN asks a matrix for its length, for the sums of its discrete columns, and for rows that have
-    certain categories; these come from the pools of `Conditions`.
+    CTGAN asks the matrix for three things only: its shape, the sums of its discrete columns, and
+    rows that have certain categories. The rows come from the pools of `Conditions`.
 
     Parameters
     ----------
@@ -39,7 +36,7 @@ class Feed:
         self._conditions = (
             Conditions(rows, pool_rows=pool_rows, seed=rows.seed) if discrete else None
         )
-        self._batches = self._endless()
+        self._batches = self._repeat_epochs()
         self._sums = np.zeros((1, self._layout.width))
         for column, counts in (self._conditions.counts if self._conditions else {}).items():
             start = self._layout.rank_positions[rows.columns.index(column)]
@@ -54,23 +51,21 @@ class Feed:
         return self._rows.rows
 
     def __getitem__(self, key: Any) -> NDArray[np.float64]:
-        """Return one row in place of all, with the sums of the columns."""
+        """Index a matrix of one row that holds the sums of the columns."""
         sums: NDArray[np.float64] = self._sums[key]
         return sums
 
     def sample(
         self, columns: NDArray[np.integer] | None, categories: NDArray[np.integer] | None
     ) -> NDArray[np.float32]:
-        """Take the next batch of the stream, and return rows that have these categories of these
-        columns, or any.
-        """
+        """Return rows that have the given categories, or any rows, after reading a batch."""
         batch = next(self._batches)
         if self._conditions is None or columns is None or categories is None:
             return self._layout.widen(NarrowRows(batch.values.numpy(), batch.ranks.numpy()))
         self._conditions.take_in(batch)
         return self._layout.widen(self._conditions.rows_with(columns, categories))
 
-    def _endless(self) -> Iterator[EncodedBatch]:
+    def _repeat_epochs(self) -> Iterator[EncodedBatch]:
         """Yield full batches, epoch after epoch."""
         while True:
             yield from (batch for batch in self._rows if len(batch.ranks) == self._rows.batch_size)
@@ -79,14 +74,14 @@ class Feed:
 
 class _FeedAsMatrix(EncoderAsTransformer):
     def fit(self, raw_data: object, discrete_columns: object = ()) -> None:
-        """Do nothing: the rows are encoded."""
+        """Do nothing: the rows are encoded already."""
 
     def transform(self, raw_data: Any) -> Any:
-        """Pass the feed on."""
+        """Return the feed as it is."""
         return raw_data
 
 
-def _from_feed(
+def _sample_feed(
     feed: Feed, _n: int, columns: NDArray[np.integer] | None, categories: NDArray[np.integer] | None
 ) -> NDArray[np.float32]:
     return feed.sample(columns, categories)
@@ -98,9 +93,9 @@ class StreamedCTGAN(EncodedCTGAN):
     Parameters
     ----------
     encoder : TableEncoder
-        The one that the rows are encoded with.
+        The encoder of the rows.
     options
-        Those of `ctgan.CTGAN`.
+        Options of `ctgan.CTGAN`.
 
     Examples
     --------
@@ -114,31 +109,33 @@ class StreamedCTGAN(EncodedCTGAN):
         self._encoder_as_transformer = _FeedAsMatrix(encoder)
 
     def fit(self, rows: EncodedRows, *, pool_rows: int = 1 << 17) -> None:
-        """Train on a stream.
+        """Train on a stream of rows.
 
         Parameters
         ----------
         rows : EncodedRows
-            All columns of the encoder, in batches of the model's size.
+            All columns of the encoder, in batches of the model's batch size.
         pool_rows : int
             As for `Conditions`.
 
         Raises
         ------
         SettingsError
-            If the rows lack columns, or come in batches of another size, or are fewer than a batch.
+            If columns are missing, the batch size differs, or the rows do not fill a batch.
         """
         if rows.spans != self._encoder_as_transformer.encoder.spans:
             raise SettingsError(
-                "the rows have other columns than the encoder", remedy="Give rows that it encoded"
+                "the rows and the encoder have different columns",
+                remedy="Give EncodedRows the encoder's spans",
             )
         if rows.batch_size != self._batch_size or rows.rows < rows.batch_size:
             raise SettingsError(
-                f"{rows.rows:,} rows in batches of {rows.batch_size} do not fill the model's of {self._batch_size}",
-                remedy="Give both the same batch_size, of no more rows than there are",
+                f"{rows.rows:,} rows in batches of {rows.batch_size} do not fill the model's "
+                f"batches of {self._batch_size}",
+                remedy="Give both the same batch_size, at most the number of rows",
             )
         super().fit(Feed(rows, pool_rows))
 
     def _adapt(self, sampler: Any) -> None:
         super()._adapt(sampler)
-        sampler.sample_data = _from_feed
+        sampler.sample_data = _sample_feed

@@ -1,9 +1,9 @@
 """Encoded rows in shuffled batches, read from Parquet as they are needed.
 
-An epoch takes the row groups in a random order. Some are open at a time, and the next chunk of rows
-comes from any of them; chunks gather in a buffer, of which a random half leaves as batches whenever
-it is full. So a batch mixes rows of several places of the table, every row comes just once, and
-memory holds the buffer, never the table or its row numbers.
+An epoch goes over the row groups in random order. A few of them are open at a time, and the next
+chunk of rows comes from a random one. Chunks collect in a buffer; when it is full, a random half of
+its rows leaves as batches. So a batch mixes rows from several places of the table, each row comes
+exactly once, and memory holds the buffer but neither the table nor its row numbers.
 """
 
 from __future__ import annotations
@@ -22,34 +22,36 @@ from gmm_pipeline.interfaces.matrix import NarrowRows
 from gmm_pipeline.interfaces.spans import ColumnSpans
 
 _OPEN_GROUPS = 8
+"""Row groups open at a time: a batch then mixes rows of 8 places, and of more through the buffer,
+while each open group costs a file handle and a chunk for each column.
+"""
 
 
 class EncodedRows(IterableDataset[EncodedBatch]):
     """The rows of an encoded table, in batches, in another random order each epoch.
 
-    The order is a function of seed, epoch and number of workers. Give it to a `DataLoader` with
-    `batch_size=None`; workers share out the row groups, so more workers than there are row groups
-    have nothing to do.
+    The order depends only on seed, epoch and number of workers. Pass it to a `DataLoader` with
+    `batch_size=None`. Workers divide the row groups among themselves, so more workers than row
+    groups do not help.
 
     Parameters
     ----------
     source : str or Path
-        Narrow Parquet (a file, a folder or a glob), or the folder of a fit, whose columns are read
-        side by side.
+        Narrow Parquet (a file, a folder or a glob), or the folder of a fit.
     spans : sequence of ColumnSpans
         `TableEncoder.spans`: the columns to read.
     batch_size : int
     buffer_rows : int
-        Rows that each worker shuffles at a time, of 8 bytes a column.
+        Rows that each worker shuffles at a time, each of 8 bytes a column.
     seed : int
     drop_last : bool
-        Leave out the rows at the end of an epoch, or of a worker's share of it, that do not fill a
+        Leave out the last rows of an epoch, or of a worker's share of it, if they do not fill a
         batch.
 
     Raises
     ------
     SourceError, StoreError
-        If the encoded rows are not there.
+        If the encoded rows are missing.
 
     Examples
     --------
@@ -74,8 +76,8 @@ class EncodedRows(IterableDataset[EncodedBatch]):
         super().__init__()
         if batch_size < 1 or buffer_rows < 2 * batch_size:
             raise SettingsError(
-                f"batch_size {batch_size} and buffer_rows {buffer_rows} do not go together",
-                remedy="Give a batch of 1 row or more, and a buffer of two batches or more",
+                f"batch_size {batch_size} and buffer_rows {buffer_rows} are not possible",
+                remedy="Give batch_size 1 or more, and buffer_rows at least twice that",
             )
         self.spans = tuple(spans)
         self.columns = tuple(span.column for span in self.spans)
@@ -84,7 +86,7 @@ class EncodedRows(IterableDataset[EncodedBatch]):
         self.buffer_rows = buffer_rows
         self.seed = seed
         self.drop_last = drop_last
-        # Shared, so that workers that outlive an epoch see the next one's number.
+        # In shared memory, so that persistent workers see the number of the next epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     @property
@@ -94,11 +96,11 @@ class EncodedRows(IterableDataset[EncodedBatch]):
 
     @property
     def epoch(self) -> int:
-        """The epoch whose order the next iteration has."""
+        """The epoch of the next iteration."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the next iteration."""
+        """Set the epoch, and so the order, of the next iteration."""
         self._epoch.fill_(epoch)
 
     def __iter__(self) -> Iterator[EncodedBatch]:
@@ -107,7 +109,7 @@ class EncodedRows(IterableDataset[EncodedBatch]):
         number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.groups))
         rng = np.random.default_rng([self.seed, self.epoch, number + 1])
-        chunks = self._interleaved([self.groups[group] for group in order[number::workers]], rng)
+        chunks = self._interleave([self.groups[group] for group in order[number::workers]], rng)
         for rows in self._batches(chunks, rng):
             yield EncodedBatch.of(rows)
 
@@ -116,10 +118,10 @@ class EncodedRows(IterableDataset[EncodedBatch]):
         for group in self.groups:
             yield from group.chunks(self.columns)
 
-    def _interleaved(
+    def _interleave(
         self, groups: Sequence[RowGroup], rng: np.random.Generator
     ) -> Iterator[NarrowRows]:
-        """Yield the chunks of row groups, some of which are open at a time."""
+        """Yield the chunks of row groups in random order, from a few groups at a time."""
         waiting = iter(groups)
         streams: list[Iterator[NarrowRows]] = []
         while True:
@@ -138,25 +140,25 @@ class EncodedRows(IterableDataset[EncodedBatch]):
         self, chunks: Iterator[NarrowRows], rng: np.random.Generator
     ) -> Iterator[NarrowRows]:
         """Shuffle chunks in the buffer and yield batches."""
-        held: list[NarrowRows] = []
+        buffer: list[NarrowRows] = []
         for chunk in chunks:
-            held.append(chunk)
-            if sum(len(rows.ranks) for rows in held) >= self.buffer_rows:
-                shuffled = _shuffled(held, rng)
+            buffer.append(chunk)
+            if sum(len(rows.ranks) for rows in buffer) >= self.buffer_rows:
+                shuffled = _shuffle(buffer, rng)
                 surplus = len(shuffled.ranks) - self.buffer_rows // 2
                 leaving = surplus // self.batch_size * self.batch_size
                 yield from _split(_part(shuffled, 0, leaving), self.batch_size)
-                held = [_part(shuffled, leaving, len(shuffled.ranks))]
-        for rows in _split(_shuffled(held, rng), self.batch_size) if held else ():
+                buffer = [_part(shuffled, leaving, len(shuffled.ranks))]
+        for rows in _split(_shuffle(buffer, rng), self.batch_size) if buffer else ():
             if len(rows.ranks) == self.batch_size or not self.drop_last:
                 yield rows
 
 
-def _shuffled(held: Sequence[NarrowRows], rng: np.random.Generator) -> NarrowRows:
-    order = rng.permutation(sum(len(rows.ranks) for rows in held))
+def _shuffle(buffer: Sequence[NarrowRows], rng: np.random.Generator) -> NarrowRows:
+    order = rng.permutation(sum(len(rows.ranks) for rows in buffer))
     return NarrowRows(
-        np.concatenate([rows.values for rows in held])[order],
-        np.concatenate([rows.ranks for rows in held])[order],
+        np.concatenate([rows.values for rows in buffer])[order],
+        np.concatenate([rows.ranks for rows in buffer])[order],
     )
 
 

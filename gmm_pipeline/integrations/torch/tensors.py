@@ -1,4 +1,4 @@
-"""Batches of encoded rows as tensors, and the matrix that a model trains on, made on its device."""
+"""Batches of encoded rows as tensors, and the matrix that a model trains on."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class EncodedBatch(NamedTuple):
 
     @classmethod
     def of(cls, rows: NarrowRows) -> EncodedBatch:
-        """Share the memory of narrow rows."""
+        """Return tensors that share the memory of narrow rows."""
         return cls(torch.from_numpy(rows.values), torch.from_numpy(rows.ranks))
 
 
 class MatrixMaker:
-    """Makes the matrix of a batch: a column's value, unless it is discrete, and its one-hot rank.
+    """Makes the matrix of a batch: each column's value, unless it is discrete, and one-hot rank.
 
-    Batches travel narrow, a value and a rank a column; only the batch at hand is ever wide, and
-    only on the device.
+    Batches are read and copied narrow, with a value and a rank a column; only the present batch is
+    wide, and only on the device.
 
     Parameters
     ----------

@@ -56,8 +56,8 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
     print_table(headings, rows, title=f"{fit}: {spec.source}")
     if waiting:
         stderr().print(
-            "Readers do not see the newest results of these columns yet; a run publishes them at its "
-            f"end, `gmm-pipeline run` or `retry` does: {', '.join(waiting)}",
+            "Readers do not see the newest results of these columns yet. A run publishes them at "
+            f"its end; if none runs, call `gmm-pipeline retry`: {', '.join(waiting)}",
             markup=False,
         )
 

@@ -215,7 +215,7 @@ def _check_rows(rows: Mapping[str, int]) -> None:
 def _encoder(
     view: FitView, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None
 ) -> TableEncoder:
-    """Return the encoder of a fit, after a word on the columns that it leaves out or shows as they were."""
+    """Return the encoder of a fit; say which columns it leaves out, or shows as they were."""
     encoder = TableEncoder.of_view(
         view, threads=threads or None, engine=engine, csv_nulls=csv_nulls or None
     )
@@ -225,7 +225,7 @@ def _encoder(
 
 
 def _decoder(view: FitView, encoded: str, threads: int, engine: Engine) -> TableEncoder:
-    """Return what decodes a table: for each column the fit that encoded it, if the table names it."""
+    """Return what decodes a table: each column by the fit that encoded it, if it is named."""
     encoder = _encoder(view, threads, (), engine)
     fits: dict[str, ColumnFit] = {}
     for name, codec in encoder.codecs().items():
