@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jobs import bare
+from jobs import without_dagster
 from measuring import Figures, conclude, in_new_process, markdown, parser_of
 
 from gmm_pipeline.fits.spec import FitSpec
@@ -98,7 +98,7 @@ def make_bare(source: Path, store: Path) -> float:
     """Compute a table without Dagster; return the seconds of all columns but the first."""
     first, *others = pl.read_parquet_schema(source)
     spec = FitSpec(name=FIT, source=str(source), columns=(first, *others))
-    make = bare(spec, store)
+    make = without_dagster(spec, store)
     make([first])
     started = time.perf_counter()
     make(others)

@@ -23,7 +23,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from columns import COLUMNS, write_table
-from jobs import bare, through_dagster
+from jobs import through_dagster, without_dagster
 from measuring import (
     Figures,
     conclude,
@@ -155,8 +155,10 @@ def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
 
 def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
     """Make all columns of a table without Dagster, in this process; return the seconds."""
-    warm_up(bare, columns, folder)
-    make = bare(FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), folder / "store")
+    warm_up(without_dagster, columns, folder)
+    make = without_dagster(
+        FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), folder / "store"
+    )
     started = time.perf_counter()
     make(columns)
     return time.perf_counter() - started
