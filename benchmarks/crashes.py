@@ -3,10 +3,10 @@
     uv run --group test python benchmarks/crashes.py --every 10
 
 A refit with other settings crashes at each point where Python changes the store, as if the process
-were killed there: nothing is written afterwards. Then all readers are called: `transform`, `export`,
-`inverse`, `show` and `report`. Then the run is completed, and they are called again. A reader must
-use the old fit or the new one, but never parts of both: rows decode to themselves, and each row has
-exactly one mode of its column.
+were killed there: nothing is written afterwards. Then all readers are called: `transform`,
+`export`, `inverse`, `show` and `report`. Then the run is completed, and they are called again. A
+reader must use the old fit or the new one, but never parts of both: rows decode to themselves, and
+each row has exactly one mode of its column.
 """
 
 from __future__ import annotations

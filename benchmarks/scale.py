@@ -2,12 +2,12 @@
 
     uv run --group test python benchmarks/scale.py
 
-Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows with the
-five columns of `columns.py` over and over, beside the same stages without Dagster, one column after
-the other. Dagster has several columns in work at once, as `gmm-pipeline run` has, so that the
-seconds of stages overlap. Each run is a process of its own with a store of its own; kernels are
-compiled and Dagster is started before time is taken. Data are removed at the end: a table of 1,000M
-rows and its results take about 45 GB.
+Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows that
+repeat the five columns of `columns.py`, compared with the same stages without Dagster, one column
+after another. Dagster runs several columns concurrently, as `gmm-pipeline run` does, so the seconds
+of stages overlap. Each run is a process of its own with its own store; kernels are compiled and
+Dagster is started before the clock starts. Data are removed at the end: a table of 1,000M rows and
+its results take about 45 GB.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from measuring import (
     markdown,
     median_ratio,
     parser_of,
-    repeated,
+    repeat,
     rows_in_words,
 )
 
@@ -51,11 +51,12 @@ if TYPE_CHECKING:
 
 PAIR = ("heavy-tailed", "cents")
 FROM_ROWS = 20_000_000
-"""The growth exponent is that from here on."""
+"""The growth exponent is taken from here on: below, fixed costs hide the growth."""
 _ROWS = tuple(10**6 * millions for millions in (1, 5, 20, 50, 200, 1000))
 _WIDTHS = (1, 10, 50, 100, 200)
 _ROWS_OF_WIDE = 1_000_000
 _WARM_UP_ROWS = 40_000
+"""So many that distinct values are no longer all counted, and the kernels of the grid compile."""
 _NAME = "scale"
 
 
@@ -68,17 +69,16 @@ class Run:
     seconds : float
         From the first column's start to the last one's end.
     stages : dict of str to float
-        Seconds of each stage, over all columns, with Dagster's share; those of columns in work at
-        once overlap.
+        Seconds of each stage over all columns, with Dagster's share; those of concurrent columns
+        overlap.
     peaks : dict of str to int
-        The most bytes of memory that the process held during each stage; none where the system does
-        not tell.
+        The process's peak memory in bytes during each stage; empty if the system does not tell.
     changed : int
-        Rows that were not the same after the round trip.
+        Rows that do not decode to their values.
     disk : int
         Bytes of all results.
     left : int
-        Temporary files that were left behind.
+        Number of temporary files left behind.
     """
 
     seconds: float
@@ -153,7 +153,7 @@ def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
     )
 
 
-def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
+def run_without_dagster(source: Path, columns: Sequence[str], folder: Path) -> float:
     """Make all columns of a table without Dagster, in this process; return the seconds."""
     warm_up(without_dagster, columns, folder)
     make = without_dagster(
@@ -167,13 +167,13 @@ def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
 def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], folder: Path) -> None:
     """Compute one column of each kind in few rows, so that kernels and Dagster are ready."""
     kinds = columns[: len(COLUMNS)]
-    write_table(folder / "few", drawn(kinds), _WARM_UP_ROWS)
+    write_table(folder / "few", draws_of(kinds), _WARM_UP_ROWS)
     spec = FitSpec(name=_NAME, source=str(folder / "few"), columns=tuple(kinds))
     prepare(spec, folder / "few_store")(kinds)
     os.environ.pop("DAGSTER_HOME", None)
 
 
-def drawn(names: Sequence[str]) -> dict[str, Any]:
+def draws_of(names: Sequence[str]) -> dict[str, Any]:
     """Return the draws of columns that are named `KIND` or `KIND #NUMBER`, kinds of `COLUMNS`."""
     return {name: COLUMNS[name.split(" #")[0]] for name in names}
 
@@ -181,11 +181,11 @@ def drawn(names: Sequence[str]) -> dict[str, Any]:
 def measure_rows(
     rows: int, repetitions: int, minutes: float, folder: Path | None
 ) -> dict[str, Any]:
-    """Run a table of two columns; medians over so many runs."""
+    """Run a table of two columns; return medians over the runs."""
     with tempfile.TemporaryDirectory(dir=folder) as emptied:
         source = Path(emptied) / "table"
         in_new_process(_write, source, PAIR, rows)
-        runs = repeated(
+        runs = repeat(
             lambda: _in_own_folder(run_dagster, source, PAIR, folder), repetitions, minutes
         )
     stages = {name: median(run.stages[name] for run in runs) for name in runs[0].stages}
@@ -204,7 +204,7 @@ def measure_rows(
 def measure_columns(
     width: int, rows: int, repetitions: int, minutes: float, folder: Path | None
 ) -> dict[str, Any]:
-    """Run a table of so many columns both ways, in turns."""
+    """Run a table of `width` columns both ways, in turns."""
     names = [
         f"{kind} #{number // len(COLUMNS)}"
         for number, kind in enumerate(islice(cycle(COLUMNS), width))
@@ -212,10 +212,10 @@ def measure_columns(
     with tempfile.TemporaryDirectory(dir=folder) as emptied:
         source = Path(emptied) / "table"
         in_new_process(_write, source, names, rows)
-        turns = repeated(
+        turns = repeat(
             lambda: (
                 _in_own_folder(run_dagster, source, names, folder),
-                _in_own_folder(run_bare, source, names, folder),
+                _in_own_folder(run_without_dagster, source, names, folder),
             ),
             repetitions,
             minutes,
@@ -233,7 +233,7 @@ def measure_columns(
 
 
 def _write(source: Path, names: Sequence[str], rows: int) -> None:
-    write_table(source, drawn(names), rows)
+    write_table(source, draws_of(names), rows)
 
 
 def _in_own_folder(run: Any, source: Path, columns: Sequence[str], folder: Path | None) -> Any:
@@ -322,7 +322,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=list(_ROWS))
     parser.add_argument("--widths", type=int, nargs="*", default=list(_WIDTHS))
     parser.add_argument(
-        "--minutes", type=float, default=5.0, help="a size is repeated for so long at most"
+        "--minutes", type=float, default=5.0, help="limit for the repetitions of a size"
     )
     options = parser.parse_args(arguments)
     rows_of_wide = _ROWS_OF_WIDE
