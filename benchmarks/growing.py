@@ -2,8 +2,8 @@
 
     uv run --group test python benchmarks/growing.py
 
-It adds 1 % of rows to columns of 20 million and prints the seconds of the stages alone and of runs
-through Dagster, in one process with compiled kernels.
+It adds 1 % of rows to columns of 20 million and prints the seconds of the stages alone, one column
+after another, and of runs over all columns through Dagster, in one process with compiled kernels.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from measuring import Figures, conclude, markdown, parser_of, rows_in_words, sec
 from gmm_pipeline.fits.spec import FitSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from jobs import Make
 
 COLUMNS = ("heavy-tailed", "cents", "categories")
+ALL = "all three"
 _FARTHEST = 1e6
 """Beyond all but about one in 10¹² rows of a Student t(2), so hardly any row is moved."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds of a column's first run and of the run after rows were added; their ratio in %."""
+    """Seconds of the first run of a column, or of all, and of the run after rows were added."""
 
     column: str
     way: str
@@ -60,7 +61,7 @@ def rows_of(rng: np.random.Generator, rows: int) -> pl.DataFrame:
 
 
 def measure(rows: int, added: int, repetitions: int, parent: Path | None) -> list[Growth]:
-    """Time both runs of each column both ways; return medians over the repetitions."""
+    """Time both ways of both runs; the medians of the repetitions."""
     with tempfile.TemporaryDirectory(dir=parent) as temporary:
         folder = Path(temporary)
         rng = np.random.default_rng(0)
@@ -70,31 +71,36 @@ def measure(rows: int, added: int, repetitions: int, parent: Path | None) -> lis
         spec = FitSpec(name="table", source=str(folder / "table"), columns=COLUMNS)
         _warm_up(folder)
         growths = []
-        for way, prepare in (
-            ("stages alone", without_dagster),
-            ("through Dagster", through_dagster),
+        one_by_one = [(column,) for column in COLUMNS]
+        for way, prepare, runs in (
+            ("stages alone", without_dagster, [*one_by_one, COLUMNS]),
+            ("through Dagster", through_dagster, [COLUMNS]),
         ):
-            times = [_first_and_added(folder, spec, prepare) for _ in range(repetitions)]
-            for column in COLUMNS:
-                first, second = (
-                    statistics.median(run[moment][column] for run in times) for moment in (0, 1)
-                )
-                growths.append(Growth(column, way, first, second))
+            for columns in runs:
+                times = [
+                    _first_and_added(folder, spec, prepare, columns) for _ in range(repetitions)
+                ]
+                first, second = (statistics.median(moment) for moment in zip(*times, strict=True))
+                name = columns[0] if len(columns) == 1 else ALL
+                growths.append(Growth(name, way, first, second))
         return growths
 
 
 def _first_and_added(
-    folder: Path, spec: FitSpec, prepare: Callable[[FitSpec, Path], Make]
-) -> list[dict[str, float]]:
-    """Return the seconds of each column for one file, and then with the second file."""
+    folder: Path,
+    spec: FitSpec,
+    prepare: Callable[[FitSpec, Path], Make],
+    columns: Sequence[str],
+) -> tuple[float, float]:
+    """Return the seconds of a run over columns with one file, and then with the second file."""
     store = folder / "store"
     second = folder / "table" / "1.parquet"
     second.unlink(missing_ok=True)
     shutil.rmtree(store, ignore_errors=True)
     make = prepare(spec, store)
-    first = {column: seconds(make, [column]) for column in COLUMNS}
+    first = seconds(make, columns)
     shutil.copy(folder / "1.parquet", second)
-    return [first, {column: seconds(make, [column]) for column in COLUMNS}]
+    return first, seconds(make, columns)
 
 
 def _warm_up(folder: Path) -> None:
@@ -105,7 +111,7 @@ def _warm_up(folder: Path) -> None:
     rows_of(np.random.default_rng(2), 1_000).write_parquet(warm / "1.parquet")
     spec = FitSpec(name="table", source=str(warm / "table"), columns=COLUMNS)
     for prepare in (without_dagster, through_dagster):
-        _first_and_added(warm, spec, prepare)
+        _first_and_added(warm, spec, prepare, COLUMNS)
 
 
 def report(figures: Figures) -> str:

@@ -75,7 +75,7 @@ def test_growing_tells_both_ways_of_each_column(quick: Quick) -> None:
     growths, printed = quick("growing")
 
     assert {growth["way"] for growth in growths} == {"stages alone", "through Dagster"}
-    assert len(growths) == 6
+    assert len(growths) == 5
     for growth in growths:
         assert f"| {growth['column']} | {growth['way']} |" in printed
         assert growth["added"] > 0

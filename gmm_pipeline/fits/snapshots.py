@@ -64,9 +64,9 @@ def view_remarks(view: FitView) -> list[str]:
         _, *others = newest.columns_by_source().values()
         behind = ", ".join(sorted(name for names in others for name in names))
         remarks.append(
-            f"Generation {newest.generation} holds columns of several versions of the source; this is "
-            f"generation {view.snapshot.generation}, the newest of one version. Run again, or see "
-            f"`gmm-pipeline status`: {behind} differ"
+            f"Generation {newest.generation} holds columns of several versions of the source; this "
+            f"is generation {view.snapshot.generation}, the newest of one version. Run again, or "
+            f"see `gmm-pipeline status`: {behind} differ"
         )
     return remarks
 
@@ -91,7 +91,7 @@ def commit_exactly(
 
 
 def _newest(column: ColumnFolder, before: ColumnEntry | None) -> ColumnEntry | None:
-    """Return the entry of a column's newest results, or the one before while they are incomplete."""
+    """Return the entry of a column's newest results; the one before while they are incomplete."""
     manifests = belonging(column.manifests())
     if before is not None and not before.results.keys() <= manifests.keys():
         return before
@@ -106,8 +106,8 @@ def _entry(column: ColumnFolder, manifests: Mapping[str, Manifest]) -> ColumnEnt
     for manifest in manifests.values():
         if not column.result_of(manifest).is_whole():
             raise StoreError(
-                f"files of stage {manifest.stage!r} are gone: another process has replaced them, or "
-                "they were deleted",
+                f"files of stage {manifest.stage!r} are gone: another process has replaced them, "
+                "or they were deleted",
                 column=manifest.column,
                 remedy="Run or save again",
             )

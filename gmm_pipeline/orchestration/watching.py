@@ -108,9 +108,9 @@ def _state(files: str, spec: FitSpec) -> str:
 
 
 def _watched_files(pattern: str) -> list[SourceFile]:
-    found = [
-        Path(file) for file in sorted(glob.glob(pattern, recursive=True)) if Path(file).is_file()
-    ]
+    # A pattern may be absolute, which `Path.glob` refuses.
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+    found = [Path(file) for file in matches if Path(file).is_file()]
     _refuse([str(file) for file in found if not looks_complete(file)])
     return [SourceFile.of(FileStamp.of(file)) for file in found]
 

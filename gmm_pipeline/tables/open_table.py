@@ -91,7 +91,7 @@ def _open_groups(
 ) -> LocalTable:
     """Open groups of CSV files as one table; later groups are read in the types of the first."""
     first = staged.parquet_of(groups[0], schema)
-    known = _footer(Footers(), first).schema.remove_metadata()
+    known = read_table_footer(Footers(), first).schema.remove_metadata()
     parquet = SourceFiles.of([first, *(staged.parquet_of(group, known) for group in groups[1:])])
     return _open_parquet(source, parquet, [group.files[0].name for group in groups])
 
@@ -99,7 +99,7 @@ def _open_groups(
 def _open_parquet(source: str, versions: SourceFiles, names: Sequence[str]) -> LocalTable:
     """Open a table of Parquet files; messages call each by its name."""
     files, footers = versions.files, Footers()
-    opened = [_footer(footers, file) for file in files]
+    opened = [read_table_footer(footers, file) for file in files]
     schemas = [file.schema.remove_metadata() for file in opened]
     for schema in schemas:
         if schema is schemas[0] or not schema.equals(schemas[0]):
@@ -147,7 +147,8 @@ def _conflict(name: str, schemas: Sequence[pa.Schema], names: Sequence[str]) -> 
     return None
 
 
-def _footer(footers: Footers, file: Path) -> ParquetRows:
+def read_table_footer(footers: Footers, file: Path) -> ParquetRows:
+    """Return a file with its footer read; raise SourceError if it is not a Parquet file."""
     try:
         return footers.of(file)
     except (pa.ArrowException, OSError) as error:

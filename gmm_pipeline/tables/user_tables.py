@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,12 +12,13 @@ import pyarrow as pa
 from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow.identity import Identities, identities_in
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches, read_footer
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
+from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.errors import UnsupportedTypeError
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
-from gmm_pipeline.tables.open_table import open_table
+from gmm_pipeline.tables.open_table import open_table, read_table_footer
 
 Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
 """The path of a Parquet or CSV file, a folder or a glob; or a table in memory."""
@@ -76,7 +78,8 @@ def identities_of(table: Table) -> list[Identities]:
         found = find_files(str(table))
         if found.is_csv:
             return [{}]
-        return [identities_in(read_footer(file).metadata) for file in found.files]
+        opened = map(partial(read_table_footer, Footers()), found.files)
+        return [identities_in(file.metadata.metadata) for file in opened]
     if isinstance(table, pa.Table) and (identities := identities_in(table.schema.metadata)):
         return [identities]
     return []

@@ -13,7 +13,7 @@ from gmm_pipeline.fits import run_columns
 from gmm_pipeline.fits.checks import CHECKS, Check
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.prepare import Prepared, prepare_stored
-from gmm_pipeline.fits.progress import Outcome, StageReport, SilentProgress
+from gmm_pipeline.fits.progress import Outcome, SilentProgress, StageReport
 from gmm_pipeline.fits.run_columns import ColumnsRun
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.fits.stages import MODEL, RAW, SKETCH, STAGES, Stage

@@ -292,7 +292,8 @@ def test_files_beside_one_that_is_being_written_are_taken(
 
 @pytest.mark.parametrize("before", [False, True])
 def test_a_file_that_is_all_there_is_waits_until_it_is_written(
-    watched: Watched, before: bool
+    watched: Watched,
+    before: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     file = watched.add("a.parquet")
     if before:

@@ -27,7 +27,7 @@ More of either take longer, and gain less than random starts differ among themse
 a point, more of the rows from which Spark draws its start lie in the tails.
 """
 TOL, MAX_ITER = 1e-9, 100
-"""Of fits to points and to rows. Spark's defaults are 0.01, of the total log-likelihood, which means
+"""Of fits to points and to rows. Spark's defaults are 0.01 of the total log-likelihood, which is
 another precision for each number of rows, and 100 steps."""
 _STEPS_AFTER = 10
 """EM steps on all points for each of Spark's: they take milliseconds, Spark's most of a second."""

@@ -1,4 +1,4 @@
-"""Whether a column's last result can be continued: rows were added since, and all else is the same."""
+"""Whether a column's last result can be continued: rows were added, and all else is the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gmm_pipeline.store.result import Result
 
 _LISTED_CONTENTS = 32
-"""Earlier contents that a manifest lists. A sketch that was extended more often than this between two
+"""Earlier contents that a manifest lists. A sketch that was extended more often between two
 decisions on its model counts as one of other rows; each run decides, so once is usual.
 """
 
@@ -25,7 +25,7 @@ decisions on its model counts as one of other rows; each run decides, so once is
 def holds_first_rows(
     copy: Result, column: ParquetColumn, source_digests: Sequence[str], settings: ColumnSettings
 ) -> bool:
-    """Whether a copy holds the first rows of a column, from before files were added to the source."""
+    """Whether a copy holds the first rows of a column, from before files were added."""
     before = copy.manifest.origin.inputs.get(SOURCE, "")
     same = RAW.origin({SOURCE: before}, settings) == copy.manifest.origin
     return same and before in source_digests[:-1] and original_field(copy) == column.field

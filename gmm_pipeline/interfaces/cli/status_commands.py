@@ -56,8 +56,8 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
     print_table(headings, rows, title=f"{fit}: {spec.source}")
     if waiting:
         stderr().print(
-            "Readers do not see the newest results of these columns yet, because a run publishes "
-            f"them when it ends: {', '.join(waiting)}. If none runs, use `gmm-pipeline retry`.",
+            "Readers do not see the newest results of these columns yet. A run publishes them at "
+            f"its end; if none runs, call `gmm-pipeline retry`: {', '.join(waiting)}",
             markup=False,
         )
 
