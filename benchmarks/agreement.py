@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROWS, _QUICK_ROWS = 100_000_000, 50_000
 _ROWS_PER_TASK = 1 << 22
+"""A task of a thread: 34 MB of float64, and enough tasks to keep all cores busy to the end."""
 
 
 @dataclass(frozen=True)
@@ -67,27 +68,27 @@ def compare(name: str, rows: int, folder: Path) -> Agreement:
     fitted = FittedColumn.of(folder / "source", name)
 
     def compare_rows(start: int) -> tuple[int, int]:
-        plain, counted = plainly(fitted.codec)
+        plain, plain_rows = with_plain_kernel(fitted.codec)
         different, row = 0, start
         for array in fitted.column.arrays(range(start, min(start + _ROWS_PER_TASK, rows))):
             different += differences(fitted.codec.encode(array, row), plain.encode(array, row))
             row += len(array)
-        return counted.encoded, different
+        return plain_rows.encoded, different
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         outcomes = list(pool.map(compare_rows, range(0, rows, _ROWS_PER_TASK)))
     return Agreement(name, rows, *map(sum, zip(*outcomes, strict=True)))
 
 
-def plainly(codec: ColumnCodec) -> tuple[ColumnCodec, PlainRows]:
-    """Return the same codec with the plain kernel, and what counts its rows."""
+def with_plain_kernel(codec: ColumnCodec) -> tuple[ColumnCodec, PlainRows]:
+    """Return the same codec with the plain kernel, and the counter of its rows."""
     plain, rows = copy(codec), PlainRows(codec.rows)
     plain.rows = rows  # type: ignore[assignment]
     return plain, rows
 
 
 def differences(left: EncodedRows, right: EncodedRows) -> int:
-    """Return in how many rows any bit of value or rank differs."""
+    """Return the number of rows in which any bit of value or rank differs."""
     bits = np.dtype(f"u{left.value.itemsize}")
     return int(
         np.count_nonzero(
@@ -120,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
             agreements.append(compare(name, options.rows, Path(folder)))
     conclude(Figures.here(options, [asdict(each) for each in agreements]), report, options.json)
     if any(each.different or each.compared != each.rows for each in agreements):
-        raise SystemExit("the two ways do not agree")
+        raise SystemExit("the two encodings do not agree")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The columns that are measured, drawn in pieces and written to Parquet by Polars."""
+"""The columns to measure, drawn in pieces and written to Parquet by Polars."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 Draw = Callable[[np.random.Generator, int], NDArray[np.generic] | pl.Series]
 
 _CELLS_PER_FILE = 1 << 24
-_LEAST_ROWS_PER_FILE = 1 << 18
+"""Of 8 bytes: each thread holds 134 MB, so tables of any length are written in little memory."""
+_MIN_ROWS_PER_FILE = 1 << 18
+"""A row group's, so that wide tables are not split into tiny row groups."""
 _SHARE_OF_ZEROS = 0.6
+"""As in many columns of amounts, where most rows are 0."""
 _CATEGORIES = pl.Series([f"category {number}" for number in range(1000)])
 
 
@@ -24,7 +27,7 @@ def _mixed(rng: np.random.Generator, rows: int) -> NDArray[np.float64]:
 
 
 def _categories(rng: np.random.Generator, rows: int) -> pl.Series:
-    # Frequencies like those of words; every category occurs.
+    # Frequencies of a heavy-tailed (Pareto) law, as those of words; every category occurs.
     return _CATEGORIES.gather(
         np.minimum(rng.pareto(0.5, rows), len(_CATEGORIES) - 1).astype(np.uint32)
     )
@@ -37,15 +40,13 @@ COLUMNS: Mapping[str, Draw] = {
     "mixed": _mixed,
     "1,000 categories": _categories,
 }
-"""A continuous column (Student t(2)), amounts of money, integers of few values, a column of 60 %
-zeros, strings.
-"""
+"""Student t(2), amounts of money, integers of few values, 60 % zeros with lognormals, strings."""
 
 
 def write_table(folder: Path, columns: Mapping[str, Draw], rows: int, seed: int = 0) -> None:
     """Write columns to files in a new folder, in memory that does not depend on the rows."""
     folder.mkdir(parents=True)
-    per_file = max(_CELLS_PER_FILE // len(columns), _LEAST_ROWS_PER_FILE)
+    per_file = max(_CELLS_PER_FILE // len(columns), _MIN_ROWS_PER_FILE)
 
     def write(number: int) -> None:
         size = min(per_file, rows - number * per_file)

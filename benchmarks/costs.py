@@ -28,32 +28,36 @@ if TYPE_CHECKING:
 
 PASSES = ("raw", "sketch", "transformed")
 _MERGED_ROWS = 60_000
+"""Enough distinct values for a sketch on the grid, whose size hardly grows with more rows."""
 _TASKS, _CORES = 1000, 2
+"""Tasks to schedule: a few seconds, so that Spark's start of a job does not count."""
 _HASHED = 1 << 26
+"""Bytes to take a checksum of: 67 MB, a fraction of a second."""
 _TURNS = 3
+"""Repetitions, of which the fastest counts, where a single one takes only milliseconds."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What was measured.
+    """The measured costs.
 
     Parameters
     ----------
     rows : dict of str to float
-        Seconds of one core for a row, by stage.
+        Seconds of one core per row, by stage.
     fit : float
         Seconds of the driver for the model of a column.
     sizes : dict of str to float
-        Bytes of a row, by stage.
+        Bytes per row, by stage.
     task, worked : float
-        Seconds of the driver for a task at most, and of a core for one that does nothing in Python.
+        Seconds of the driver per task, at most, and of a core per task that does nothing in Python.
     tally_bytes, merge : float
         Bytes of a sketch, and seconds to add one to another.
     footer, rename, described, listed, hashed : float
-        Seconds: to read a footer, to move a file, to take in, in a task, where a file is, to list a
-        file in a manifest and to read it back, and to take the checksum of a byte.
+        Seconds: to read a footer, to rename a file, to unpickle the path of a file in a task, to
+        write a file into a manifest and read it back, and to take the checksum of a byte.
     listed_bytes : float
-        Of a file in a manifest.
+        Bytes of a file in a manifest.
     """
 
     rows: Mapping[str, float]
@@ -72,7 +76,7 @@ class Costs:
 
 
 def costs_of(passes: Mapping[str, Any], files: int, folder: Path) -> Costs:
-    """Measure the rest beside what passes over a table took."""
+    """Return the costs: those of rows from measured passes, and the others, measured here."""
     tally_bytes, merge = _merging(folder)
     return Costs(
         rows={name: passes["stages"][name] * passes["workers"] / passes["rows"] for name in PASSES},
@@ -93,15 +97,13 @@ def _scheduling(tasks: int) -> dict[str, float]:
     with spark_session({"spark.master": f"local[{_CORES}]"}) as session:
         bare = session.range(0, tasks, 1, tasks).write.format("noop").mode("overwrite")
         run_tasks(session, abs, 1)
-        without, worked = (
-            seconds(bare.save) / tasks,
-            seconds(run_tasks, session, abs, tasks) / tasks,
-        )
-    return {"task": without, "worked": _CORES * worked}
+        without_python = seconds(bare.save) / tasks
+        with_python = seconds(run_tasks, session, abs, tasks) / tasks
+    return {"task": without_python, "worked": _CORES * with_python}
 
 
 def _merging(folder: Path) -> tuple[float, float]:
-    """Return the bytes of a sketch, and the seconds of adding one to another."""
+    """Return the bytes of a sketch, and the seconds of merging two."""
     write_table(folder / "merged", {COLUMN: COLUMNS[COLUMN]}, _MERGED_ROWS)
     tally = FittedColumn.of(folder / "merged", COLUMN).sketch(LocalEngine(1)).tally
     tally.merge(tally)
@@ -109,7 +111,7 @@ def _merging(folder: Path) -> tuple[float, float]:
 
 
 def _of_files(number: int, folder: Path) -> dict[str, float]:
-    """Return what the driver takes for a file of a column, by what it does."""
+    """Return the seconds of the driver for a file of a column, by action."""
     paths = [folder / f"part-{part:05d}.parquet" for part in range(number)]
     table = pa.table({COLUMN: np.zeros(8)})
     for path in paths:
@@ -120,21 +122,21 @@ def _of_files(number: int, folder: Path) -> dict[str, float]:
     manifest = _manifest(facts)
     text = manifest.model_dump_json(indent=2)
     block = np.zeros(_HASHED, dtype=np.uint8)
-    whole = folder / "whole"
-    block.tofile(whole)
+    large_file = folder / "large"
+    block.tofile(large_file)
 
     def of_one(work: Callable[[], object]) -> float:
         return seconds(work) / number
 
     return {
         "footer": of_one(lambda: [read_footer(path) for path in paths]),
-        "described": min(of_one(lambda: pickle.loads(packed)) for _ in range(_TURNS)),  # noqa: S301 - our own
+        "described": min(of_one(lambda: pickle.loads(packed)) for _ in range(_TURNS)),  # noqa: S301 - pickled here
         "rename": of_one(lambda: [path.rename(path.with_suffix(".moved")) for path in paths]),
         "listed": of_one(
             lambda: Manifest.model_validate_json(_manifest(facts).model_dump_json(indent=2)).content
         ),
         "listed_bytes": len(text) / number,
-        "hashed": seconds(FileFacts.of, whole) / _HASHED,
+        "hashed": seconds(FileFacts.of, large_file) / _HASHED,
     }
 
 

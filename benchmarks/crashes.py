@@ -1,10 +1,12 @@
-"""Ends a refit of several columns at each of its writes, and looks at what readers then see.
+"""Crashes a refit of several columns at each of its writes, and checks what readers then see.
 
-A refit with other settings is ended at every point at which Python changes the store, as a killed
-process would end: nothing is written after that. Then all readers are asked, `transform`,
-`export`, `inverse`, `show` and `report`; then the run is completed, and they are asked again. A
-reader sees the fit of before or the next one; it must never put together what was not made
-together: the rows have to come back, and every row has one mode of its column.
+    uv run --group test python benchmarks/crashes.py --every 10
+
+A refit with other settings crashes at each point where Python changes the store, as if the process
+were killed there: nothing is written afterwards. Then all readers are called: `transform`,
+`export`, `inverse`, `show` and `report`. Then the run is completed, and they are called again. A
+reader must use the old fit or the new one, but never parts of both: rows decode to themselves, and
+each row has exactly one mode of its column.
 """
 
 from __future__ import annotations
@@ -37,24 +39,25 @@ WRITES = {
     "os.truncate",
     "shutil.rmtree",
 }
-"""Python's audit events of calls that change a file system, besides opening a file to write."""
+"""Audit events of Python for calls that change a file system, besides `open` for writing."""
 REFIT = ("--refit", "--set", "max_modes=3", "--set", "seed=5")
+"""Other modes and other draws, so that results of the two fits do not fit together."""
 
 
 class Crash(BaseException):
-    """The end of the process; no handler of errors may catch it."""
+    """Simulates the end of the process; a BaseException, which no `except Exception` catches."""
 
 
 @dataclass
 class Writes:
-    """Counts the writes to a store, and ends the process at one of them.
+    """Counts the writes to a store, and crashes at one of them.
 
     Parameters
     ----------
     store : str
-        Writes below this folder count.
+        The folder; writes below it count.
     last : int or None
-        The write at which the process ends; it and all later ones do not happen.
+        The number of writes that happen; the next one and all later ones crash.
     """
 
     store: str = ""
@@ -64,13 +67,13 @@ class Writes:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def audit(self, event: str, arguments: tuple[object, ...]) -> None:
-        """Count an event of Python's audit, if it is a write to the store."""
+        """Count an audit event of Python if it is a write to the store."""
         if not self.on or not self._changes(event, arguments):
             return
         with self.lock:
             self.count += 1
-            ended = self.last is not None and self.count > self.last
-        if ended:
+            crashes = self.last is not None and self.count > self.last
+        if crashes:
             raise Crash
 
     def _changes(self, event: str, arguments: tuple[object, ...]) -> bool:
@@ -85,8 +88,8 @@ class Writes:
         return any(path.startswith(self.store) for path in paths)
 
     @contextmanager
-    def ending_at(self, last: int | None) -> Iterator[None]:
-        """Count from 0, and end the process at a write, while this lasts."""
+    def crash_after(self, last: int | None) -> Iterator[None]:
+        """Within the context, count from 0, and crash after `last` writes."""
         self.count, self.last, self.on = 0, last, True
         try:
             yield
@@ -95,9 +98,9 @@ class Writes:
 
 
 def table(rows: int) -> pl.DataFrame:
-    """Return a table of numbers with heavy tails, of two clusters, and of categories."""
+    """Return a table of three columns: heavy tails, two clusters, categories."""
     random = np.random.default_rng(0)
-    clusters = np.where(random.random(rows) < 0.5, -4.0, 4.0)  # noqa: PLR2004 - as many of each
+    clusters = np.where(random.random(rows) < 0.5, -4.0, 4.0)  # noqa: PLR2004 - equal shares
     return pl.DataFrame(
         {
             "tails": random.standard_t(3, rows).round(3),
@@ -114,20 +117,20 @@ def call(*arguments: object) -> int:
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         try:
             main([str(argument) for argument in arguments])
-        except SystemExit as ended:
-            return int(ended.code or 0)
+        except SystemExit as stop:
+            return int(stop.code or 0)
     return 0
 
 
 def problems(folder: Path, expected: pl.DataFrame) -> list[str]:
-    """Ask all readers of a fit, and return what does not belong together."""
+    """Call all readers of a fit; return the problems that they have or show."""
     found: list[str] = []
     fit = ("--fit", "sales", "--store", folder / "store")
 
     def compare(name: str, *command: object) -> None:
         encoded, back = folder / f"{name}.parquet", folder / "back.parquet"
         if call(*command, *fit, "--out", encoded):
-            found.append(f"{name} is refused")
+            found.append(f"{name} failed")
             return
         if call("inverse", encoded, *fit, "--out", back):
             found.append(f"{name} cannot be decoded")
@@ -135,12 +138,12 @@ def problems(folder: Path, expected: pl.DataFrame) -> list[str]:
         try:
             assert_frame_equal(pl.read_parquet(back), expected, abs_tol=1e-5)
         except AssertionError as error:
-            found.append(f"{name} does not come back: {error}")
+            found.append(f"{name} decodes to other rows: {error}")
 
     compare("export", "export")
     compare("wide", "export", "--wide")
     compare("transform", "transform", folder / "sales.parquet")
-    found += _rows_of_no_mode(folder / "wide.parquet", expected.columns)
+    found += _rows_without_one_mode(folder / "wide.parquet", expected.columns)
     for column in expected.columns:
         found += [f"show {column} failed"] if call("show", column, *fit) else []
     if call("report", *fit, "--out", folder / "report.html"):
@@ -148,18 +151,20 @@ def problems(folder: Path, expected: pl.DataFrame) -> list[str]:
     return found
 
 
-def _rows_of_no_mode(path: Path, columns: list[str]) -> list[str]:
-    """Say which columns of a wide table have rows without a 1, or with several."""
+def _rows_without_one_mode(path: Path, columns: list[str]) -> list[str]:
+    """Return the columns of a wide table that have rows without a 1, or with several."""
     if not path.exists():
         return []
     ones = pl.read_parquet(path).select(
         pl.sum_horizontal(f"^{column}\\.rank_.*$").alias(column) for column in columns
     )
-    return [f"rows of {column} have no mode" for column in columns if set(ones[column]) != {1}]
+    return [
+        f"rows of {column} do not have one mode" for column in columns if set(ones[column]) != {1}
+    ]
 
 
 def campaign(every: int, rows: int, progress: Callable[[str], None]) -> dict[str, object]:
-    """End a refit at each `every`-th of its writes; return what went wrong at each."""
+    """Crash a refit at each `every`-th of its writes; return the problems at each."""
     writes = Writes()
     sys.addaudithook(writes.audit)
     expected, started = table(rows), time.perf_counter()
@@ -173,7 +178,7 @@ def campaign(every: int, rows: int, progress: Callable[[str], None]) -> dict[str
         store = ("--store", first / "store")
         if call("run", source, "--fit", "sales", *store):
             raise RuntimeError("the first run failed")
-        ended = points = 0
+        crash = points = 0
         while True:
             folder = Path(temporary) / "work"
             shutil.rmtree(folder, ignore_errors=True)
@@ -181,21 +186,21 @@ def campaign(every: int, rows: int, progress: Callable[[str], None]) -> dict[str
             shutil.copy2(source, folder / "sales.parquet")
             writes.store = str(folder / "store")
             arguments = ("run", source, "--fit", "sales", "--store", folder / "store")
-            with writes.ending_at(ended):
+            with writes.crash_after(crash):
                 with suppress(Crash):
                     call(*arguments, *REFIT)
                 total = writes.count
             points += 1
-            found = [f"after the end: {each}" for each in problems(folder, expected)]
+            found = [f"after the crash: {each}" for each in problems(folder, expected)]
             if call(*arguments, *REFIT[1:]):
                 found.append("the completing run failed")
             found += [f"after completion: {each}" for each in problems(folder, expected)]
             if found:
-                wrong[ended] = found
-            progress(f"write {ended}: {'; '.join(found) or 'all belongs together'}")
-            if total <= ended:
+                wrong[crash] = found
+            progress(f"write {crash}: {'; '.join(found) or 'no problem'}")
+            if total <= crash:
                 break
-            ended += every
+            crash += every
     return {
         "points": points,
         "every": every,
@@ -214,9 +219,9 @@ def _home(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Run the campaign; exit with 1 if a reader put together what does not belong together."""
+    """Run the campaign; exit with 1 if there was a problem at any point."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--every", type=int, default=1, help="end at each such write only")
+    parser.add_argument("--every", type=int, default=1, help="crash only at each so-many-th write")
     parser.add_argument("--rows", type=int, default=300)
     arguments = parser.parse_args()
     found = campaign(arguments.every, arguments.rows, lambda text: print(text, flush=True))

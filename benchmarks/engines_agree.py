@@ -2,12 +2,11 @@
 
     uv run --group test --extra demo python benchmarks/engines_agree.py --sources adult.parquet
 
-The tables are the flights of the demo and the files of `--sources`, their rows repeated until they
-fill several parts. The local engine makes all results of each column from one file, with one
-thread. A standalone cluster on this machine, a master and two workers in processes of their own,
-makes them from 1, 3 and 16 files of different lengths, by different numbers of tasks
-(`spark.default.parallelism`). Compared are the digests of all files of all results. It needs Java
-17.
+The tables are the demo's flights and the files of `--sources`, with their rows repeated until they
+fill several parts. The local engine makes all results of each column from one file in one thread. A
+standalone cluster on this machine, a master and two workers, makes them from 1, 3 and 16 files of
+different lengths with different numbers of tasks (`spark.default.parallelism`). The digests of all
+files of all results are compared. Needs Java 17.
 """
 
 from __future__ import annotations
@@ -35,8 +34,9 @@ if TYPE_CHECKING:
     from gmm_pipeline.engines.engine import Engine
 
 SHAPES = ((1, 2), (3, 1), (16, 5))
-"""Files of a table, and tasks of a pass."""
+"""Numbers of files of a table, and of tasks of a pass."""
 _ROWS, _QUICK_ROWS = 2_200_000, 5_000
+"""A part holds 2²¹ rows, so the first is the fewest round number that fills more than one."""
 _QUICK_COLUMNS = 2
 
 
@@ -70,10 +70,8 @@ def compare(name: str, table: pl.DataFrame, folder: Path, cluster: Cluster) -> I
 
 def contents(source: Path, columns: list[str], store: Path, engine: Engine) -> Mapping[str, str]:
     """Return a digest of the files of each result of each column."""
-    spec, folder = (
-        FitSpec(name="agree", source=str(source), columns=tuple(columns)),
-        Store(store).fit("agree"),
-    )
+    spec = FitSpec(name="agree", source=str(source), columns=tuple(columns))
+    folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
     for name in columns:
         make_column(spec, folder, name, engine)
@@ -99,8 +97,8 @@ def demo_table(folder: Path) -> pl.DataFrame:
     return pl.read_csv(spec.source, null_values=["NA"], try_parse_dates=True).select(spec.columns)
 
 
-def repeated_to(table: pl.DataFrame, rows: int) -> pl.DataFrame:
-    """Return so many rows of a table, over and over."""
+def repeat_rows(table: pl.DataFrame, rows: int) -> pl.DataFrame:
+    """Repeat the rows of a table up to a number of rows."""
     return pl.concat([table] * -(-rows // table.height)).head(rows)
 
 
@@ -130,10 +128,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Compare, print, and fail if a result differs."""
     parser = parser_of(__doc__, repetitions=1)
     parser.add_argument(
-        "--sources", type=Path, nargs="*", default=[], help="further tables, Parquet files"
+        "--sources", type=Path, nargs="*", default=[], help="more tables, as Parquet files"
     )
     parser.add_argument(
-        "--without-demo", action="store_true", help="compare the further tables alone"
+        "--without-demo", action="store_true", help="compare only the tables of --sources"
     )
     parser.add_argument("--rows", type=int, default=_ROWS)
     options = parser.parse_args(arguments)
@@ -150,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
             for number, (table, frame) in enumerate(tables.items()):
                 place = folder / f"table-{number}"
                 place.mkdir()
-                chosen = repeated_to(frame.select(frame.columns[:width]), options.rows)
+                chosen = repeat_rows(frame.select(frame.columns[:width]), options.rows)
                 agreements += compare(table, chosen, place, cluster)
     conclude(
         Figures.here(options, [asdict(each) for each in agreements], ["pyspark"]),

@@ -1,4 +1,4 @@
-"""The whole job of a column: its stages by themselves, or through Dagster."""
+"""All stages of a column: alone, or through Dagster."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from gmm_pipeline.store.result import Result
 
 Make = Callable[[Sequence[str]], None]
-"""Makes all results of columns."""
+"""Makes all results of the columns that it is given."""
 
 
-def bare(spec: FitSpec, store: Path) -> Make:
-    """Return what makes columns without Dagster, one after the other."""
+def without_dagster(spec: FitSpec, store: Path) -> Make:
+    """Return a function that makes columns without Dagster, one after another."""
     folder, engine = Store(store).fit(spec.name), LocalEngine()
     save_spec(spec, folder)
 
@@ -40,7 +40,7 @@ def bare(spec: FitSpec, store: Path) -> Make:
 
 
 def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None) -> Make:
-    """Return what makes columns through Dagster, as `gmm-pipeline run` does: several at once."""
+    """Return a function that makes columns concurrently through Dagster, as `run` does."""
     folder = Store(store).fit(spec.name)
     save_spec(spec, folder)
     runner = DagsterRunner(store)
@@ -57,7 +57,7 @@ def through_dagster(spec: FitSpec, store: Path, progress: Progress | None = None
 
 
 def make_column(
-    spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, anew: bool = False
+    spec: FitSpec, folder: FitFolder, name: str, engine: Engine, *, refit: bool = False
 ) -> None:
     """Compute all results of a column; continue the last ones if files were added."""
     ledger = update_ledger(spec.source, folder, accept=lambda _: True)
@@ -65,7 +65,7 @@ def make_column(
     column, settings = folder.column(name), spec.settings.of(name)
 
     def last(stage: Stage) -> Result | None:
-        return None if anew else column.result(stage.name)
+        return None if refit else column.result(stage.name)
 
     raw = column.publish(
         recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW))

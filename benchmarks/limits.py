@@ -1,15 +1,15 @@
-"""What a column takes, beside what reading and copying it takes.
+"""Times of sketch, fit, encode and decode, as multiples of reading or copying the column.
 
     uv run --group test python benchmarks/limits.py
 
-The limits are Polars' streaming sum of the column (of strings: of their lengths), which reads it,
-and Polars' copy of the column from Parquet to Parquet in lz4, which writes it too. Beside them are
-the sketch, the sketch with fit and ranking, the encoding without and with the round-trip check, and
-the decoding of the encoded rows to Parquet of the column's own type; all in one process, in turns,
-with compiled kernels and the files in the page cache.
+The limits are Polars' streaming sum of the column (for strings, of their lengths), which reads it,
+and Polars' copy of the column from Parquet to Parquet in lz4, which also writes it. Compared with
+them are the sketch, the sketch with fit and ranking, the encoding without and with the round-trip
+check, and the decoding to Parquet. All run in turns in one process, with compiled kernels and the
+files in the page cache.
 
-What the sketch consists of is measured too: reading the column through Arrow, and the sketch of
-rows in memory.
+The parts of the sketch are measured too: reading the column through Arrow, and sketching rows in
+memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import polars as pl
 import pyarrow as pa
 from columns import COLUMNS, write_table
 from measuring import Figures, conclude, in_turns, markdown, median_ratio, parser_of, rows_in_words
-from stages import FittedColumn, Unchecked, decode, sketch
+from stages import CodecWithoutCheck, FittedColumn, decode, sketch
 
 from gmm_pipeline.arrow.memory_column import MemoryColumn
 from gmm_pipeline.engines.engine import prefer_dictionaries
@@ -42,8 +42,9 @@ LIMITS = {
     **dict.fromkeys(["read", "sketch_in_memory", "sketch", "fit"], "sum"),
     **dict.fromkeys(["encode", "encode_checked", "decode"], "copy"),
 }
-"""The limit of each way."""
+"""The limit that each way is compared with."""
 _ROWS = (20_000_000, 200_000_000)
+"""A few seconds a way, and ten times that, to see that the ratios do not grow with rows."""
 _QUICK_ROWS = (50_000,)
 
 
@@ -58,7 +59,7 @@ class Comparison:
 
 
 def measure(name: str, rows: int, repetitions: int, folder: Path) -> Comparison:
-    """Write a column, and let all ways pass over it in turns."""
+    """Write a column, and pass over it in all ways in turn."""
     source = folder / "source"
     write_table(source, {name: COLUMNS[name]}, rows)
     fitted = FittedColumn.of(source, name)
@@ -66,15 +67,17 @@ def measure(name: str, rows: int, repetitions: int, folder: Path) -> Comparison:
     encoded.mkdir()
     engine.encode(fitted.column, fitted.codec, encoded)
     rows_of = prefer_dictionaries(fitted.column)
-    held = MemoryColumn(rows_of.field, pa.chunked_array(list(rows_of.arrays(range(rows)))))
+    in_memory = MemoryColumn(rows_of.field, pa.chunked_array(list(rows_of.arrays(range(rows)))))
     ways: dict[str, Way] = {
         "sum": lambda _: scan_and_sum(source, name),
         "read": lambda _: read(rows_of, os.cpu_count() or 1),
-        "sketch_in_memory": lambda _: sketch(held, engine),
+        "sketch_in_memory": lambda _: sketch(in_memory, engine),
         "sketch": lambda _: fitted.sketch(engine),
         "fit": lambda _: fitted.fit(fitted.sketch(engine)),
         "copy": lambda target: copy(source, target),
-        "encode": lambda target: engine.encode(fitted.column, Unchecked(fitted.codec), target),
+        "encode": lambda target: engine.encode(
+            fitted.column, CodecWithoutCheck(fitted.codec), target
+        ),
         "encode_checked": lambda target: engine.encode(fitted.column, fitted.codec, target),
         "decode": lambda target: decode(encoded, fitted.codec, target),
     }
@@ -85,7 +88,7 @@ def measure(name: str, rows: int, repetitions: int, folder: Path) -> Comparison:
 
 
 def scan_and_sum(source: Path, name: str) -> pl.DataFrame:
-    """Read a column by Polars."""
+    """Read a column with Polars."""
     scan = pl.scan_parquet(source)
     column = pl.col(name)
     summand = column.str.len_bytes() if scan.collect_schema()[name] == pl.String else column
@@ -93,7 +96,7 @@ def scan_and_sum(source: Path, name: str) -> pl.DataFrame:
 
 
 def read(column: ColumnRows, threads: int) -> None:
-    """Read a column through Arrow, each thread its share, as the sketch does."""
+    """Read a column through Arrow, in threads with equal shares, as the sketch does."""
 
     def read_rows(rows: range) -> None:
         for _ in column.arrays(rows):
@@ -104,7 +107,7 @@ def read(column: ColumnRows, threads: int) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a column by Polars."""
+    """Copy a column with Polars."""
     pl.scan_parquet(source).sink_parquet(target / "copy.parquet", compression="lz4")
 
 

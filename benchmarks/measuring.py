@@ -32,10 +32,8 @@ def parser_of(description: str | None, *, repetitions: int = 5) -> argparse.Argu
     """Return a parser with the options of all benchmarks; the first paragraph describes it."""
     parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
     parser.add_argument("--repetitions", type=int, default=repetitions)
-    parser.add_argument("--quick", action="store_true", help="a few rows, to see that it runs")
-    parser.add_argument(
-        "--folder", type=Path, help="where data are written for as long as the benchmark runs"
-    )
+    parser.add_argument("--quick", action="store_true", help="few rows, to check that it runs")
+    parser.add_argument("--folder", type=Path, help="where to write temporary data")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser
 
@@ -65,8 +63,11 @@ def seconds(call: Callable[..., object], *arguments: Any) -> float:
     return time.perf_counter() - started
 
 
-def repeated(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
-    """Return what repeated calls return: at least one, none begun after so many minutes."""
+def repeat(call: Callable[[], T], repetitions: int, minutes: float) -> list[T]:
+    """Return the results of repeated calls: at least one, and none that starts too late.
+
+    The last one starts before `minutes` are over.
+    """
     ending = time.perf_counter() + 60 * minutes
     outcomes = [call()]
     while len(outcomes) < repetitions and time.perf_counter() < ending:
@@ -99,7 +100,7 @@ class Figures:
     Parameters
     ----------
     options : dict
-        What it was asked to measure.
+        The options of the benchmark.
     results : list or dict
         The figures, as JSON holds them.
     place : dict
@@ -153,13 +154,13 @@ def conclude(figures: Figures, report: Callable[[Figures], str], path: Path | No
 
 
 def markdown(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Return a table in Markdown; all columns but the first ones are set right."""
+    """Return a table in Markdown; all but the first `left` columns are aligned right."""
     alignment = ["---"] * left + ["--:"] * (len(headings) - left)
     return "\n".join(f"| {' | '.join(row)} |" for row in [headings, alignment, *rows])
 
 
 def rows_in_words(rows: int) -> str:
-    """Return a number of rows as people say it: in millions where there are some."""
+    """Return a number of rows in words, in millions if it is that large."""
     return f"{rows / 10**6:,g}M" if rows >= 10**6 else f"{rows:,}"
 
 

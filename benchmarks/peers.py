@@ -2,11 +2,11 @@
 
     uv run --group test python benchmarks/peers.py --cache peer_environments
 
-Each peer has an environment of its own, which is made once in the cache folder. Each trial is a
-process of its own that holds the column in memory, fits and encodes a few rows first, and then fits
-and encodes all of them: no import, compilation or start of a JVM counts. Ours and a peer's come in
-turns. CTAB-GAN+ is no package: `--ctab-gan-plus` names a checkout of its repository; without, it is
-left out.
+Each peer has its own virtual environment, which is created once in the cache folder. Each trial is
+a process of its own. It holds the column in memory, fits and encodes a few rows first, so that
+imports, compilation and the start of a JVM do not count, and then fits and encodes all of them. Our
+trials and a peer's alternate. CTAB-GAN+ is not a package: `--ctab-gan-plus` names a checkout of its
+repository; without one, it is left out.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from typing import Any
 
 import numpy as np
 from columns import COLUMNS
-from measuring import Figures, conclude, markdown, parser_of, repeated, rows_in_words
+from measuring import Figures, conclude, markdown, parser_of, repeat, rows_in_words
 
 from gmm_pipeline.engines.local.machine import GIGABYTE
 
 PROGRAMS = Path(__file__).with_name("peer_programs")
 _SIZES = (200_000, 1_000_000, 5_000_000)
+"""Every peer does the first within a minute, and only the fastest do the last in `--minutes`."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,12 @@ _CTAB_GAN_PLUS = PEERS[2]
 
 
 def environment_of(peer: Peer, cache: Path) -> Path:
-    """Return the Python of a peer's environment; it is made if it is not there."""
+    """Return the Python of a peer's environment, which is created if it does not exist."""
     folder = cache / Path(peer.program).stem
     python = folder / "bin" / "python"
     ready = folder / "ready"
     if not ready.exists():
-        # Not from the project's folder: what its pyproject.toml says of dependencies is not meant
-        # for these.
+        # Outside of the project's folder, so that uv does not apply its pyproject.toml.
         run = partial(subprocess.run, check=True, cwd=tempfile.gettempdir())
         run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
         install = ["uv", "pip", "install", "--quiet", "--python", str(python)]
@@ -77,7 +77,7 @@ def environment_of(peer: Peer, cache: Path) -> Path:
 
 
 def versions_in(python: Path, peer: Peer) -> dict[str, str]:
-    """Return the versions of the packages that a peer's environment was asked to hold."""
+    """Return the versions of the packages that were installed for a peer."""
     code = (
         "import importlib.metadata as m, json, sys; "
         "print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
@@ -100,12 +100,12 @@ def trial(python: Path, program: str, column: Path, environment: dict[str, str])
 
 
 def compare(peer: Peer, python: Path, rows: int, options: Any) -> dict[str, Any]:
-    """Run ours and a peer's in turns; medians over the turns."""
+    """Run our program and a peer's in turns; return medians over the turns."""
     environment = {"CTAB_GAN_PLUS": str(options.ctab_gan_plus)}
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         column = Path(folder) / "column.npy"
         np.save(column, COLUMNS["heavy-tailed"](np.random.default_rng(0), rows))
-        turns = repeated(
+        turns = repeat(
             lambda: (
                 trial(Path(sys.executable), "ours.py", column, {}),
                 trial(python, peer.program, column, environment),
@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--minutes",
         type=float,
         default=10.0,
-        help="for a peer and size; once at least, if that fits",
+        help="limit for a peer and size",
     )
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="peers whose name contains this"
@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--cache",
         type=Path,
-        help="where environments are made and kept; by default they are not kept",
+        help="folder to keep environments in; by default they are removed",
     )
     parser.add_argument(
         "--ctab-gan-plus", type=Path, metavar="FOLDER", help="a checkout of CTAB-GAN+'s repository"
@@ -212,12 +212,12 @@ def main(arguments: list[str] | None = None) -> None:
     if options.quick:
         options.rows, options.repetitions = [5000], 1
         options.only = options.only or ["scikit-learn GaussianMixture"]
-    wanted = [
+    chosen = [
         peer
         for peer in PEERS
         if not options.only or any(part in peer.name for part in options.only)
     ]
-    present = [peer for peer in wanted if peer is not _CTAB_GAN_PLUS or options.ctab_gan_plus]
+    present = [peer for peer in chosen if peer is not _CTAB_GAN_PLUS or options.ctab_gan_plus]
     with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
         cache = (options.cache or Path(temporary)).absolute()
         pythons = {peer: environment_of(peer, cache) for peer in present}
@@ -236,7 +236,7 @@ def main(arguments: list[str] | None = None) -> None:
                 seconds_of_a_row[peer] = _seconds(trials[-1]["theirs"]) / rows
             except TrialError as error:
                 failed[named] = str(error)
-    left_out = [*(peer.name for peer in wanted if peer not in present), *too_long, *failed]
+    left_out = [*(peer.name for peer in chosen if peer not in present), *too_long, *failed]
     conclude(
         Figures.here(options, {"trials": trials, "left_out": left_out, "versions": versions}),
         report,

@@ -3,15 +3,15 @@
     uv run --group test python benchmarks/quality.py --adult adult.parquet
 
 Each column is fitted by `TableEncoder` with its default settings to 80 % of the rows. Rows that its
-model holds as atoms (point masses, null) are taken out of both parts for every method; what remains
-is the continuous part. scikit-learn's two mixtures are fitted to the same rows, and all are judged
-by the mean log density, in nats per row, of the other 20 %.
+model holds as atoms (point masses, null) are removed from both parts for every method; the rest is
+the continuous part. scikit-learn's two mixtures are fitted to the same rows. The score is the mean
+log density, in nats per row, of the other 20 %.
 
-A component that is narrower than the rounding of integers stands for a single number, and its
-density there has no bound but the variance that scikit-learn adds (1e-6). Figures that rest on such
-components are marked with *. With `--dequantise`, scikit-learn is fitted to integers spread evenly
-over the intervals that round to them, and all are judged by such (Theis et al., 2016, "A note on
-the evaluation of generative models"): nothing is left to collapse on.
+A component that is narrower than the rounding of integers has collapsed on a single number. Its
+density there is limited only by the variance that scikit-learn adds (1e-6). Scores with such
+components are marked with *. With `--dequantise`, integers are spread evenly over the intervals
+that round to them, for scikit-learn's fits and for all scores, so that no component can collapse
+(Theis et al., 2016, "A note on the evaluation of generative models").
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.fits.demo import DEMO_COLUMNS, demo_spec
 
 N_COMPONENTS = 10
+"""As many as CTGAN takes, and our default `max_modes`."""
 FIT_SHARE = 0.8
 TOLERATED = 1e-3
-COLLAPSED = 0.2
-"""Rounding to integers alone gives a std of 0.29."""
+"""Nats per row: a difference that the held-out rows could show by chance."""
+COLLAPSED_STD = 0.2
+"""A component with a smaller std has collapsed: rounding to integers alone gives 0.29."""
 QUICK_ROWS = 2000
 QUICK_COLUMNS = ("lognormal", "Student t(2)", "flights distance")
 
@@ -99,7 +101,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the methods reach on a column; no scores where all of its rows are atoms."""
+    """The scores of all methods on a column; none if all of its rows are atoms."""
 
     column: str
     rows: int
@@ -108,40 +110,40 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """By how much we are better than the better of the others."""
+        """Our score minus the better one of the others."""
         ours, *others = [score.log_likelihood for score in self.scores.values()]
         return ours - max(others)
 
 
 def columns(adult: Path | None, names: tuple[str, ...]) -> Iterator[tuple[str, pl.Series]]:
-    """Yield the columns of that name or with a name that contains it; all of them without names."""
+    """Yield the columns whose names contain one of `names`, or all columns if there are none."""
 
-    def wanted(name: str) -> bool:
+    def is_chosen(name: str) -> bool:
         return not names or any(part in name for part in names)
 
     if adult is not None:
         for column in pl.read_parquet(adult).iter_columns():
-            if column.dtype.is_numeric() and wanted(f"Adult {column.name}"):
+            if column.dtype.is_numeric() and is_chosen(f"Adult {column.name}"):
                 yield f"Adult {column.name}", column
-    if any(wanted(f"flights {name}") for name in DEMO_COLUMNS):
+    if any(is_chosen(f"flights {name}") for name in DEMO_COLUMNS):
         with tempfile.TemporaryDirectory() as folder:
             flights = pl.read_csv(
                 demo_spec(Path(folder)).source, null_values=["NA"], columns=list(DEMO_COLUMNS)
             )
         for column in flights.iter_columns():
-            if column.dtype.is_numeric() and wanted(f"flights {column.name}"):
+            if column.dtype.is_numeric() and is_chosen(f"flights {column.name}"):
                 yield f"flights {column.name}", column
     for seed, family in enumerate(FAMILIES):
-        if wanted(family.name):
+        if is_chosen(family.name):
             yield family.name, pl.Series(family.draw(np.random.default_rng(seed), family.rows))
 
 
-def as_they_are(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leave integers as they are."""
+def keep_integers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return integers unchanged."""
     return rows
 
 
-def dequantised(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def dequantise(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spread integers evenly over the intervals that round to them."""
     return rows + np.random.default_rng(0).uniform(-0.5, 0.5, rows.size)
 
@@ -150,7 +152,7 @@ def compare(
     name: str,
     column: pl.Series,
     most_rows: int | None,
-    integers: Callable[[NDArray[np.float64]], NDArray[np.float64]] = as_they_are,
+    integers: Callable[[NDArray[np.float64]], NDArray[np.float64]] = keep_integers,
 ) -> Comparison:
     """Fit all methods to 80 % of a column's rows and score them by the other 20 %."""
     on_grid = column.dtype.is_integer()
@@ -174,7 +176,7 @@ def compare(
     scores: dict[str, Score] = {}
     if fitted.size >= N_COMPONENTS and held_out.size:
         ours = _mixture_of(modes)
-        collapsed = on_grid and bool(ours.stds.min() < COLLAPSED)
+        collapsed = on_grid and bool(ours.stds.min() < COLLAPSED_STD)
         scores["ours"] = Score(
             ours.mean_log_likelihood(held_out), seconds, ours.n_components, collapsed
         )
@@ -208,7 +210,7 @@ def _score(
         warnings.simplefilter("ignore", ConvergenceWarning)
         method.fit(fitted[:, np.newaxis])
     seconds = time.perf_counter() - started
-    collapsed = on_grid and bool(np.sqrt(method.covariances_.min()) < COLLAPSED)
+    collapsed = on_grid and bool(np.sqrt(method.covariances_.min()) < COLLAPSED_STD)
     return Score(float(method.score(held_out[:, np.newaxis])), seconds, N_COMPONENTS, collapsed)
 
 
@@ -235,7 +237,7 @@ def row_of(comparison: dict[str, Any]) -> list[str]:
 
 
 def summary(comparisons: list[dict[str, Any]]) -> str:
-    """Say on how many columns we are better, on how many worse than tolerated, and why."""
+    """Return in words on how many columns we are better, and on how many worse, and why."""
     found = [comparison for comparison in comparisons if comparison["scores"]]
     worse = [comparison for comparison in found if comparison["difference"] < -TOLERATED]
     collapsed = sum(
@@ -261,15 +263,17 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="NAME",
         help="columns whose name contains this",
     )
-    parser.add_argument("--rows", type=int, help="use at most so many rows of a column")
+    parser.add_argument("--rows", type=int, help="most rows of a column to use")
     parser.add_argument(
-        "--dequantise", action="store_true", help="spread integers over what rounds to them"
+        "--dequantise",
+        action="store_true",
+        help="spread integers over the intervals that round to them",
     )
     options = parser.parse_args(arguments)
     names, most_rows = tuple(options.only), options.rows
     if options.quick:
         names, most_rows = names or QUICK_COLUMNS, most_rows or QUICK_ROWS
-    integers = dequantised if options.dequantise else as_they_are
+    integers = dequantise if options.dequantise else keep_integers
     TableEncoder().fit(pl.DataFrame({"warm-up": np.random.default_rng(0).standard_normal(100)}))
     comparisons = [
         compare(name, column, most_rows, integers) for name, column in columns(options.adult, names)

@@ -2,9 +2,9 @@
 
     uv run --group test python benchmarks/readme.py
 
-Figures stand between two marks, which are comments in the pages. Without files, those that
-`suite.py` keeps are taken. A part without marks in a page is not shown there. A part with a
-function `brief` can be shown `in brief` as well.
+Figures go between two comments in the pages. By default, all files that `suite.py` keeps are
+written. A part without its comments in a page is not shown there. A part whose module has a
+function `brief` can also be shown `in brief`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TOP = Path(__file__).parents[1]
 PAGES = (TOP / "README.md", TOP / "docs" / "benchmarks.md", TOP / "docs" / "spark.md")
 START, END = "<!-- figures: {part}, written by benchmarks/readme.py -->", "<!-- end of figures -->"
 VIEWS = {"{part}": "report", "{part} in brief": "brief"}
-"""The names of a part in marks, and the function of its module that makes the Markdown."""
+"""The names of a part in comments, and the function of its module that returns the Markdown."""
 
 
 def figures_of(file: Path, view: str = "report") -> str:
@@ -31,8 +31,8 @@ def figures_of(file: Path, view: str = "report") -> str:
     return f"{report(figures)}\n\n{command}: {figures.where}."
 
 
-def written(page: str, files: list[Path]) -> str:
-    """Return a page with the figures of files between the marks of their parts."""
+def insert_figures(page: str, files: list[Path]) -> str:
+    """Return a page with the figures of files between the comments of their parts."""
     for file in files:
         for name, view in VIEWS.items():
             start = START.format(part=name.format(part=file.stem))
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     for page in PAGES:
-        page.write_text(written(page.read_text(), options.files))
+        page.write_text(insert_figures(page.read_text(), options.files))
 
 
 if __name__ == "__main__":

@@ -2,28 +2,24 @@
 
     uv run --group test python benchmarks/scale.py
 
-Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows with the
-five columns of `columns.py` over and over, beside the same stages without Dagster, one column after
-the other. Dagster has several columns in work at once, as `gmm-pipeline run` has, so that the
-seconds of stages overlap. Each run is a process of its own with a store of its own; kernels are
-compiled and Dagster is started before time is taken. Data are removed at the end: a table of 1,000M
-rows and its results take about 45 GB.
+Rows: tables of a heavy-tailed column and one of cents. Columns: tables of a million rows that
+repeat the five columns of `columns.py`, compared with the same stages without Dagster, one column
+after another. Dagster runs several columns concurrently, as `gmm-pipeline run` does, so the seconds
+of stages overlap. Each run is a process of its own with its own store; kernels are compiled and
+Dagster is started before the clock starts. Data are removed at the end: a table of 1,000M rows and
+its results take about 45 GB.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from columns import COLUMNS, write_table
-from jobs import bare, through_dagster
 from measuring import (
     Figures,
     conclude,
@@ -32,159 +28,34 @@ from measuring import (
     markdown,
     median_ratio,
     parser_of,
-    repeated,
+    repeat,
     rows_in_words,
 )
+from scale_runs import Run, draws_of, run_through_dagster, run_without_dagster
 
-from gmm_pipeline.engines.local.machine import GIGABYTE, peak_memory, reset_peak_memory
-from gmm_pipeline.fits.progress import SilentProgress
-from gmm_pipeline.fits.spec import FitSpec
-from gmm_pipeline.fits.stages import STAGES, TRANSFORMED, Stage
-from gmm_pipeline.store.store import Store
+from gmm_pipeline.engines.local.machine import GIGABYTE
+from gmm_pipeline.fits.stages import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from jobs import Make
-
-    from gmm_pipeline.fits.progress import StageReport
+    from collections.abc import Sequence
 
 PAIR = ("heavy-tailed", "cents")
 FROM_ROWS = 20_000_000
-"""The growth exponent is that from here on."""
+"""The growth exponent is taken from here on: below, fixed costs hide the growth."""
 _ROWS = tuple(10**6 * millions for millions in (1, 5, 20, 50, 200, 1000))
 _WIDTHS = (1, 10, 50, 100, 200)
 _ROWS_OF_WIDE = 1_000_000
-_WARM_UP_ROWS = 40_000
-_NAME = "scale"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run over all columns of a table took.
-
-    Parameters
-    ----------
-    seconds : float
-        From the first column's start to the last one's end.
-    stages : dict of str to float
-        Seconds of each stage, over all columns, with Dagster's share; those of columns in work at
-        once overlap.
-    peaks : dict of str to int
-        The most bytes of memory that the process held during each stage; none where the system does
-        not tell.
-    changed : int
-        Rows that were not the same after the round trip.
-    disk : int
-        Bytes of all results.
-    left : int
-        Temporary files that were left behind.
-    """
-
-    seconds: float
-    stages: dict[str, float]
-    peaks: dict[str, int]
-    changed: int
-    disk: int
-    left: int
-
-
-class StageClock(SilentProgress):
-    """Takes the time of stages and the peak memory of the process during each.
-
-    Other columns may run at the same time.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = {stage.name: 0.0 for stage in STAGES}
-        self.peaks: dict[str, int] = {}
-        self._started: dict[str, tuple[Stage, float]] = {}
-        self._lock = Lock()
-
-    def start(self, column: str, stages: int) -> None:
-        """Note the start of a column's first stage."""
-        del stages
-        with self._lock:
-            self._note_peak()
-            self._started[column] = STAGES[0], time.perf_counter()
-
-    def stage(self, report: StageReport) -> None:
-        """Note the end of a stage, and the start of the next."""
-        now, column, stage = time.perf_counter(), report.column, report.stage
-        with self._lock:
-            self._note_peak()
-            self.seconds[stage.name] += now - self._started.pop(column)[1]
-            for following in STAGES[STAGES.index(stage) + 1 :][:1]:
-                self._started[column] = following, now
-
-    def _note_peak(self) -> None:
-        peak = peak_memory()
-        for stage, _ in self._started.values() if peak is not None else ():
-            self.peaks[stage.name] = max(peak or 0, self.peaks.get(stage.name, 0))
-        reset_peak_memory()
-
-
-def run_dagster(source: Path, columns: Sequence[str], folder: Path) -> Run:
-    """Run all columns of a table, in this process."""
-    os.environ.pop("DAGSTER_HOME", None)
-    warm_up(through_dagster, columns, folder)
-    temporary, store = folder / "temporary", folder / "store"
-    temporary.mkdir()
-    tempfile.tempdir = str(temporary)
-    spec, clock = FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), StageClock()
-    make = through_dagster(spec, store, clock)
-    started = time.perf_counter()
-    make(columns)
-    seconds = time.perf_counter() - started
-    fit = Store(store).fit(_NAME)
-    files = [path for path in fit.path.rglob("*") if path.is_file()]
-    left = [path for path in files if ".drafts" in path.parts] + list(temporary.rglob("*"))
-    summaries = [
-        fit.column(column).require(TRANSFORMED.name).manifest.summary for column in columns
-    ]
-    changed = sum(int(str(summary["changed"])) for summary in summaries)
-    return Run(
-        seconds,
-        clock.seconds,
-        clock.peaks,
-        changed,
-        sum(file.stat().st_size for file in files),
-        len(left),
-    )
-
-
-def run_bare(source: Path, columns: Sequence[str], folder: Path) -> float:
-    """Make all columns of a table without Dagster, in this process; return the seconds."""
-    warm_up(bare, columns, folder)
-    make = bare(FitSpec(name=_NAME, source=str(source), columns=tuple(columns)), folder / "store")
-    started = time.perf_counter()
-    make(columns)
-    return time.perf_counter() - started
-
-
-def warm_up(prepare: Callable[[FitSpec, Path], Make], columns: Sequence[str], folder: Path) -> None:
-    """Compute one column of each kind in few rows, so that kernels and Dagster are ready."""
-    kinds = columns[: len(COLUMNS)]
-    write_table(folder / "few", drawn(kinds), _WARM_UP_ROWS)
-    spec = FitSpec(name=_NAME, source=str(folder / "few"), columns=tuple(kinds))
-    prepare(spec, folder / "few_store")(kinds)
-    os.environ.pop("DAGSTER_HOME", None)
-
-
-def drawn(names: Sequence[str]) -> dict[str, Any]:
-    """Return the draws of columns that are named `KIND` or `KIND #NUMBER`, kinds of `COLUMNS`."""
-    return {name: COLUMNS[name.split(" #")[0]] for name in names}
 
 
 def measure_rows(
     rows: int, repetitions: int, minutes: float, folder: Path | None
 ) -> dict[str, Any]:
-    """Run a table of two columns; medians over so many runs."""
+    """Run a table of two columns; return medians over the runs."""
     with tempfile.TemporaryDirectory(dir=folder) as emptied:
         source = Path(emptied) / "table"
         in_new_process(_write, source, PAIR, rows)
-        runs = repeated(
-            lambda: _in_own_folder(run_dagster, source, PAIR, folder), repetitions, minutes
+        runs = repeat(
+            lambda: _in_own_folder(run_through_dagster, source, PAIR, folder), repetitions, minutes
         )
     stages = {name: median(run.stages[name] for run in runs) for name in runs[0].stages}
     peaks = {name: max(run.peaks[name] for run in runs) for name in runs[0].peaks}
@@ -202,7 +73,7 @@ def measure_rows(
 def measure_columns(
     width: int, rows: int, repetitions: int, minutes: float, folder: Path | None
 ) -> dict[str, Any]:
-    """Run a table of so many columns both ways, in turns."""
+    """Run a table of `width` columns both ways, in turns."""
     names = [
         f"{kind} #{number // len(COLUMNS)}"
         for number, kind in enumerate(islice(cycle(COLUMNS), width))
@@ -210,10 +81,10 @@ def measure_columns(
     with tempfile.TemporaryDirectory(dir=folder) as emptied:
         source = Path(emptied) / "table"
         in_new_process(_write, source, names, rows)
-        turns = repeated(
+        turns = repeat(
             lambda: (
-                _in_own_folder(run_dagster, source, names, folder),
-                _in_own_folder(run_bare, source, names, folder),
+                _in_own_folder(run_through_dagster, source, names, folder),
+                _in_own_folder(run_without_dagster, source, names, folder),
             ),
             repetitions,
             minutes,
@@ -231,7 +102,7 @@ def measure_columns(
 
 
 def _write(source: Path, names: Sequence[str], rows: int) -> None:
-    write_table(source, drawn(names), rows)
+    write_table(source, draws_of(names), rows)
 
 
 def _in_own_folder(run: Any, source: Path, columns: Sequence[str], folder: Path | None) -> Any:
@@ -320,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=list(_ROWS))
     parser.add_argument("--widths", type=int, nargs="*", default=list(_WIDTHS))
     parser.add_argument(
-        "--minutes", type=float, default=5.0, help="a size is repeated for so long at most"
+        "--minutes", type=float, default=5.0, help="limit for the repetitions of a size"
     )
     options = parser.parse_args(arguments)
     rows_of_wide = _ROWS_OF_WIDE

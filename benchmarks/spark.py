@@ -1,12 +1,12 @@
-"""Spark: what more workers gain, what the driver holds, what travels; Spark ML's fits.
+"""Spark: time by workers, memory of the driver, bytes sent; and fits by Spark ML.
 
     uv run --group test python benchmarks/spark.py
 
 Passes: all five stages of a heavy-tailed column on standalone clusters of one and of two workers,
-each a process of one core on this machine, with the driver beside them. Each run is a driver of its
-own, which passes over a few rows first. Its memory is the most that its Python and its JVM held,
-together. Fits: `spark_ml` on the sketch and `spark_ml_full` on the rows, from several random
-starts, in a session of all cores that has fitted few rows before. It needs Java 17.
+each a process of one core on this machine, as is the driver. Each run has its own driver, which
+passes over a few rows first; its memory is the sum of the peaks of its Python and its JVM. Fits:
+`spark_ml` on the sketch and `spark_ml_full` on all rows, from several random starts, in a session
+of all cores that has fitted a few rows before. Needs Java 17.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ COLUMN = "heavy-tailed"
 _ROWS, _ROWS_OF_FITS = (20_000_000, 200_000_000), 1_000_000
 _WORKERS = (1, 2)
 _FEW_ROWS = 40_000
+"""For warming up: enough that the kernels of the grid compile."""
 _QUICK_ROWS = 60_000
 _NAME = "spark"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What all stages of a column took on a cluster.
+    """The cost of all stages of a column on a cluster.
 
     Parameters
     ----------
@@ -66,9 +67,9 @@ class Run:
     stages : dict of str to float
         Seconds of each stage.
     python, jvm : int
-        The most bytes that the driver's two processes held; 0 where the system does not tell.
+        Peak memory in bytes of the driver's two processes; 0 if the system does not tell.
     results, shuffled : int
-        Bytes that came back to the driver, and that went from task to task.
+        Bytes that tasks sent to the driver, and to each other.
     tasks : int
     sizes : dict of str to int
         Bytes of the files of each stage's result.
@@ -128,13 +129,13 @@ def _make(source: Path, store: Path, engine: SparkEngine) -> dict[str, Any]:
 
 
 def _traffic(session: SparkSession) -> tuple[int, int, int]:
-    """Return the bytes of results and of shuffles so far, and the tasks."""
+    """Return the bytes of results and of shuffles so far, and the number of tasks."""
     context = session.sparkContext
     jvm: Any = context._jvm  # noqa: SLF001
-    nothing = context._gateway.new_array(jvm.double, 0)  # noqa: SLF001
+    no_quantiles = context._gateway.new_array(jvm.double, 0)  # noqa: SLF001
     store = context._jsc.sc().statusStore()  # noqa: SLF001
     stages = store.stageList(
-        jvm.java.util.ArrayList(), False, False, nothing, jvm.java.util.ArrayList()
+        jvm.java.util.ArrayList(), False, False, no_quantiles, jvm.java.util.ArrayList()
     )
     found = [stages.apply(number) for number in range(stages.size())]
     return (
@@ -151,7 +152,7 @@ def _peak_of_jvm(session: SparkSession) -> int:
 
 
 def measure_passes(sizes: Sequence[int], workers: Sequence[int], folder: Path) -> list[Run]:
-    """Run the largest table on each number of workers, and the others on the most."""
+    """Run the largest table on each number of workers, and the others on the largest number."""
     runs = []
     for rows in sizes:
         source = folder / f"table-{rows}"
@@ -166,7 +167,7 @@ def measure_passes(sizes: Sequence[int], workers: Sequence[int], folder: Path) -
 
 
 def measure_fits(rows: int, repetitions: int, folder: Path) -> dict[str, Any]:
-    """Fit a column by Spark ML on its sketch and on its rows, from as many random starts."""
+    """Fit a column by Spark ML on its sketch and on its rows, from `repetitions` random starts."""
     for name, size in {"few": _FEW_ROWS, "table": rows}.items():
         _write(folder / name, size)
     with spark_session(
@@ -267,7 +268,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = parser_of(__doc__, repetitions=3)
     parser.add_argument("--rows", type=int, nargs="+", default=list(_ROWS))
     parser.add_argument("--rows-of-fits", type=int, default=_ROWS_OF_FITS)
-    parser.add_argument("--only", choices=("passes", "fits"), help="leave the others out")
+    parser.add_argument("--only", choices=("passes", "fits"), help="measure only these")
     options = parser.parse_args(arguments)
     workers: tuple[int, ...] = _WORKERS
     if options.quick:
@@ -279,12 +280,12 @@ def main(arguments: list[str] | None = None) -> None:
         )
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        wanted = {options.only} if options.only else {"passes", "fits"}
-        sizes = options.rows if "passes" in wanted else []
+        parts = {options.only} if options.only else {"passes", "fits"}
+        sizes = options.rows if "passes" in parts else []
         passes = [asdict(each) for each in measure_passes(sizes, workers, folder)]
         fits = (
             in_new_process(measure_fits, options.rows_of_fits, options.repetitions, folder)
-            if "fits" in wanted
+            if "fits" in parts
             else None
         )
     conclude(

@@ -1,4 +1,4 @@
-"""The passes over a column by themselves, with the default settings."""
+"""Single passes over a column, with the default settings."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class FittedColumn:
         """Sketch the column."""
         return sketch(self.column, engine)
 
-    def fit(self, sketched: Sketch) -> ColumnCodec:
+    def fit(self, sketch: Sketch) -> ColumnCodec:
         """Fit and rank the column's modes."""
-        return fit(self.column, sketched)
+        return fit(self.column, sketch)
 
 
 def sketch(column: ColumnRows, engine: LocalEngine) -> Sketch:
@@ -56,14 +56,14 @@ def sketch(column: ColumnRows, engine: LocalEngine) -> Sketch:
     return engine.sketch(column, sketch_request(ColumnSettings()))
 
 
-def fit(column: ParquetColumn, sketched: Sketch) -> ColumnCodec:
+def fit(column: ParquetColumn, sketch: Sketch) -> ColumnCodec:
     """Fit a column's modes to its sketch, rank them, and return their codec."""
-    model = fit_modes(sketched, column.field, ColumnSettings())
-    return column_codec(model, rank_modes(model, sketched), column.field)
+    model = fit_modes(sketch, column.field, ColumnSettings())
+    return column_codec(model, rank_modes(model, sketch), column.field)
 
 
-class Unchecked:
-    """A codec that compares nothing: what encoding takes without the round-trip check."""
+class CodecWithoutCheck:
+    """A codec whose round-trip check does nothing, to time encoding without the check."""
 
     def __init__(self, codec: ColumnCodec) -> None:
         self.rows, self.field, self.encode, self.decode = (
@@ -74,7 +74,7 @@ class Unchecked:
         )
 
     def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
-        """Say that there was nothing to compare."""
+        """Return a round trip without rows."""
         del array, encoded, first_row
         return RoundTrip.none(self.rows.n_modes)
 

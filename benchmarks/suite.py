@@ -1,10 +1,10 @@
-"""All benchmarks in turn, each in a process of its own; their figures are kept as JSON.
+"""Runs all benchmarks, each in a process of its own, and keeps their figures as JSON.
 
     uv run --group test --extra demo python benchmarks/suite.py
 
-That takes hours, 24 GB of memory and 50 GB of disk. `--quick` sees in minutes that all run;
-`--only` names parts. What comes after `--` is given to each of them. `readme.py` then writes the
-figures into the README and the documents.
+That takes hours, 24 GB of memory and 50 GB of disk. `--quick` checks in minutes that all run;
+`--only` names parts. Options after `--` are passed to each of them. `readme.py` then writes the
+figures into the README and the documents. `crashes.py` is not among them: it has no figures.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ RESULTS = HERE / "results"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the parts; fail if one of them did, after all have run."""
+    """Run all parts; then fail if one of them failed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument(
         "--results", type=Path, default=RESULTS, help="the folder of the JSON files"
     )
-    parser.add_argument("--quick", action="store_true", help="a few rows, to see that they run")
+    parser.add_argument("--quick", action="store_true", help="few rows, to check that they run")
     parser.add_argument("further", nargs="*", help="options of the parts, after --")
     options = parser.parse_args(arguments)
     further = [*options.further, *(["--quick"] if options.quick else [])]

@@ -2,11 +2,11 @@
 
     uv run --group test python benchmarks/trillion.py
 
-What a row costs is taken from the figures of `spark.py`, if they are kept, or else measured on a
-small table. What the driver does for each file and each task is measured at the start, on few of
-them. Each line multiplies such a cost by how often it comes; nothing of that size is run. Times of
-the executors assume that they are as fast as the cores here, that all are busy alike, and that the
-storage keeps up, which another line puts a number to.
+The cost of a row comes from the stored figures of `spark.py`, or else is measured on a small table.
+What the driver does for each file and each task is measured first, on few of them. Each line
+multiplies such a cost by a number of rows, files or tasks; nothing of that size is run. Times of
+the executors assume that they are as fast as the cores here, that all are equally busy, and that
+the storage keeps up; another line says how fast it has to be.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from gmm_pipeline.engines.spark.tasks import MERGED_AT_ONCE, MOST_TASKS
 
 _ROWS, _EXECUTORS, _CORES = 10**12, 100, 4
 _FILES, _QUICK_FILES = 5_000, 50
+"""Files to measure on: enough for a fraction of a second of the cheapest action."""
 _MEASURED_ROWS, _QUICK_ROWS = 4_000_000, 60_000
+"""Rows of the small table, two parts."""
 _KEPT = RESULTS / "spark.json"
 
 
 @dataclass(frozen=True)
 class Line:
-    """Something to be done: how much of it, by whom, in how long, and what the design does."""
+    """A task of the job: its amount, who does it, its seconds, and what the design does for it."""
 
     what: str
     amount: str
@@ -43,7 +45,7 @@ class Line:
 
 
 def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]:
-    """Return what has to be done for a column, in order."""
+    """Return the tasks for a column, in order."""
     slots = executors * cores
     parts = math.ceil(rows / ROWS_PER_PART)
     tasks = min(parts, MOST_TASKS)
@@ -55,7 +57,7 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             (
                 name,
                 costs.rows[name] * rows / slots * waves,
-                "shared out; nothing of it passes through the driver",
+                "divided among the cores; no rows pass through the driver",
             )
             for name in PASSES
         )
@@ -179,7 +181,7 @@ def report(figures: Figures) -> str:
 
 
 def _measured(path: Path | None, rows: int, folder: Path) -> dict[str, Any]:
-    """Return the passes over the largest table by the fewest workers."""
+    """Return the measured passes over the largest table, by the fewest workers."""
     if path is None:
         runs = [asdict(run) for run in measure_passes([rows], [1], folder)]
     else:

@@ -96,4 +96,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return "Did you mean " + " or ".join(repr(option) for option in close) + "?"
     # Twenty words fit on two lines of a terminal.
     listed = ", ".join(options[:20]) + (", …" if len(options) > 20 else "")  # noqa: PLR2004
-    return f"Known are: {listed}."
+    return f"Choose from: {listed}."

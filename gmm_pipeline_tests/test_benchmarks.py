@@ -13,7 +13,7 @@ import pytest
 import spark
 from agreement import differences
 from measuring import Figures, exponent, in_turns, median_ratio
-from readme import PAGES, START, written
+from readme import PAGES, START, insert_figures
 from suite import PARTS, RESULTS
 
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
@@ -207,7 +207,7 @@ def test_readme_and_guide_show_the_figures_that_are_kept() -> None:
     pages = [page.read_text() for page in PAGES]
 
     assert {file.stem for file in kept} <= set(PARTS)
-    assert [written(page, kept) for page in pages] == pages
+    assert [insert_figures(page, kept) for page in pages] == pages
     assert all(any(START.format(part=file.stem) in page for page in pages) for file in kept)
 
 
@@ -219,10 +219,22 @@ def test_figures_are_written_between_the_marks_of_their_part(tmp_path: pathlib.P
     ours, others = START.format(part="agreement"), START.format(part="limits")
     text = f"before\n{ours}old<!-- end of figures -->\nafter\n{others}"
 
-    shown = written(text, [file])
+    shown = insert_figures(text, [file])
 
     assert shown.startswith("before\n<!-- figures: agreement")
     assert "| cents | 7 | 0 |\n\n`benchmarks/agreement.py`, a day: a machine" in shown
     assert "old" not in shown
     assert shown.endswith(f"<!-- end of figures -->\nafter\n{START.format(part='limits')}")
-    assert written(shown, [file]) == shown
+    assert insert_figures(shown, [file]) == shown
+
+
+def test_readers_never_mix_two_fits_where_a_refit_crashes() -> None:
+    command = [sys.executable, "benchmarks/crashes.py", "--every", "90", "--rows", "100"]
+
+    finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    figures = json.loads(finished.stdout[finished.stdout.index("\n{\n") :])
+    assert figures["wrong"] == {}
+    assert figures["points"] > 2
+    assert figures["columns"] == 3

@@ -1,4 +1,4 @@
-"""`TableEncoder` with its default settings, for the programs of peers to be compared with."""
+"""`TableEncoder` with its default settings, to compare peers with."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def judge(encoder: TableEncoder, frame: pl.DataFrame, encoded: pl.DataFrame) -> 
     return mixture.mean_log_likelihood(frame[COLUMN].to_numpy()), share_lost(frame[COLUMN], back)
 
 
-def prepared(x: NDArray[np.float64]) -> pl.DataFrame:
+def prepare(x: NDArray[np.float64]) -> pl.DataFrame:
     """Return the column as a table."""
     return pl.DataFrame({COLUMN: x})
 
 
-conduct(fit, encode, judge, prepared)
+conduct(fit, encode, judge, prepare)

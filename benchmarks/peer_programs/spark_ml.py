@@ -25,7 +25,7 @@ session = (
 session.sparkContext.setLogLevel("ERROR")
 
 
-def prepared(x):
+def prepare(x):
     """Return the column as vectors that Spark holds in memory."""
     path = os.path.join(folder.name, f"{x.size}.parquet")
     pq.write_table(pa.table({COLUMN: x}), path)
@@ -41,7 +41,7 @@ def prepared(x):
 
 
 def encode(model, frame):
-    """Write the probabilities to where nothing is kept."""
+    """Compute the probabilities, and discard them."""
     model.transform(frame).select("probability").write.format("noop").mode("overwrite").save()
 
 
@@ -55,7 +55,7 @@ conduct(
     lambda frame: GaussianMixture(k=10, maxIter=100, seed=0).fit(frame),
     encode,
     judge,
-    prepared,
+    prepare,
     lambda: session.sparkContext._gateway.proc.pid,
 )
 session.stop()

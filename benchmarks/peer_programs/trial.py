@@ -1,4 +1,4 @@
-"""What each peer's program does: fit and encode a column, warm, and print the outcome as JSON.
+"""The trial of a peer: fit and encode a column after a warm-up, and print the outcome as JSON.
 
 Programs run in environments of their own, so they use only the standard library, NumPy and what the
 peer brings.
@@ -19,14 +19,17 @@ import numpy as np
 
 COLUMN = "x"
 WARM_UP_ROWS = 20_000
-"""So many that all that is compiled or loaded once is: of fewer rows, we count every value."""
+"""Enough that everything is compiled and loaded: for fewer rows, we count every value."""
 TOLERANCE = 1e-6
-"""A value is lost that comes back further from what it was than this, relative to its size or 1."""
+"""A value is lost if it comes back with a larger error, relative to its size or to 1.
+
+Far above the rounding of float32 (6e-8), in which values are encoded.
+"""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a peer took and gave.
+    """Time, memory and outcome of a peer.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ class Trial:
     mean_log_likelihood : float
         Of all rows, in nats.
     lost : float or None
-        Share of the values that do not come back; None if the peer decodes nothing.
+        Share of the values that do not come back; None if the peer does not decode.
     peak_memory : int or None
         Bytes of the process at its most, with the column in memory; None where the system does not
         tell.
@@ -52,7 +55,7 @@ def conduct(
     fit: Callable[[Any], Any],
     encode: Callable[[Any, Any], Any],
     judge: Callable[[Any, Any, Any], tuple[float, float | None]],
-    prepared: Callable[[Any], Any] = lambda x: x,
+    prepare: Callable[[Any], Any] = lambda x: x,
     child: Callable[[], int | None] = lambda: None,
 ) -> None:
     """Run a peer on the column of the file that the command line names, after one on few rows.
@@ -66,17 +69,17 @@ def conduct(
     judge : callable
         Takes model, column and encoded column, returns the mean log-likelihood and the share of
         values lost.
-    prepared : callable
+    prepare : callable
         Takes the column as an array, returns it in the form that the peer reads.
     child : callable
-        Returns the process that works for this one, if there is one, as its memory counts as well.
+        Returns the id of a process that works for this one, whose memory counts too, or None.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path, help="the column, as NumPy saves it")
     x = np.load(parser.parse_args().file)
-    few = prepared(x[:WARM_UP_ROWS])
+    few = prepare(x[:WARM_UP_ROWS])
     encode(fit(few), few)
-    column = prepared(x)
+    column = prepare(x)
     started = time.perf_counter()
     model = fit(column)
     fitted = time.perf_counter()

@@ -74,7 +74,7 @@ class Table:
             frame.write_parquet(file) if suffix == "parquet" else frame.write_csv(file)
             self.make(*frame.columns)
 
-    def make(self, *columns: str, anew: bool = False) -> None:
+    def make(self, *columns: str, refit: bool = False) -> None:
         spec = FitSpec(
             name="table",
             source=str(self.path / "table"),
@@ -83,7 +83,7 @@ class Table:
         )
         save_spec(spec, self.fit)
         for name in columns:
-            make_column(spec, self.fit, name, LocalEngine(1), anew=anew)
+            make_column(spec, self.fit, name, LocalEngine(1), refit=refit)
         commit(spec, self.fit, columns)
 
     @property
@@ -210,7 +210,7 @@ def test_everything_anew_writes_the_rows_together_and_fits_again(table: Table) -
     table.add(rows(ROWS, 0), rows(100, 1))
     before = table.decoded()
 
-    table.make(*NAMES, anew=True)
+    table.make(*NAMES, refit=True)
 
     assert all(table.decision(name).startswith("fitted") for name in NAMES)
     assert len(table.result("few", "raw").tables()) == 1

@@ -199,7 +199,7 @@ def test_ui_names_a_taken_port_before_anything_is_started(workplace: Workplace) 
         refused = workplace.call("ui", "--port", port)
 
     assert refused.status == 2
-    assert f"nothing can listen on 127.0.0.1, port {port}" in refused.err
+    assert f"cannot listen on 127.0.0.1, port {port}" in refused.err
     assert "--port" in refused.err
     assert not workplace.store.exists()
 

@@ -63,7 +63,7 @@ MISTAKES = {
     ),
     "an engine that there is not": (
         "datasets:\n  sales:\n    source: t.parquet\n    engine: duck\n",
-        ["line 4: datasets.sales.engine: 'duck' is not allowed. Known are: local, spark."],
+        ["line 4: datasets.sales.engine: 'duck' is not allowed. Choose from: local, spark."],
     ),
     "a word where a list belongs": (
         "datasets:\n  sales:\n    source: t.parquet\n    columns: amount\n",

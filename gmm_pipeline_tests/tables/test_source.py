@@ -325,7 +325,7 @@ def test_a_table_in_memory_is_refused_for_the_same_reasons(table: pa.Table, says
 
 
 def test_an_unknown_column_is_answered_with_the_closest_name(in_pieces: LocalTable) -> None:
-    with pytest.raises(SourceError, match=r"no column 'X'. Known are: x"):
+    with pytest.raises(SourceError, match=r"no column 'X'. Choose from: x"):
         in_pieces.column("X")
 
 

@@ -1,4 +1,4 @@
-"""What commands print: tables and JSON on stdout, messages on stderr."""
+"""The output of commands: tables and JSON on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PIPE_WIDTH = 160
+"""Columns of text where no terminal sets them: enough for the widest table, a run's summary."""
 _MINUTE, _HOUR = 60, 3600
+"""In seconds."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_STEP = 1000
+_UNIT_STEP = 1000
+"""Decimal units, as those of disks and of `--memory`."""
 
 
 def stdout() -> Console:
-    """Return the console for results; it does not fold lines where no terminal limits them."""
+    """Return the console for results; in files and pipes its lines are wide, not folded."""
     return (
         Console(highlight=False)
         if sys.stdout.isatty()
@@ -38,7 +41,7 @@ def stderr() -> Console:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """Print a table; numbers are set right."""
+    """Print a table; columns of numbers are aligned right."""
     cells = [[_text(value) for value in row] for row in rows]
     table = Table(
         title=None if title is None else Text(title),
@@ -55,12 +58,12 @@ def print_table(
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON; NaN and infinities, which JSON has no numbers for, become null."""
+    """Print a value as JSON; NaN and infinities, which JSON does not know, become null."""
     sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people say them."""
+    """Return seconds in words, for example "3 min 20 s"."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
     if seconds < _HOUR:
@@ -69,10 +72,10 @@ def duration(seconds: float) -> str:
 
 
 def amount(size: float) -> str:
-    """Return bytes as people say them."""
+    """Return bytes in words, for example "1.5 GB"."""
     unit = 0
-    while size >= _STEP and unit + 1 < len(_UNITS):
-        size, unit = size / _STEP, unit + 1
+    while size >= _UNIT_STEP and unit + 1 < len(_UNITS):
+        size, unit = size / _UNIT_STEP, unit + 1
     return f"{size:.{0 if unit <= 1 else 1}f} {_UNITS[unit]}"
 
 

@@ -27,8 +27,8 @@ from gmm_pipeline.interfaces.cli.display import stderr
 def cli() -> None:
     """Write every value of a table as (mode, distance from the mode's mean), and back.
 
-    A Gaussian mixture is fitted to every numeric column; categories, nulls and single values are
-    modes of their own.
+    A Gaussian mixture is fitted to every numeric column. Each category, null and value that
+    occurs very often is a mode of its own.
 
     \b
     Examples:
@@ -60,8 +60,9 @@ for command in (
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; exit with 0 if all is done, 1 if data stood in the way, 2 for a wrong
-    call.
+    """Run the command line.
+
+    The exit status is 0 if all is done, 1 if a column could not be processed, 2 for a wrong call.
     """
     try:
         return cli(arguments)

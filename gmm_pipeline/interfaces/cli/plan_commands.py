@@ -27,7 +27,7 @@ from gmm_pipeline.interfaces.cli.options import (
     request_options,
     store_option,
 )
-from gmm_pipeline.interfaces.cli.progress import counted
+from gmm_pipeline.interfaces.cli.progress import count_in_bar
 from gmm_pipeline.interfaces.cli.spark_plan import print_spark_passes, spark_passes
 from gmm_pipeline.tables.local_table import LocalTable
 
@@ -54,7 +54,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         spec, table = prepared.spec, prepared.table
         entries = [
             _plan_entry(status, spec, table)
-            for status in counted(prepared.statuses(), "reading columns")
+            for status in count_in_bar(prepared.statuses(), "reading columns")
         ]
         passes = _passes(spec, table, entries, limits)
     if as_json:

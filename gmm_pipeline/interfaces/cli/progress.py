@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STOPPING = "Stopping after the stages at work; interrupt again to stop at once.
 
 
 class RunProgress(Progress, Protocol):
-    """Shows what a run does, between its entry and its exit."""
+    """Shows the progress of a run, as a context manager around it."""
 
     def __enter__(self) -> Self: ...
 
@@ -36,12 +36,12 @@ class RunProgress(Progress, Protocol):
 
 
 def run_progress(columns: int, stages: int) -> RunProgress:
-    """Return a display for a run over so many columns, with so many stages in all of them."""
+    """Return a display for a run over a number of columns, with a number of stages in all."""
     return BarProgress(stages) if stderr().is_terminal else LineProgress(columns)
 
 
-def counted(items: Sequence[T], description: str) -> Iterable[T]:
-    """Yield items, and count them in a bar if stderr is a terminal."""
+def count_in_bar(items: Sequence[T], description: str) -> Iterable[T]:
+    """Yield items, and show a bar that counts them if stderr is a terminal."""
     console = stderr()
     return track(
         items, description, console=console, transient=True, disable=not console.is_terminal
@@ -66,7 +66,7 @@ class LineProgress(SilentProgress):
         trace: TracebackType | None,
         /,
     ) -> None:
-        """Do nothing: lines stay as they are."""
+        """Do nothing: printed lines stay."""
 
     def finish(self, outcome: Outcome) -> None:
         """Print the column's line."""
@@ -77,12 +77,12 @@ class LineProgress(SilentProgress):
         )
 
     def stopping(self) -> None:
-        """Say what the run waits for."""
+        """Print what the run waits for."""
         self._console.print(_STOPPING)
 
 
 class BarProgress:
-    """Shows a bar over all stages, and one for each column at work with its last stage."""
+    """Shows a bar over all stages, and one for each running column with its last stage."""
 
     def __init__(self, stages: int) -> None:
         self._display = bars.Progress(
@@ -120,7 +120,7 @@ class BarProgress:
         self._display.advance(self._all)
 
     def finish(self, outcome: Outcome) -> None:
-        """Remove the column, and move the bar over the stages that a failure left out."""
+        """Remove the column, and count the stages that a failure left out."""
         task = self._columns.pop(outcome.column)
         left = next(shown.remaining for shown in self._display.tasks if shown.id == task)
         self._display.remove_task(task)
@@ -129,5 +129,5 @@ class BarProgress:
             self._display.console.print(f"{outcome.column}: FAILED", markup=False)
 
     def stopping(self) -> None:
-        """Say what the run waits for."""
+        """Print what the run waits for."""
         self._display.console.print(_STOPPING)

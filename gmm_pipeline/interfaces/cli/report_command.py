@@ -15,7 +15,7 @@ from gmm_pipeline.fits.snapshots import view_remarks
 from gmm_pipeline.fits.spec import source_files
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import fit_option, store_option
-from gmm_pipeline.interfaces.cli.progress import counted
+from gmm_pipeline.interfaces.cli.progress import count_in_bar
 from gmm_pipeline.store.store import Store
 
 
@@ -40,7 +40,7 @@ def report(fit: str, out: Path, store: Path) -> None:
 
     folder = Store(store).require_present_fit(fit)
     check_target(out, source_files(folder), (".html", ".htm"))
-    progress = partial(counted, description="drawing columns")
+    progress = partial(count_in_bar, description="drawing columns")
     with folder.reading() as view:
         contents = fit_report(view, datetime.now(UTC), version("gmm-pipeline"), progress)
         remarks = view_remarks(view)

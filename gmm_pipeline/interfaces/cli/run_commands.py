@@ -74,12 +74,12 @@ def run(request: FitRequest, limits: Limits, store: Path, *, refit: bool, as_jso
       gmm-pipeline run sales.parquet --columns 'amount,price_*' --set amount.max_modes=5
     """
     prepared = prepare(request, store)
-    _tell_what_is_gone(prepared.spec, prepared.folder)
+    _print_lost_columns(prepared.spec, prepared.folder)
     start(prepared if refit else prepared.with_adopted(), limits, refit=refit, as_json=as_json)
 
 
 @click.command()
-@click.option("--fit", default=None, help="Name of the fit; by default the one that was run last.")
+@click.option("--fit", default=None, help="Name of the fit; by default that of the last run.")
 @limit_options
 @store_option
 @json_option
@@ -109,7 +109,7 @@ def start(prepared: Prepared, limits: Limits, *, refit: bool, as_json: bool) -> 
 
 
 def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool) -> None:
-    """Do what a run has left to do, print a summary, and exit with 1 if a column failed."""
+    """Do what remains of a run, print a summary, and exit with 1 if a column failed."""
     started = time.perf_counter()
     spec, folder = prepared.spec, prepared.folder
     left = {status.column: record.remaining(status) for status in prepared.statuses()}
@@ -139,25 +139,25 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
             f"failed: {message if repr(column) in message else f'{column!r}: {message}'}",
             markup=False,
         )
-    _tell_what_changed(prepared)
+    _print_source_changes(prepared)
     if errors:
         raise click.exceptions.Exit(1)
 
 
-def _tell_what_is_gone(spec: FitSpec, folder: FitFolder) -> None:
-    """Name the columns that the fit had before and the source has no longer."""
+def _print_lost_columns(spec: FitSpec, folder: FitFolder) -> None:
+    """Print the columns of the fit that the source no longer has."""
     if not folder.spec_path.exists():
         return
     last = load_spec(folder)
     gone = [column for column in last.columns if column not in spec.columns]
     if gone and last.patterns == spec.patterns:
         stderr().print(
-            f"No longer in the source, their results stay: {', '.join(gone)}", markup=False
+            f"No longer in the source: {', '.join(gone)}. Their results stay.", markup=False
         )
 
 
-def _tell_what_changed(prepared: Prepared) -> None:
-    """Name the files of the source that are not as this run found them."""
+def _print_source_changes(prepared: Prepared) -> None:
+    """Print the files of the source that changed during this run."""
     changes = prepared.changes()
     if changes:
         stderr().print(

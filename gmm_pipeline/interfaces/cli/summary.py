@@ -1,4 +1,4 @@
-"""The row of a run's summary that tells of one column."""
+"""A column's row in the summary of a run."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ FIELDS = {
     "beyond_reach": "beyond ±0.99",
     "seconds": "seconds",
 }
-"""What a summary says of a column, and the headings that it says it under."""
+"""The fields of a row, and their headings."""
 
 
 def summary_row(
     status: ColumnStatus, seconds: Mapping[str, float], errors: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the summary of a column, by the names of `FIELDS`; `error` besides if it failed.
+    """Return the row of a column: the fields of `FIELDS`, and `error` if it failed.
 
     Parameters
     ----------
     status : ColumnStatus
     seconds : mapping of str to float
-        What this run took for each column that it worked on.
+        How long this run worked on each column.
     errors : mapping of str to str
+        The messages of the columns that failed.
     """
     column = status.column
     model, transformed = status.of(MODEL).manifest, status.of(TRANSFORMED).manifest
-    made = {} if model is None else model.summary
+    model_numbers = {} if model is None else model.summary
     round_trip = {} if transformed is None else transformed.summary
     row = {
         "column": column,
-        "kind": "failed" if column in errors else made.get("kind"),
+        "kind": "failed" if column in errors else model_numbers.get("kind"),
         "rows": None if transformed is None else transformed.rows,
-        "modes": made.get("modes"),
-        "mean_log_likelihood": made.get("mean_log_likelihood"),
+        "modes": model_numbers.get("modes"),
+        "mean_log_likelihood": model_numbers.get("mean_log_likelihood"),
         "rows_exact": round_trip.get("exact"),
         "rows_within_precision": round_trip.get("within_precision"),
         "rows_changed": round_trip.get("changed"),

@@ -81,7 +81,7 @@ def transform(
 @click.option(
     "--generated",
     is_flag=True,
-    help="The rows are of this very fit though they do not say so, as those of a model.",
+    help="Decode rows that do not name their fit, as a model generates them, with this fit.",
 )
 @fit_option
 @out_option("The decoded rows")
@@ -100,8 +100,8 @@ def inverse(
 ) -> None:
     """Decode ENCODED, a file or folder of encoded or synthetic rows, narrow or wide.
 
-    Encoded Parquet says by which fit each column was encoded: that one decodes it, also an earlier
-    generation. CSV and generated rows do not say it; --generated decodes them by the fit named.
+    Encoded Parquet names the fit that encoded each column. That fit decodes it, even an earlier
+    generation. CSV and generated rows name none; --generated decodes them with the fit of --fit.
 
     \b
     Examples:
@@ -137,7 +137,7 @@ def export(
     *,
     wide: bool,
 ) -> None:
-    """Write the encoded table of a fit.
+    """Write the encoded table of a fit to one file or folder.
 
     \b
     Examples:
@@ -168,8 +168,8 @@ def export(
 def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     """Show the modes of COLUMN by rank.
 
-    Means and standard deviations are in the column's units; frequency is the share of rows that a
-    mode is expected to get.
+    Means and standard deviations are in the column's units. Frequency is the expected share of
+    rows in the mode.
 
     \b
     Examples:
@@ -185,7 +185,8 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
         fitted = view.column_fit(column)
     if fitted is None:
         raise StoreError(
-            f"column {column!r} is not fitted", remedy="`gmm-pipeline status` says what is missing"
+            f"column {column!r} is not fitted",
+            remedy="See what is missing with `gmm-pipeline status`",
         )
     modes = pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
     if as_json:
@@ -199,23 +200,24 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
 
 
 def _check_rows(rows: Mapping[str, int]) -> None:
-    """Raise StoreError if columns have different numbers of rows, as when one of them could not be
-    continued.
+    """Raise StoreError if columns have different numbers of rows.
+
+    That happens when rows were added and one of the columns failed.
     """
     usual = mode(rows.values())
     others = [name for name, number in rows.items() if number != usual]
     if others:
         raise StoreError(
-            f"{rows[others[0]]:,} rows are encoded, {usual:,} of the other columns",
+            f"{rows[others[0]]:,} rows are encoded, but {usual:,} of the other columns",
             column=others[0],
-            remedy="Run again; `gmm-pipeline status` says what stands in the way",
+            remedy="See why with `gmm-pipeline status`, then run `gmm-pipeline retry`",
         )
 
 
 def _encoder(
     view: FitView, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None
 ) -> TableEncoder:
-    """Return the encoder of a fit; say which columns it leaves out, or shows as they were."""
+    """Return the encoder of a fit; print which columns it lacks or has from an earlier fit."""
     encoder = TableEncoder.of_view(
         view, threads=threads or None, engine=engine, csv_nulls=csv_nulls or None
     )
@@ -225,13 +227,13 @@ def _encoder(
 
 
 def _decoder(view: FitView, encoded: str, threads: int, engine: Engine) -> TableEncoder:
-    """Return what decodes a table: each column by the fit that encoded it, if it is named."""
+    """Return the decoder of a table: for each column the fit that the table names, if any."""
     encoder = _encoder(view, threads, (), engine)
     fits: dict[str, ColumnFit] = {}
     for name, codec in encoder.codecs().items():
-        named = {each[name] for each in identities_of(encoded) if name in each}
-        if len(named) == 1 and named != {codec.identity}:
-            fit = view.folder.find_fit(name, *named)
+        identities = {each[name] for each in identities_of(encoded) if name in each}
+        if len(identities) == 1 and identities != {codec.identity}:
+            fit = view.folder.find_fit(name, *identities)
             if fit is not None:
                 fits[name] = fit
     return encoder.replace_fits(fits)

@@ -1,4 +1,4 @@
-"""Where a command writes a table: a file, or a folder of parts by the engine of its options."""
+"""The output of a command that writes a table: a file, or a folder of parts by an engine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from gmm_pipeline.interfaces.written_tables import check_folder, is_folder
 
 
 def check_output(out: Path, inputs: Iterable[Path], engine: EngineChoice) -> None:
-    """Raise SourceError or SettingsError if a table cannot be written there, or not by the
-    engine.
-    """
+    """Raise SourceError or SettingsError if the engine cannot write a table to `out`."""
     if is_folder(out):
         check_folder(out, inputs)
         return
@@ -25,19 +23,19 @@ def check_output(out: Path, inputs: Iterable[Path], engine: EngineChoice) -> Non
     if engine.name == "spark":
         raise SettingsError(
             f"Spark writes a folder of Parquet parts, and {out} is one file",
-            remedy="Give --out a folder, a name without an ending, or leave out --engine spark",
+            remedy="Give --out a name without an extension, or leave out --engine spark",
         )
 
 
 @contextmanager
 def open_engine(engine: EngineChoice, threads: int, memory: int | None = None) -> Iterator[Engine]:
-    """Give the engine of a command's options; its Spark session ends with the context.
+    """Give the engine that a command's options name; a Spark session ends with the context.
 
     Parameters
     ----------
     engine : EngineChoice
     threads : int
-        Of the local engine; 0 means one per core.
+        Threads of the local engine; 0 means one per core.
     memory : int, optional
         Bytes that the local engine may hold.
     """

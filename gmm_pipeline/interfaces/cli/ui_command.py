@@ -1,4 +1,4 @@
-"""`ui`."""
+"""`ui`: Dagster's web UI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gmm_pipeline.orchestration.configuration import (
 from gmm_pipeline.orchestration.instance import open_instance
 from gmm_pipeline.orchestration.lost_runs import report_lost_runs
 
-# Dagster names `dg dev` as the successor of `dagster dev`, but it works only in a project's folder.
+# Dagster recommends `dg dev` instead of `dagster dev`, but that works only in a project's folder.
 _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
 
 
@@ -31,7 +31,7 @@ _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
     type=click.Path(path_type=Path),
     envvar=CONFIG_VARIABLE,
     show_envvar=True,
-    help="A YAML or TOML file of datasets; without, the demo and all fits of the store.",
+    help="A YAML or TOML file of datasets; by default the demo and all fits of the store.",
 )
 @click.option(
     "--store",
@@ -49,7 +49,7 @@ _QUIET = ("-W", "ignore:Function `dev_command` is superseded")
     help="Port to listen on.",
 )
 def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
-    """Start Dagster's web UI and its daemon, until Ctrl-C ends both.
+    """Start Dagster's web UI and its daemon; Ctrl-C ends both.
 
     The daemon runs sensors, schedules and backfills.
 
@@ -67,17 +67,15 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
     configuration = None if config is None else read_configuration(config)
     folder = store_of(configuration) if store is None else store.absolute()
     os.environ[STORE_VARIABLE] = str(folder)
-    # This sets DAGSTER_HOME, and creates the databases before Dagster's servers and other commands
-    # look for them.
+    # This sets DAGSTER_HOME. It also creates the databases, before several of Dagster's servers
+    # would try to at once.
     with open_instance(folder) as instance:
         for message in report_lost_runs(instance):
             stderr().print(message, markup=False)
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
-    stderr().print(
-        f"http://{host}:{port} shows {folder} as soon as Dagster has started", markup=False
-    )
-    # The same process goes on as Dagster, so that signals reach what ends its servers.
+    stderr().print(f"Starting Dagster; then http://{host}:{port} shows {folder}", markup=False)
+    # Dagster takes over this process, so that signals reach it and it ends its servers.
     arguments = [
         "dev",
         "--module-name",
@@ -91,11 +89,11 @@ def ui(config: Path | None, store: Path | None, host: str, port: int) -> None:
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raise PipelineError if the port is taken: Dagster would start everything else, then end."""
+    """Raise PipelineError if the port is in use: Dagster would notice only after starting."""
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise PipelineError(
-            f"nothing can listen on {host}, port {port}: {error.strerror}",
+            f"cannot listen on {host}, port {port}: {error.strerror}",
             remedy="Choose another with --port",
         ) from error
