@@ -117,16 +117,16 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
 
 
 def results(folder: pathlib.Path) -> dict[str, str]:
-    """Return the same of the results in a fit or a column: manifests tell of times, and the others
-    are no results.
+    """Return the digest of each file of the results in a fit or a column, by its path there.
+
+    A stage's folder may be a link to its content, which the paths do not tell.
     """
+    stages = ("raw", "sketch", "model", "feature_rank", "transformed")
+    found = [path for stage in stages for path in (*folder.glob(stage), *folder.glob(f"*/{stage}"))]
     return {
-        path: digest
-        for path, digest in contents(folder).items()
-        if any(
-            f"/{stage}/" in f"/{path}"
-            for stage in ("raw", "sketch", "model", "feature_rank", "transformed")
-        )
+        f"{path.relative_to(folder).as_posix()}/{name}": digest
+        for path in sorted(found)
+        for name, digest in contents(path.resolve()).items()
     }
 
 
