@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from gmm_pipeline.orchestration.instance import HOME_VARIABLE, open_instance, prepare_home
+from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.newest import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,17 +119,21 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
 
 
 def results(folder: pathlib.Path) -> dict[str, str]:
-    """Return the same of the results in a fit or a column: manifests tell of times, and the others
-    are no results.
+    """Return the digest of each file of the newest results of a store, a fit or a column.
+
+    They are named by column, stage and file; times and identities are no part of them.
     """
-    return {
-        path: digest
-        for path, digest in contents(folder).items()
-        if any(
-            f"/{stage}/" in f"/{path}"
-            for stage in ("raw", "sketch", "model", "feature_rank", "transformed")
-        )
-    }
+    digests = {}
+    for newest in sorted(folder.rglob(NEWEST)):
+        column = ColumnFolder(newest.parent)
+        place = newest.parent.relative_to(folder).as_posix()
+        for stage, manifest in column.manifests().items():
+            result = column.result_of(manifest)
+            for name in manifest.files:
+                digest = hashlib.sha256(result.file(name).read_bytes()).hexdigest()
+                digests[f"{place}/{stage}/{name}"] = digest
+    assert digests, f"{folder} holds no results"
+    return digests
 
 
 def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:

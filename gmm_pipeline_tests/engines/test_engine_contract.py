@@ -122,9 +122,7 @@ def test_parts_are_shared_out_and_come_in_the_order_of_their_rows(
         ROWS_PER_PART,
         MANY_ROWS - 2 * ROWS_PER_PART,
     ]
-    assert np.array_equal(
-        pl.read_parquet(tmp_path / "store" / "x" / "raw")["x"].to_numpy(), numbers
-    )
+    assert np.array_equal(pl.read_parquet(column.require("raw").tables())["x"].to_numpy(), numbers)
     counted = column.require("transformed").manifest.summary
     assert counted["exact"] + counted["within_precision"] == MANY_ROWS
 

@@ -3,13 +3,14 @@ import pathlib
 import numpy as np
 import polars as pl
 import pytest
-from workplace import contents, results
+from workplace import results
 
 from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.fits import recipes
 from gmm_pipeline.fits.settings import ColumnSettings
 from gmm_pipeline.fits.stages import STAGES
 from gmm_pipeline.store.column_folder import ColumnFolder
+from gmm_pipeline.store.sketch_files import SKETCH_FILE
 from gmm_pipeline.tables.open_table import open_table
 
 # Rows: several row groups of the stored column (2**18), and two pieces that threads share out when
@@ -169,4 +170,6 @@ def test_float_categories_are_the_same_in_any_order_of_rows(tmp_path: pathlib.Pa
         folder.publish(recipes.raw(column, [""], settings, engine))
         folder.publish(recipes.sketch(folder.require("raw"), settings, engine))
 
-    assert contents(tmp_path / "forth" / "sketch") == contents(tmp_path / "back" / "sketch")
+    forth, back = (results(tmp_path / name) for name in ("forth", "back"))
+    sketch = f"./sketch/{SKETCH_FILE}"
+    assert forth[sketch] == back[sketch]

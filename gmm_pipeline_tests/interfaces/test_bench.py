@@ -173,7 +173,7 @@ def test_plan_tells_how_the_engine_will_pass_over_rows(workplace: Workplace) -> 
     assert engine["memory_limit"] == 2_000_000_000
     assert 1 << 28 < engine["peak_memory"] < 1 << 30
     assert 2 * 3000 * (8 + 5) <= engine["disk"] < 3 * 3000 * (8 + 5) + 10_000
-    assert "Local engine: 2 columns at once, with 1 thread each, that hold 262,144 rows" in told
-    assert "of 2.0 GB that a run may hold" in told
+    assert "Local engine: 2 columns at once, with 1 thread each, in batches of 262,144 rows" in told
+    assert "within the limit of 2.0 GB" in told
     assert wrong.status == 2
-    assert "'much' is no size such as 2GB" in wrong.err
+    assert "Invalid size 'much': use for example 2GB" in wrong.err

@@ -29,7 +29,7 @@ from gmm_pipeline.store.store import Store
 
 GUIDE = (PROJECT / "docs" / "dagster.md").read_text()
 YAML_EXAMPLE, TOML_EXAMPLE = (
-    re.search(rf"```{kind}\n(?:#.*\n)?(store.*?)```", GUIDE, re.DOTALL)[1]
+    re.search(rf"```{kind}\n(?:#[^\n]*\n)?(store.*?)```", GUIDE, re.DOTALL)[1]
     for kind in ("yaml", "toml")
 )
 FRAME = pl.DataFrame(

@@ -27,8 +27,8 @@ More of either take longer, and gain less than random starts differ among themse
 a point, more of the rows from which Spark draws its start lie in the tails.
 """
 TOL, MAX_ITER = 1e-9, 100
-"""Of fits to points and to rows. Spark's defaults are 0.01 of the total log-likelihood, which is
-another precision for each number of rows, and 100 steps."""
+"""Of fits to points and to rows. Spark's defaults are 100 steps, and 0.01 of the total
+log-likelihood, which means another precision for each number of rows."""
 _STEPS_AFTER = 10
 """EM steps on all points for each of Spark's: they take milliseconds, Spark's most of a second."""
 _STANDARD = Mixture(np.ones(1), np.zeros(1), np.ones(1))
