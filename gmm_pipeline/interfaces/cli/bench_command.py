@@ -105,7 +105,7 @@ def bench(
         "sample": {"rows": run.rows, "columns": list(run.columns), "failed": dict(run.failures)},
         "seconds": start + sum(stage["seconds"] for stage in stages),
         "start_seconds": start,
-        "peak_memory": peak_memory,
+        "peak_memory": process_peak,
         "disk": {"bytes": sum(stage["bytes"] for stage in stages), "free": free},
         "stages": stages,
         "column_seconds": {
