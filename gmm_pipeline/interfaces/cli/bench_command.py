@@ -95,7 +95,7 @@ def bench(
             "no column of the sample could be encoded", remedy="See above, or take other --columns"
         )
     stages = stages_of(run, len(spec.columns), concurrency.columns, threads)
-    peak_memory = (
+    process_peak = (
         None if peak is None else max(peak, concurrency.peak_memory([peak] * concurrency.columns))
     )
     estimate = {
