@@ -68,7 +68,8 @@ class ColumnsRun:
                 ended = pool.map(lambda column: self._column(column, progress), self.work)
                 return [outcome for outcome in ended if outcome is not None]
         finally:
-            commit(prepared.spec, prepared.folder, self.work)
+            # All columns: a run that was killed may have left results that no reader sees yet.
+            commit(prepared.spec, prepared.folder, prepared.spec.columns)
 
     def _column(self, name: str, progress: Progress) -> Outcome | None:
         """Run a column's stages in order; None if a stop kept it from its end."""
