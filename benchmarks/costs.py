@@ -49,14 +49,14 @@ class Costs:
         Seconds of the driver for the model of a column.
     sizes : dict of str to float
         Bytes per row, by stage.
-    task, worked : float
+    task, python_task : float
         Seconds of the driver per task, at most, and of a core per task that does nothing in Python.
     tally_bytes, merge : float
         Bytes of a sketch, and seconds to add one to another.
-    footer, rename, described, listed, hashed : float
+    footer, rename, unpickle, manifest_entry, checksum : float
         Seconds: to read a footer, to rename a file, to unpickle the path of a file in a task, to
         write a file into a manifest and read it back, and to take the checksum of a byte.
-    listed_bytes : float
+    manifest_bytes : float
         Bytes of a file in a manifest.
     """
 
@@ -64,15 +64,15 @@ class Costs:
     fit: float
     sizes: Mapping[str, float]
     task: float
-    worked: float
+    python_task: float
     tally_bytes: float
     merge: float
     footer: float
     rename: float
-    described: float
-    listed: float
-    hashed: float
-    listed_bytes: float
+    unpickle: float
+    manifest_entry: float
+    checksum: float
+    manifest_bytes: float
 
 
 def costs_of(passes: Mapping[str, Any], files: int, folder: Path) -> Costs:
@@ -99,7 +99,7 @@ def _scheduling(tasks: int) -> dict[str, float]:
         run_tasks(session, abs, 1)
         without_python = seconds(bare.save) / tasks
         with_python = seconds(run_tasks, session, abs, tasks) / tasks
-    return {"task": without_python, "worked": _CORES * with_python}
+    return {"task": without_python, "python_task": _CORES * with_python}
 
 
 def _merging(folder: Path) -> tuple[float, float]:
@@ -117,8 +117,8 @@ def _of_files(number: int, folder: Path) -> dict[str, float]:
     for path in paths:
         pq.write_table(table, path)
     facts = {path.name: FileFacts(size=1, sha256="0" * 64) for path in paths}
-    described = ParquetColumn(pa.field(COLUMN, pa.float64()), tuple(paths), (8,) * number)
-    packed = pickle.dumps(described)
+    column = ParquetColumn(pa.field(COLUMN, pa.float64()), tuple(paths), (8,) * number)
+    packed = pickle.dumps(column)
     manifest = _manifest(facts)
     text = manifest.model_dump_json(indent=2)
     block = np.zeros(_HASHED, dtype=np.uint8)
@@ -130,13 +130,13 @@ def _of_files(number: int, folder: Path) -> dict[str, float]:
 
     return {
         "footer": of_one(lambda: [read_footer(path) for path in paths]),
-        "described": min(of_one(lambda: pickle.loads(packed)) for _ in range(_TURNS)),  # noqa: S301 - pickled here
+        "unpickle": min(of_one(lambda: pickle.loads(packed)) for _ in range(_TURNS)),  # noqa: S301 - pickled here
         "rename": of_one(lambda: [path.rename(path.with_suffix(".moved")) for path in paths]),
-        "listed": of_one(
+        "manifest_entry": of_one(
             lambda: Manifest.model_validate_json(_manifest(facts).model_dump_json(indent=2)).content
         ),
-        "listed_bytes": len(text) / number,
-        "hashed": seconds(FileFacts.of, large_file) / _HASHED,
+        "manifest_bytes": len(text) / number,
+        "checksum": seconds(FileFacts.of, large_file) / _HASHED,
     }
 
 

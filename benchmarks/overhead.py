@@ -1,13 +1,13 @@
-"""Overhead of orchestration: seconds a column by the command line, beside the bare functions.
+"""Overhead of orchestration: seconds a column by the command line, and by the stages alone.
 
     uv run --group test python benchmarks/overhead.py
 
 Both make all five results of every column of the same table, each time in a new store and a new
-process. The command line is `gmm-pipeline run`, which goes through Dagster and keeps its history;
-bare are the recipes of the stages and the store's publishing. What a column takes is what a table
-of all columns takes more than a table of its first column, divided by the number of the others. So
-the start of the process, of which loading Dagster is the most, is no part of it; it is told
-separately, as the command line with the first column alone.
+process. The command line is `gmm-pipeline run`, which goes through Dagster and keeps its history.
+The stages alone are their recipes and the store's publishing. The seconds of a column are the time
+of the whole table minus the time of a table of its first column, divided by the number of the other
+columns. So they do not contain the start of the process, most of which is loading Dagster; the
+report shows it separately, as the time of the table of the first column.
 """
 
 from __future__ import annotations

@@ -66,17 +66,15 @@ class CodecWithoutCheck:
     """A codec whose round-trip check does nothing, to time encoding without the check."""
 
     def __init__(self, codec: ColumnCodec) -> None:
-        self.rows, self.field, self.encode, self.decode = (
-            codec.rows,
-            codec.field,
-            codec.encode,
-            codec.decode,
-        )
+        self.codec = codec
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.codec, name)
 
     def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:
         """Return a round trip without rows."""
         del array, encoded, first_row
-        return RoundTrip.none(self.rows.n_modes)
+        return RoundTrip.none(self.codec.rows.n_modes)
 
 
 def decode(encoded: Path, codec: ColumnCodec, target: Path) -> None:

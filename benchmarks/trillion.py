@@ -100,14 +100,14 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
             "start of tasks",
             f"{3 * tasks:,} tasks",
             f"{slots} cores",
-            3 * tasks * costs.worked / slots,
+            3 * tasks * costs.python_task / slots,
             "Spark hands each to a Python process that goes on running",
         ),
         Line(
             "places of files sent to tasks",
             f"{parts:,} files to {2 * tasks:,} tasks",
             f"{slots} cores",
-            2 * parts * costs.described * tasks / slots,
+            2 * parts * costs.unpickle * tasks / slots,
             "sent once to each executor, but taken in by each task as a whole; "
             f"a spark.default.parallelism of {4 * slots:,} makes it "
             f"{min(4 * slots / tasks, 1):.0%} of that",
@@ -128,9 +128,9 @@ def calculate(costs: Costs, rows: int, executors: int, cores: int) -> list[Line]
         ),
         Line(
             "files listed in manifests",
-            f"{2 * parts:,}, {2 * parts * costs.listed_bytes / 1e6:.0f} MB",
+            f"{2 * parts:,}, {2 * parts * costs.manifest_bytes / 1e6:.0f} MB",
             "driver",
-            2 * parts * costs.listed,
+            2 * parts * costs.manifest_entry,
             "by content, so that a result appears at once",
         ),
         _checksums(costs, stored, parts, slots),
@@ -144,9 +144,9 @@ def _checksums(costs: Costs, stored: float, parts: int, slots: int) -> Line:
         "checksums",
         f"{stored / 1e12:.1f} TB in {2 * parts:,} files",
         f"{slots} cores",
-        stored * costs.hashed / slots,
+        stored * costs.checksum / slots,
         "taken by the tasks that wrote the files; "
-        f"the driver alone would take {stored * costs.hashed / 3600:.1f} h",
+        f"the driver alone would take {stored * costs.checksum / 3600:.1f} h",
     )
 
 

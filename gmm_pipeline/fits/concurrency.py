@@ -66,7 +66,7 @@ class Concurrency:
         """Bytes that the process may use if a single column runs in it."""
         return PROCESS_MEMORY + (self.memory - PROCESS_MEMORY) // self.columns
 
-    def held(self, peaks: Sequence[int]) -> int:
+    def peak_memory(self, peaks: Sequence[int]) -> int:
         """Return the most bytes that the process uses, from the peaks of each column by itself."""
         largest = sorted(peaks)[-self.columns :]
         return PROCESS_MEMORY + sum(peak - PROCESS_MEMORY for peak in largest)

@@ -48,7 +48,9 @@ def test_together_they_hold_no_more_than_the_memory(
 ) -> None:
     concurrency = Concurrency.of(spec_of(columns), threads, gigabytes * GIGABYTE)
 
-    assert concurrency.held([concurrency.memory_of_a_column] * columns) <= gigabytes * GIGABYTE
+    assert (
+        concurrency.peak_memory([concurrency.memory_of_a_column] * columns) <= gigabytes * GIGABYTE
+    )
 
 
 def test_columns_that_spark_has_a_part_in_are_made_one_after_the_other() -> None:

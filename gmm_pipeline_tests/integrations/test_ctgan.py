@@ -199,7 +199,7 @@ def test_a_stream_without_discrete_columns_trains_without_conditions(encoded: En
 def test_rows_that_a_model_cannot_train_on_are_refused(encoded: EncodedTable) -> None:
     model = StreamedCTGAN(encoded.encoder, **SMALL)
 
-    with pytest.raises(SettingsError, match="batches of 50 do not fill the model's of 100"):
+    with pytest.raises(SettingsError, match="batches of 50 do not fill the model's batches of 100"):
         model.fit(EncodedRows(encoded.file, encoded.encoder.spans, batch_size=50))
     with pytest.raises(SettingsError, match="rows and the encoder have different columns"):
         model.fit(EncodedRows(encoded.file, encoded.encoder.spans[1:], batch_size=100))

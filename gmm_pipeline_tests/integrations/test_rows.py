@@ -3,6 +3,7 @@ import pathlib
 import pickle
 import tracemalloc
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ pytest.importorskip("torch", reason=NEEDED)
 from torch.utils.data import DataLoader
 
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError
-from gmm_pipeline.integrations.torch import EncodedBatch, EncodedRows, MatrixMaker
+from gmm_pipeline.integrations.torch import EncodedBatch, EncodedRows, MatrixMaker, row_groups
 from gmm_pipeline.interfaces.matrix import NarrowRows
 
 
@@ -139,14 +140,43 @@ def test_the_columns_of_a_store_are_the_rows_of_its_exported_table(
     assert of_store.rows == encoded.table.height
 
 
+@pytest.mark.parametrize("missing", [1, 19_999])
 def test_columns_that_are_encoded_from_different_rows_are_refused(
+    encoded: EncodedTable,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: int,
+) -> None:
+    spans = [span for span in encoded.encoder.spans if span.column in {"amount", "colour"}]
+    rows = pl.read_parquet(encoded.file)
+    rows.write_parquet(tmp_path / "colour.parquet", row_group_size=10_000)
+    rows[:-missing].write_parquet(tmp_path / "amount.parquet", row_group_size=10_000)
+
+    class MixedFit:
+        """A fit whose columns are of different rows, which no snapshot shows today."""
+
+        path = tmp_path
+
+        def view(self) -> "MixedFit":
+            return self
+
+        def require(self, column: str, _stage: str) -> SimpleNamespace:
+            return SimpleNamespace(tables=lambda: [tmp_path / f"{column}.parquet"])
+
+    monkeypatch.setattr(row_groups, "FitFolder", lambda _: MixedFit())
+
+    with pytest.raises(StoreError, match="different rows"):
+        EncodedRows(tmp_path, spans)
+
+
+def test_columns_that_the_newest_fit_lacks_are_refused(
     place: Workplace, encoded: EncodedTable
 ) -> None:
     spans = [span for span in encoded.encoder.spans if span.column in {"amount", "colour"}]
     encoded.table[:-1].write_parquet(place.path / "t.parquet")
     assert place.call("run", "t.parquet", "--fit", "t", "--columns", "amount").status == 0
 
-    with pytest.raises(StoreError, match="different rows"):
+    with pytest.raises(StoreError, match=r"column 'colour': .* no result of stage 'transformed'"):
         EncodedRows(place.store / "t", spans)
 
 

@@ -42,7 +42,8 @@ class EncodedRows(IterableDataset[EncodedBatch]):
         `TableEncoder.spans`: the columns to read.
     batch_size : int
     buffer_rows : int
-        Rows that each worker shuffles at a time, each of 8 bytes a column.
+        Rows that each worker shuffles at a time, each of 8 bytes a column: 21 MB for 20 columns by
+        default, which mixes 262 batches of 500.
     seed : int
     drop_last : bool
         Leave out the last rows of an epoch, or of a worker's share of it, if they do not fill a

@@ -95,7 +95,9 @@ def bench(
             "no column of the sample could be encoded", remedy="See above, or take other --columns"
         )
     stages = stages_of(run, len(spec.columns), concurrency.columns, threads)
-    held = None if peak is None else max(peak, concurrency.held([peak] * concurrency.columns))
+    process_peak = (
+        None if peak is None else max(peak, concurrency.peak_memory([peak] * concurrency.columns))
+    )
     estimate = {
         "fit": spec.name,
         "rows": table.rows,
@@ -103,7 +105,7 @@ def bench(
         "sample": {"rows": run.rows, "columns": list(run.columns), "failed": dict(run.failures)},
         "seconds": start + sum(stage["seconds"] for stage in stages),
         "start_seconds": start,
-        "peak_memory": held,
+        "peak_memory": process_peak,
         "disk": {"bytes": sum(stage["bytes"] for stage in stages), "free": free},
         "stages": stages,
         "column_seconds": {

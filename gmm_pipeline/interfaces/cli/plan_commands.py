@@ -140,7 +140,7 @@ def _here(
         "rows_per_group": ROWS_PER_GROUP,
         "rows_per_part": ROWS_PER_PART,
         "memory_limit": most.memory,
-        "peak_memory": together.held([each.peak_memory for each in passes]) if passes else 0,
+        "peak_memory": together.peak_memory([each.peak_memory for each in passes]) if passes else 0,
         "disk": sum(column.file_bytes for column in found.values()) + encoded,
     }
 

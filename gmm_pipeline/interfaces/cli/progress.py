@@ -13,7 +13,6 @@ from gmm_pipeline.interfaces.cli.display import stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
 
     from gmm_pipeline.fits.progress import Outcome, StageReport
 
@@ -26,13 +25,7 @@ class RunProgress(Progress, Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
 
 def run_progress(columns: int, stages: int) -> RunProgress:
@@ -59,13 +52,7 @@ class LineProgress(SilentProgress):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Do nothing: printed lines stay."""
 
     def finish(self, outcome: Outcome) -> None:
@@ -100,13 +87,7 @@ class BarProgress:
         self._display.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._display.stop()
 
     def start(self, column: str, stages: int) -> None:
