@@ -112,7 +112,8 @@ def test_encoded_rows_are_decoded_from_any_form(
 ) -> None:
     rows = one_hot(encoder, encoded) if wide else encoded
 
-    decoded = encoder.inverse_transform(form(rows, tmp_path)).collect()
+    # Polars writes files without the identity of the fit.
+    decoded = encoder.inverse_transform(form(rows, tmp_path), generated=True).collect()
 
     assert decoded.schema == FRAME.schema
     assert decoded.select("count", "colour").equals(FRAME.select("count", "colour"))
@@ -373,7 +374,7 @@ def test_settings_of_a_column_that_is_not_there_are_refused() -> None:
 def test_an_encoder_that_is_not_fitted_says_so(tmp_path: pathlib.Path) -> None:
     with pytest.raises(StoreError, match=r"not fitted\. Call `fit`"):
         TableEncoder().transform(FRAME)
-    with pytest.raises(StoreError, match="is no fit"):
+    with pytest.raises(StoreError, match="holds no finished fit"):
         TableEncoder.load(tmp_path)
 
 
