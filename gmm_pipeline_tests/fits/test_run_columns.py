@@ -139,4 +139,4 @@ def test_no_stage_begins_once_a_run_is_stopped_and_its_results_become_visible(
     assert outcomes == []
     assert all(len(stages) == 1 for stages in listener.stages.values())
     assert not list(prepared.folder.path.glob("*/.drafts/*"))
-    assert committed == [["a", "b"]]
+    assert committed == [["b", "a", "list"]]

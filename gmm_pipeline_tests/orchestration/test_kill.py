@@ -68,7 +68,7 @@ def whole_results(fit: pathlib.Path, columns: list[str]) -> int:
         seen += 1
         files = {name: FileFacts.of(result.file(name)) for name in result.manifest.files}
         assert files == result.manifest.files
-        found = [path for path in (folder.path / stage).rglob("*") if path.is_file()]
+        found = [path for path in result.folder.resolve().rglob("*") if path.is_file()]
         assert len(found) == len(files), (
             f"{column}/{stage} holds files that its manifest does not know"
         )

@@ -32,6 +32,8 @@ SETTINGS = {
 GUIDE = (PROJECT / "docs" / "dagster.md").read_text()
 PYTHON = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)[1]
 DEFS_YAML = re.search(r"```yaml\n(type.*?)```", GUIDE, re.DOTALL)[1]
+GUIDED = "sales_lines"
+"""The dataset of the guide."""
 STAGES = {"raw", "sketch", "gmm_model", "feature_rank", "transformed"}
 
 
@@ -175,7 +177,7 @@ def project_in(folder: pathlib.Path, defs_yaml: str) -> None:
         "defs = dg.load_from_defs_folder(path_within_project=pathlib.Path(__file__).parent)\n",
         "shop/defs/__init__.py": "",
         "shop/defs/report.py": "import dagster as dg\n"
-        '@dg.asset(deps=[dg.AssetKey(["sales", "transformed"])])\ndef report() -> None: ...\n',
+        '@dg.asset(deps=[dg.AssetKey(["sales_lines", "transformed"])])\ndef report() -> None: ...\n',
         "shop/defs/tables/defs.yaml": defs_yaml,
     }
     for name, text in files.items():
@@ -236,9 +238,9 @@ def test_dg_checks_and_lists_the_project(answers: dict[str, Finished]) -> None:
     kinds = listed.json()
     assert {asset["asset_key"] for asset in kinds["assets"]} == {
         "report",
-        *(f"sales/{stage}" for stage in STAGES),
+        *(f"{GUIDED}/{stage}" for stage in STAGES),
     }
-    assert "sales_job" in {job["name"] for job in kinds["jobs"]}
+    assert f"{GUIDED}_job" in {job["name"] for job in kinds["jobs"]}
     assert {schedule["cron_schedule"] for schedule in kinds["schedules"]} == {"0 3 * * 1"}
     assert kinds["sensors"]
 
@@ -268,16 +270,17 @@ def test_a_column_is_encoded_in_the_project(
     monkeypatch.syspath_prepend(project.path)
     from shop.definitions import defs
 
-    result = defs.resolve_job_def(job_name("sales")).execute_in_process(
+    instance.add_dynamic_partitions(f"{GUIDED}_columns", ["amount"])
+    result = defs.resolve_job_def(job_name(GUIDED)).execute_in_process(
         instance=instance, partition_key="amount"
     )
 
     assert result.success
-    spec = load_spec(Store(project.path / "gmm_store").fit("sales"))
+    spec = load_spec(Store(project.path / "gmm_store").fit(GUIDED))
     assert spec.columns == ("amount", "city")
     assert spec.settings.columns == {"amount": {"max_modes": 5}}
     assert pl.read_parquet(
-        project.path / "gmm_store" / "sales" / "amount" / "transformed"
+        project.path / "gmm_store" / GUIDED / "amount" / "transformed"
     ).height == len(FRAME)
 
 
@@ -290,7 +293,9 @@ def test_the_function_is_used_as_the_guide_says(
     exec(PYTHON, names)  # noqa: S102 - what the guide tells people to write
 
     graph = names["defs"].resolve_asset_graph()
-    assert graph.get(dg.AssetKey("report")).parent_keys == {dg.AssetKey(["sales", "transformed"])}
+    assert graph.get(dg.AssetKey("sales_report")).parent_keys == {
+        dg.AssetKey([GUIDED, "transformed"])
+    }
 
 
 def test_the_component_takes_what_the_file_takes() -> None:
