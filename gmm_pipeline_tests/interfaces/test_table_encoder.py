@@ -112,7 +112,7 @@ def test_encoded_rows_are_decoded_from_any_form(
 ) -> None:
     rows = one_hot(encoder, encoded) if wide else encoded
 
-    # Polars wrote the files: they do not say which fit encoded them.
+    # Polars writes files without the identity of the fit.
     decoded = encoder.inverse_transform(form(rows, tmp_path), generated=True).collect()
 
     assert decoded.schema == FRAME.schema
