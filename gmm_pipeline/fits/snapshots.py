@@ -31,14 +31,11 @@ def commit(spec: FitSpec, folder: FitFolder, columns: Iterable[str]) -> Snapshot
     StoreError
         If another process holds the fit.
     """
-    renewed = set(columns)
 
     def update(name: str, before: ColumnEntry | None) -> ColumnEntry | None:
-        if name not in renewed and before is not None:
-            return before
         return _newest(folder.column(name), before)
 
-    return folder.commit(spec.model_dump(mode="json"), spec.columns, update)
+    return folder.commit(spec.model_dump(mode="json"), spec.columns, update, set(columns))
 
 
 def unpublished(spec: FitSpec, folder: FitFolder) -> list[str]:

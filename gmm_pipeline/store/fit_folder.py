@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -128,7 +128,11 @@ class FitFolder:
         return None
 
     def commit(
-        self, fit: Mapping[str, JsonValue], columns: Sequence[str], update: Update
+        self,
+        fit: Mapping[str, JsonValue],
+        columns: Sequence[str],
+        update: Update,
+        renewed: Collection[str] | None = None,
     ) -> Snapshot:
         """Write the next snapshot, unless it would say what the newest says.
 
@@ -140,6 +144,9 @@ class FitFolder:
             All columns of the fit, in the order of the table.
         update : callable
             Returns the entry of each of them.
+        renewed : collection of str, optional
+            The columns that may have changed: only these are updated, linked and tidied. By default
+            all of them.
 
         Raises
         ------
@@ -150,15 +157,19 @@ class FitFolder:
         with self._lock():
             present = self.snapshots.get()
             before = {} if present is None else present.columns
-            updated = {name: update(name, before.get(name)) for name in columns}
+            renewed = set(columns) if renewed is None else set(renewed)
+            updated = {
+                name: update(name, before.get(name)) if name in renewed else before.get(name)
+                for name in columns
+            }
             entries = {name: entry for name, entry in updated.items() if entry and entry.results}
             if present is None or present.columns != entries or present.fit != dict(fit):
                 for name, entry in entries.items():
                     if entry != before.get(name):
                         self.column(name).flush()
                 present = self.snapshots.write_next(present, dict(fit), entries)
-            self._show(present)
-            self._collect()
+            self._show(present, renewed)
+            self._collect(renewed)
         return present
 
     def upgrade(self) -> None:
@@ -172,13 +183,13 @@ class FitFolder:
                     self.snapshots.write_legacy()
         self._is_upgraded = True
 
-    def _show(self, snapshot: Snapshot) -> None:
-        """Let the plain folders of all columns show the contents of a snapshot."""
-        for name, entry in snapshot.columns.items():
-            contents = {stage: result.content for stage, result in entry.results.items()}
-            self.column(name).link(contents)
+    def _show(self, snapshot: Snapshot, columns: Collection[str]) -> None:
+        """Let the plain folders of columns show the contents of a snapshot."""
+        for name in snapshot.columns.keys() & set(columns):
+            results = snapshot.columns[name].results
+            self.column(name).link({stage: result.content for stage, result in results.items()})
 
-    def _collect(self) -> None:
+    def _collect(self, columns: Collection[str]) -> None:
         """Remove snapshots whose fits are all in the next one, and results that nothing names.
 
         The newest snapshot and the newest whole one keep all their results; earlier ones keep
@@ -196,8 +207,8 @@ class FitFolder:
                     if snapshot in (kept[0], whole) or stage in FITTED:
                         contents.setdefault(name, set()).add((stage, result.content))
                         manifests.setdefault(name, set()).add(result.manifest)
-        for name, named in contents.items():
-            self.column(name).collect(named, manifests[name])
+        for name in contents.keys() & set(columns):
+            self.column(name).collect(contents[name], manifests[name])
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

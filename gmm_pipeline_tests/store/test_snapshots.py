@@ -278,6 +278,26 @@ def test_columns_whose_names_differ_in_case_alone_have_folders_of_their_own(
     assert folder.column("price").path.name.startswith("price~~")
 
 
+@pytest.mark.parametrize("missing", [["symlink_to"], ["symlink_to", "hardlink_to"]])
+def test_where_there_are_no_links_the_plain_folders_hold_the_files(
+    sales: FitFolder, monkeypatch: pytest.MonkeyPatch, missing: list[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Operation not permitted")
+
+    for name in missing:
+        monkeypatch.setattr(pathlib.Path, name, refuse)
+    for number in "12":
+        fit(sales.column("a"), f"a {number}")
+        commit(sales, "a")
+    shown = sales.column("a").path / "model"
+
+    assert not shown.is_symlink()
+    assert (shown / "data" / "part-0.txt").read_text() == "a 2"
+    assert models(sales) == {"a": "a 2"}
+    assert models(sales, 1) == {"a": "a 1"}
+
+
 @pytest.mark.parametrize(("name", "generation"), [("sales", None), ("sales@12", 12)])
 def test_a_fit_is_named_by_itself_or_with_a_generation(
     sales: FitFolder, name: str, generation: int | None
