@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec
+from gmm_pipeline.arrow.encoded_rows import value_name
 from gmm_pipeline.errors import StoreError
 
 _KEY = b"gmm_pipeline.fits"
@@ -26,6 +28,19 @@ def with_identities(schema: pa.Schema, codecs: Mapping[str, ColumnCodec]) -> pa.
     return schema.with_metadata({_KEY: json.dumps(identities)})
 
 
+@dataclass(frozen=True)
+class EncodedFile:
+    """What a file or a table says of the rows that it holds: its columns, and who encoded them."""
+
+    columns: frozenset[str]
+    identities: Identities
+
+    @classmethod
+    def of(cls, schema: pa.Schema) -> EncodedFile:
+        """Take it from the schema of the rows."""
+        return cls(frozenset(schema.names), identities_in(schema.metadata))
+
+
 def identities_in(metadata: Mapping[bytes, bytes] | None) -> Identities:
     """Return the identities in the metadata of a schema or a Parquet file; empty if it has none."""
     text = (metadata or {}).get(_KEY)
@@ -33,14 +48,14 @@ def identities_in(metadata: Mapping[bytes, bytes] | None) -> Identities:
 
 
 def check_identities(
-    found: Iterable[Identities], codecs: Mapping[str, ColumnCodec], *, generated: bool
+    files: Iterable[EncodedFile], codecs: Mapping[str, ColumnCodec], *, generated: bool
 ) -> None:
     """Check that rows are decoded by the fits that encoded them.
 
     Parameters
     ----------
-    found : iterable of mapping
-        The identities of each file of the encoded table.
+    files : iterable of EncodedFile
+        Of the encoded table. Columns that they lack are passed over: decoding names them.
     codecs : mapping of str to ColumnCodec
         The fits to decode with.
     generated : bool
@@ -51,9 +66,11 @@ def check_identities(
     StoreError
         If another fit encoded a column, or a file does not say which fit did.
     """
-    for identities in found:
+    for file in files:
         for column, codec in codecs.items():
-            identity = identities.get(column)
+            if value_name(column) not in file.columns:
+                continue
+            identity = file.identities.get(column)
             if identity is None and not generated:
                 raise StoreError(
                     "the encoded table does not say by which fit it was encoded",

@@ -30,7 +30,7 @@ from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 from gmm_pipeline.tables.user_tables import (
     Table,
-    identities_of,
+    encoded_files_of,
     lazy_frame,
     open_user_table,
     stream_user_table,
@@ -288,7 +288,7 @@ class TableEncoder:
         return replaced
 
     def _check_identities(self, encoded: Table, *, generated: bool) -> None:
-        check_identities(identities_of(encoded), self.codecs(), generated=generated)
+        check_identities(encoded_files_of(encoded), self.codecs(), generated=generated)
 
     def _fit_of(self, column: str) -> ColumnFit:
         if column not in self._fits:

@@ -11,10 +11,11 @@ import polars as pl
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
-from gmm_pipeline.arrow.identity import Identities, identities_in
+from gmm_pipeline.arrow.identity import EncodedFile, identities_in
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.errors import UnsupportedTypeError
+from gmm_pipeline.tables.csv import header
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
@@ -69,7 +70,7 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow()
 
 
-def identities_of(table: Table) -> list[Identities]:
+def encoded_files_of(table: Table) -> list[EncodedFile]:
     """Return what each file of an encoded table says of the fits that encoded it.
 
     Frames of Polars say nothing and are taken as they are: they come from this process.
@@ -77,11 +78,11 @@ def identities_of(table: Table) -> list[Identities]:
     if isinstance(table, str | Path):
         found = find_files(str(table))
         if found.is_csv:
-            return [{}]
+            return [EncodedFile(frozenset(header(file)), {}) for file in found.files]
         opened = map(partial(read_table_footer, Footers()), found.files)
-        return [identities_in(file.metadata.metadata) for file in opened]
-    if isinstance(table, pa.Table) and (identities := identities_in(table.schema.metadata)):
-        return [identities]
+        return [EncodedFile.of(file.metadata.schema.to_arrow_schema()) for file in opened]
+    if isinstance(table, pa.Table) and identities_in(table.schema.metadata):
+        return [EncodedFile.of(table.schema)]
     return []
 
 

@@ -54,6 +54,9 @@ def test_nothing_is_written_outside_of_the_fit(done: tuple[Workplace, Finished])
         "fit.json",
         "source.json",
         "run.json",
+        "snapshots",
+        ".lock",
+        ".readers",
     }
     assert len(folders) == len(NAMES)
     assert not any(name.startswith((".", "-")) for name in folders)

@@ -36,7 +36,7 @@ from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.table_rows import narrow_rows, wide_rows
-from gmm_pipeline.tables.user_tables import identities_of
+from gmm_pipeline.tables.user_tables import encoded_files_of
 
 
 @click.command()
@@ -230,8 +230,9 @@ def _decoder(view: FitView, encoded: str, threads: int, engine: Engine) -> Table
     """Return the decoder of a table: for each column the fit that the table names, if any."""
     encoder = _encoder(view, threads, (), engine)
     fits: dict[str, ColumnFit] = {}
+    files = encoded_files_of(encoded)
     for name, codec in encoder.codecs().items():
-        identities = {each[name] for each in identities_of(encoded) if name in each}
+        identities = {each.identities[name] for each in files if name in each.identities}
         if len(identities) == 1 and identities != {codec.identity}:
             fit = view.folder.find_fit(name, *identities)
             if fit is not None:

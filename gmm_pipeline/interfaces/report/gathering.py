@@ -14,7 +14,7 @@ from gmm_pipeline.fits.illustrations import observed_frequencies
 from gmm_pipeline.fits.plan import ColumnStatus, StageStatus, State, column_statuses
 from gmm_pipeline.fits.settings import ColumnSettings
 from gmm_pipeline.fits.source_ledger import complete_ledger
-from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.fits.stages import MODEL, RAW, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.report.contents import ColumnReport, FitReport, ModesShown
@@ -47,7 +47,7 @@ def fit_report(
         The version of gmm-pipeline.
     progress : callable, optional
     """
-    spec = FitSpec.model_validate(view.fit)
+    spec = load_spec(view.folder)
     statuses = column_statuses(spec, view, complete_ledger(spec.source, view.folder))
     manifests = [manifest for status in statuses for manifest in _manifests(status)]
     return FitReport(
