@@ -21,6 +21,7 @@ from gmm_pipeline.core.modes.column_model import (
 from gmm_pipeline.errors import SettingsError, did_you_mean
 from gmm_pipeline.fits.config_text.documents import read_document
 from gmm_pipeline.fits.config_text.validation import validate_document
+from gmm_pipeline.fits.presets import PRESETS
 
 _ASSIGNMENT = re.compile(r"(?:(?P<column>.+)\.)?(?P<setting>\w+)=(?P<value>.*)", re.DOTALL)
 
@@ -155,24 +156,6 @@ class ColumnSettings(BaseModel):
     @classmethod
     def _listed(cls, atoms: Any) -> Any:
         return atoms if isinstance(atoms, list | tuple) else [atoms]
-
-
-_CTGAN = {
-    "method": "dpgmm",
-    "find_atoms": False,
-    "extremes": "clip",
-    "probability_floor": 1e-6,
-    "out_of_range": "keep",
-    "value_dtype": "float64",
-}
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "none": {},
-    "ctgan": _CTGAN,
-    "ctab-gan+": {**_CTGAN, "drop_never_likeliest": True},
-}
-"""The settings of each preset, as its encoder has them; explicit settings take precedence.
-
-1e-6 is the constant that RDT and CTAB-GAN+ add to every probability before they draw a mode."""
 
 
 class TableSettings(BaseModel):

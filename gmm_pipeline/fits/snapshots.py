@@ -101,7 +101,7 @@ def _newest(column: ColumnFolder, before: ColumnEntry | None) -> ColumnEntry | N
 def _entry(column: ColumnFolder, manifests: Mapping[str, Manifest]) -> ColumnEntry:
     """Return the entry of results that belong together, after a look that their files are there."""
     for manifest in manifests.values():
-        if not column.result_of(manifest).is_whole():
+        if not column.result_of(manifest).is_complete():
             raise StoreError(
                 f"files of stage {manifest.stage!r} are gone: another process has replaced them, "
                 "or they were deleted",

@@ -73,7 +73,7 @@ class ColumnFolder:
             if manifest is None:
                 return None
             result = self.result_of(manifest)
-            if result.is_whole():
+            if result.is_complete():
                 return result
             before, manifest = manifest, self.last_manifest(stage)
             if manifest == before:
@@ -120,7 +120,7 @@ class ColumnFolder:
         result = self.result(stage)
         if result is None:
             raise StoreError(
-                f"{self.path} holds no whole result of stage {stage!r}",
+                f"{self.path} holds no complete result of stage {stage!r}",
                 remedy="Compute it with `gmm-pipeline run`, or materialise the asset",
             )
         return result

@@ -103,11 +103,11 @@ class Draft:
             flush(path)
 
     def _place(self) -> Path:
-        """Make the files a content of their own, unless it is there and sound."""
+        """Make the files a content of their own, unless it exists undamaged."""
         present = Result(self.manifest, legacy.locate(self.column, self.manifest))
         # Files that stay are not read for it: they may be all of a large column.
-        sound = present.is_whole if self.keeps else present.is_sound
-        if present.folder.is_dir() and sound():
+        is_intact = present.is_complete if self.keeps else present.is_undamaged
+        if present.folder.is_dir() and is_intact():
             return present.folder
         for file in [entry for entry in self.folder.iterdir() if entry.is_file()]:
             file.rename(self.folder / with_id(Path(file.name), self.manifest.content_id))

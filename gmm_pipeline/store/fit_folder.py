@@ -82,9 +82,11 @@ class FitFolder:
             return ColumnFolder(self.path / key, before_publishing=self.upgrade)
 
     def view(self) -> FitView | None:
-        """Return what readers of a table see: the generation asked for, or the newest whole."""
+        """Return what readers of a table see: a given generation, or the newest consistent one."""
         wanted = self.generation
-        snapshot = self.snapshots.newest_whole() if wanted is None else self.snapshots.get(wanted)
+        snapshot = (
+            self.snapshots.newest_consistent() if wanted is None else self.snapshots.get(wanted)
+        )
         return None if snapshot is None else FitView(self, snapshot)
 
     def newest_view(self) -> FitView | None:
@@ -192,19 +194,19 @@ class FitFolder:
     def _collect(self, columns: Collection[str]) -> None:
         """Remove snapshots whose fits are all in the next one, and results that nothing names.
 
-        The newest snapshot and the newest whole one keep all their results; earlier ones keep
+        The newest snapshot and the newest consistent one keep all their results; earlier ones keep
         models and rankings. Nothing is removed while somebody reads.
         """
         if is_read(self.path):
             return
         kept = self.snapshots.prune()
-        whole = next((each for each in kept if each.is_whole), kept[0])
+        consistent = next((each for each in kept if each.is_consistent), kept[0])
         contents: dict[str, set[tuple[str, str]]] = {}
         manifests: dict[str, set[str]] = {}
         for snapshot in kept:
             for name, entry in snapshot.columns.items():
                 for stage, result in entry.results.items():
-                    if snapshot in (kept[0], whole) or stage in FITTED:
+                    if snapshot in (kept[0], consistent) or stage in FITTED:
                         contents.setdefault(name, set()).add((stage, result.content))
                         manifests.setdefault(name, set()).add(result.manifest)
         for name in contents.keys() & set(columns):

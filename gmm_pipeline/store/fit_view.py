@@ -78,7 +78,7 @@ class FitView:
             return None
         folder = self.folder.column(column)
         result = folder.result_of(folder.manifest(named.manifest))
-        if not result.is_whole():
+        if not result.is_complete():
             raise StoreError(
                 f"files of stage {stage!r} in generation {self.snapshot.generation} are missing "
                 f"or truncated: {result.folder}",

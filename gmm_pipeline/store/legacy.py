@@ -59,8 +59,8 @@ def locate(column: Path, manifest: Manifest) -> Path:
 def earlier_fits(column: Path) -> list[EarlierFit]:
     """Return the fits that others have replaced, the oldest first."""
     found = [EarlierFit(manifests(folder)) for folder in (column / EARLIER).glob("[!.]*")]
-    whole = [fit for fit in found if {"model", "feature_rank"} <= fit.manifests.keys()]
-    return sorted(whole, key=lambda fit: fit.model.created)
+    complete = [fit for fit in found if {"model", "feature_rank"} <= fit.manifests.keys()]
+    return sorted(complete, key=lambda fit: fit.model.created)
 
 
 def all_manifests(column: Path) -> list[Manifest]:

@@ -94,7 +94,7 @@ class Result:
             Path(name), self.manifest.files[name].id or self.manifest.content_id
         )
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all files are there, each of the size that it was written in."""
         try:
             return all(
@@ -104,7 +104,7 @@ class Result:
         except (FileNotFoundError, NotADirectoryError):
             return False
 
-    def is_sound(self) -> bool:
+    def is_undamaged(self) -> bool:
         """Whether each byte is as it was written; reads all files."""
         try:
             return all(map(self._is_as_written, self.manifest.files))

@@ -91,7 +91,7 @@ class Snapshot(BaseModel):
         return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
     @property
-    def is_whole(self) -> bool:
+    def is_consistent(self) -> bool:
         """Whether all columns are of one version of the source."""
         return len(self.columns_by_source()) <= 1
 

@@ -63,9 +63,9 @@ class SnapshotLog:
             with suppress(FileNotFoundError):
                 return self._read(wanted)
 
-    def newest_whole(self) -> Snapshot | None:
+    def newest_consistent(self) -> Snapshot | None:
         """Return the newest snapshot whose columns are all of one version of the source."""
-        return next((each for each in self.descending() if each.is_whole), None)
+        return next((each for each in self.descending() if each.is_consistent), None)
 
     @property
     def is_legacy(self) -> bool:
@@ -106,12 +106,12 @@ class SnapshotLog:
     def prune(self) -> list[Snapshot]:
         """Remove snapshots that nobody needs; return the others, the newest first."""
         kept: list[Snapshot] = []
-        has_whole = False
+        has_consistent = False
         for snapshot in self.descending():
-            needed = not kept or (snapshot.is_whole and not has_whole)
+            needed = not kept or (snapshot.is_consistent and not has_consistent)
             if needed or not snapshot.fits.items() <= kept[-1].fits.items():
                 kept.append(snapshot)
-                has_whole = has_whole or snapshot.is_whole
+                has_consistent = has_consistent or snapshot.is_consistent
             else:
                 (self._folder / self._name(snapshot.generation)).unlink(missing_ok=True)
         return kept

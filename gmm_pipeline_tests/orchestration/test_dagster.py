@@ -120,7 +120,7 @@ def test_a_stage_without_its_inputs_fails_with_a_remedy(
     assert not result.success
     (failure,) = result.get_step_failure_events()
     told = failure.step_failure_data.error.to_string()
-    assert "no whole result of stage 'sketch'" in told
+    assert "no complete result of stage 'sketch'" in told
     assert "gmm-pipeline run" in told
 
 

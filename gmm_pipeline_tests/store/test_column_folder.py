@@ -72,7 +72,7 @@ def test_a_published_result_has_a_manifest_that_matches_its_files(folder: Column
 
 def test_a_folder_without_results_has_none_and_says_how_to_make_them(folder: ColumnFolder) -> None:
     assert folder.result("raw") is None
-    with pytest.raises(StoreError, match=r"no whole result of stage 'raw'.*gmm-pipeline run"):
+    with pytest.raises(StoreError, match=r"no complete result of stage 'raw'.*gmm-pipeline run"):
         folder.require("raw")
 
 
@@ -199,18 +199,18 @@ def test_a_result_that_lost_a_file_or_a_part_of_one_is_none(
     assert folder.result("raw") is None
     folder.publish(product(1))
     assert folder.require("raw").manifest.content == manifest.content
-    assert folder.require("raw").is_sound()
+    assert folder.require("raw").is_undamaged()
 
 
 def test_publishing_the_same_content_again_replaces_damaged_files(folder: ColumnFolder) -> None:
     folder.publish(product(1))
     part = folder.require("raw").file("part-00001.parquet")
     flip_a_byte(part)
-    assert not folder.require("raw").is_sound()
+    assert not folder.require("raw").is_undamaged()
 
     folder.publish(product(1))
 
-    assert folder.require("raw").is_sound()
+    assert folder.require("raw").is_undamaged()
 
 
 class Readers:

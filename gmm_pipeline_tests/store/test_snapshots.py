@@ -201,7 +201,7 @@ def test_readers_of_the_whole_table_get_columns_of_one_version_of_the_source(
     fit(sales.column("a"), "a 2", "tuesday")
     mixed = commit(sales, "a", "b")
 
-    assert not mixed.is_whole
+    assert not mixed.is_consistent
     assert mixed.columns_by_source() == {"tuesday": ["a"], "monday": ["b"]}
     view = sales.view()
     assert view is not None

@@ -84,9 +84,9 @@ def bench(
         columns = spread_columns(table, spec.columns, sample_columns)
         reset_peak_memory()
         of_a_column = concurrency.memory_of_a_column
-        with open_engine(request.engine, threads, of_a_column) as passes:
+        with open_engine(request.engine, threads, of_a_column) as row_engine:
             start = START_SECONDS + time.perf_counter() - started
-            run = run_sample(spec, table, columns, threads * ROWS_PER_PART, folder, passes)
+            run = run_sample(spec, table, columns, threads * ROWS_PER_PART, folder, row_engine)
         peak, free = peak_memory(), shutil.disk_usage(folder).free
     for column, message in run.failures.items():
         stderr().print(f"failed: {column!r}: {message}", markup=False)

@@ -65,8 +65,8 @@ def transform(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(source).files, *source_files(folder)], engine)
-    with open_engine(engine, threads) as passes, folder.reading() as view:
-        encoder = _encoder(view, threads, csv_nulls, passes)
+    with open_engine(engine, threads) as row_engine, folder.reading() as view:
+        encoder = _encoder(view, threads, csv_nulls, row_engine)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
         else:
@@ -111,8 +111,8 @@ def inverse(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with open_engine(engine, threads) as passes, folder.reading() as view:
-        encoder = _decoder(view, encoded, threads, passes)
+    with open_engine(engine, threads) as row_engine, folder.reading() as view:
+        encoder = _decoder(view, encoded, threads, row_engine)
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out, generated=generated)
         else:
@@ -147,14 +147,14 @@ def export(
     """
     folder = Store(store.absolute()).require_present_fit(fit)
     check_output(out, source_files(folder), engine)
-    with open_engine(engine, threads) as passes, folder.reading() as view:
+    with open_engine(engine, threads) as row_engine, folder.reading() as view:
         codecs = _encoder(view, threads, ()).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
         _check_rows({name: result.manifest.rows for name, result in encoded.items()})
         columns = [column for result in encoded.values() for column in stored_columns(result)]
         table = wide_rows(columns, codecs) if wide else narrow_rows(columns, codecs)
         if is_folder(out):
-            rows = write_parts(out, lambda _: table, passes)
+            rows = write_parts(out, lambda _: table, row_engine)
         else:
             rows = write_file(out, table.schema, table.batches(range(table.rows)))
     stderr().print(f"{rows:,} rows of {len(codecs)} columns in {out}", markup=False)
