@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -118,22 +119,34 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
     }
 
 
-def results(folder: pathlib.Path) -> dict[str, str]:
-    """Return the digest of each file of the newest results of a store, a fit or a column.
+def result_files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Return each file of the newest results of a store, a fit or a column.
 
-    They are named by column, stage and file; times and identities are no part of them.
+    They are named by column, stage and file; times and identities are no part of the names.
     """
-    digests = {}
+    files = {}
     for newest in sorted(folder.rglob(NEWEST)):
         column = ColumnFolder(newest.parent)
         place = newest.parent.relative_to(folder).as_posix()
         for stage, manifest in column.manifests().items():
             result = column.result_of(manifest)
             for name in manifest.files:
-                digest = hashlib.sha256(result.file(name).read_bytes()).hexdigest()
-                digests[f"{place}/{stage}/{name}"] = digest
-    assert digests, f"{folder} holds no results"
-    return digests
+                files[f"{place}/{stage}/{name}"] = result.file(name)
+    assert files, f"{folder} holds no results"
+    return files
+
+
+def results(folder: pathlib.Path) -> dict[str, str]:
+    """Return the digest of each of these files."""
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in result_files(folder).items()
+    }
+
+
+def remove_result(column: pathlib.Path, stage: str) -> None:
+    """Remove the files of a column's result, which the folder of the stage links to."""
+    shutil.rmtree((column / stage).resolve())
 
 
 def states(folder: pathlib.Path) -> dict[str, tuple[int, int]]:
