@@ -60,11 +60,15 @@ class ColumnFolder:
         self._path = path
         self.column = column
         self._before_publishing = before_publishing
+        self._owned: Path | None = path if column is None else None
 
     @property
     def path(self) -> Path:
         """Where the column's results lie."""
-        return self._path if self.column is None else owned_folder(self._path, self.column)
+        if self._owned is None and self.column is not None:
+            # Once a folder has an owner, it keeps it.
+            self._owned = owned_folder(self._path, self.column)
+        return self._owned or self._path
 
     def result(self, stage: str) -> Result | None:
         """Return the newest result of a stage; None if there is none, or files of it are gone."""

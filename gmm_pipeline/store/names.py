@@ -62,15 +62,16 @@ def own_folder(folder: Path, column: str) -> None:
         file.write(json.dumps({"column": column}))
 
 
-def owned_folder(folder: Path, column: str) -> Path:
+def owned_folder(folder: Path, column: str) -> Path | None:
     """Return the folder of a column: `folder`, or one beside it where another column owns that.
 
-    File systems that ignore case have one folder for `Price` and `price`.
+    It is None as long as nobody owns `folder`. File systems that ignore case have one folder for
+    `Price` and `price`.
     """
     try:
         owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))["column"]
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
-        return folder
+        return None
     if owner == column:
         return folder
     digest = hashlib.sha256(column.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
