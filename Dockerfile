@@ -1,4 +1,4 @@
-# gmm-pipeline with its kernels compiled; README, "In a container", says how to use it.
+# gmm-pipeline with its kernels compiled.
 FROM python:3.11-slim
 COPY . /opt/gmm_pipeline
 RUN pip install --no-cache-dir "/opt/gmm_pipeline[demo,java,ui]"
