@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from gmm_pipeline.atomic_write import atomic_write, flush
+from gmm_pipeline.store.formats import check_format
 from gmm_pipeline.store.manifest import FORMAT, Manifest, read_manifest
 
 MANIFESTS = "manifests"
@@ -24,12 +25,20 @@ class Newest(BaseModel):
 
 
 def read_newest(path: Path) -> Newest | None:
-    """Return the newest manifests of a column's folder; None if version 0.1.0 wrote it."""
+    """Return the newest manifests of a column's folder; None if version 0.1.0 wrote it.
+
+    Raises
+    ------
+    StoreError
+        If a newer version wrote it.
+    """
     try:
-        return Newest.model_validate_json((path / NEWEST).read_text(encoding="utf-8"))
+        text = (path / NEWEST).read_text(encoding="utf-8")
+        check_format(text, FORMAT, path / NEWEST)
+        return Newest.model_validate_json(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValidationError, UnicodeDecodeError):
+    except ValueError:
         # The results of a damaged file count as missing: the next run computes them again.
         return Newest()
 
