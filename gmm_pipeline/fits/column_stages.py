@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ class ColumnStages:
         try:
             product = self._recipe(stage, last)
         except Exception as error:
-            self.folder.record_failure(stage.name, error)
+            record_failure(self.folder, stage.name, error)
             raise
         # Where a source was written again with the same rows, the copy comes out the same, and
         # the stages after it keep their files.
@@ -101,11 +102,17 @@ def publish(folder: ColumnFolder, product: Product) -> Result:
     try:
         result = folder.publish(product)
     except Exception as error:
-        folder.record_failure(product.stage, error)
+        record_failure(folder, product.stage, error)
         raise
     if has_failed(folder, product.stage):
         folder.clear_failure()
     return result
+
+
+def record_failure(folder: ColumnFolder, stage: str, error: Exception) -> None:
+    """Remember why a stage failed; a disk that is full does not hide it."""
+    with suppress(OSError):
+        folder.record_failure(stage, error)
 
 
 def has_failed(folder: ColumnFolder, stage: str) -> bool:

@@ -19,7 +19,7 @@ from gmm_pipeline.fits.source_ledger import (
     save_ledger,
     update_ledger,
 )
-from gmm_pipeline.fits.spec import FitSpec, default_fit_name, load_spec, save_spec, select_columns
+from gmm_pipeline.fits.spec import FitSpec, default_fit_name, last_spec, save_spec, select_columns
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import looks_complete
@@ -165,9 +165,10 @@ class Prepared:
 
     def with_adopted(self) -> Prepared:
         """Return the same fit, in which columns keep mixtures that they adopted (see `adopt`)."""
-        if not self.folder.spec_path.exists():
+        last = last_spec(self.folder)
+        if last is None:
             return self
-        known = load_spec(self.folder).settings.columns
+        known = last.settings.columns
         kept = {
             name: {key: known[name][key] for key in _ADOPTION if key in known[name]}
             for name in self.spec.columns

@@ -55,21 +55,23 @@ class ColumnsRun:
         """Run all columns and return how they ended, in their order.
 
         A failure ends its own column only. Columns that a stop kept from their end are left out.
-        Whatever ends the run, what it published becomes visible to readers at its end.
+        Readers see the results once they are committed, whatever ended the run.
 
         Parameters
         ----------
         progress : Progress
             Listens, from the threads that the columns run in.
         """
-        prepared = self.prepared
-        try:
-            with ThreadPoolExecutor(self.columns_at_once, "column") as pool:
-                ended = pool.map(lambda column: self._column(column, progress), self.work)
-                return [outcome for outcome in ended if outcome is not None]
-        finally:
-            # All columns: a run that was killed may have left results that no reader sees yet.
-            commit(prepared.spec, prepared.folder, prepared.spec.columns)
+        with ThreadPoolExecutor(self.columns_at_once, "column") as pool:
+            ended = pool.map(lambda column: self._column(column, progress), self.work)
+            return [outcome for outcome in ended if outcome is not None]
+
+    def commit(self) -> None:
+        """Let readers see the results.
+
+        Those of all columns: a run that was killed may have left some that no reader sees yet.
+        """
+        commit(self.prepared.spec, self.prepared.folder, self.prepared.spec.columns)
 
     def _column(self, name: str, progress: Progress) -> Outcome | None:
         """Run a column's stages in order; None if a stop kept it from its end."""

@@ -57,15 +57,24 @@ def view_remarks(view: FitView) -> list[str]:
     if missing:
         remarks.append(f"Left out, as they are not fitted: {', '.join(missing)}")
     newest = view.folder.snapshots.get()
-    if view.folder.generation is None and newest is not None and newest != view.snapshot:
-        _, *others = newest.columns_by_source().values()
-        behind = ", ".join(sorted(name for names in others for name in names))
+    if not view.snapshot.is_consistent:
+        remarks.append(
+            f"Generation {view.snapshot.generation} holds columns of several versions of the "
+            f"source: {_minority(view.snapshot)} differ"
+        )
+    elif view.folder.generation is None and newest and not newest.is_consistent:
         remarks.append(
             f"Generation {newest.generation} holds columns of several versions of the source; this "
             f"is generation {view.snapshot.generation}, the newest of one version. Run again, or "
-            f"see `gmm-pipeline status`: {behind} differ"
+            f"see `gmm-pipeline status`: {_minority(newest)} differ"
         )
     return remarks
+
+
+def _minority(snapshot: Snapshot) -> str:
+    """Name the columns that are of another version of the source than most."""
+    _, *others = snapshot.columns_by_source().values()
+    return ", ".join(sorted(name for names in others for name in names))
 
 
 def commit_exactly(

@@ -86,6 +86,8 @@ class FitSpec(BaseModel):
 
 def save_spec(spec: FitSpec, folder: FitFolder) -> None:
     """Write a spec into the folder of its fit, unless the same is there."""
+    # A fit of version 0.1.0 is what its spec said before.
+    folder.upgrade()
     folder.path.mkdir(parents=True, exist_ok=True)
     text = spec.model_dump_json(indent=2).encode()
     if not folder.spec_path.exists() or folder.spec_path.read_bytes() != text:
@@ -103,6 +105,14 @@ def load_spec(folder: FitFolder) -> FitSpec:
             f"{folder.spec_path} cannot be read: {error}",
             remedy="Write it again with `gmm-pipeline run SOURCE`",
         ) from error
+
+
+def last_spec(folder: FitFolder) -> FitSpec | None:
+    """Return the spec of a fit; None if there is none that can be read."""
+    try:
+        return load_spec(folder)
+    except (FileNotFoundError, StoreError):
+        return None
 
 
 def source_files(folder: FitFolder) -> tuple[Path, ...]:

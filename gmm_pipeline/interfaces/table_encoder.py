@@ -249,14 +249,8 @@ class TableEncoder:
         StoreError
             If the folder holds no fit or no such generation, or a file of it is damaged.
         """
-        folder = FitFolder(Path(path), generation)
-        view = folder.view()
-        if view is None:
-            raise StoreError(
-                f"{path} holds no finished fit",
-                remedy="Give the folder of a fit, <store>/<fit>, or run `gmm-pipeline run SOURCE`",
-            )
-        return cls.of_view(view, threads=threads, engine=engine, csv_nulls=csv_nulls)
+        with FitFolder(Path(path), generation).reading() as view:
+            return cls.of_view(view, threads=threads, engine=engine, csv_nulls=csv_nulls)
 
     @classmethod
     def of_view(

@@ -68,7 +68,8 @@ class Task:
     stopping : threading.Event
         Once it is set, no further stage begins.
     report : callable
-        Takes the outcomes of the columns, in their order, at the end of the run.
+        Takes the outcomes of the columns, in their order, and what went wrong besides, at the end
+        of the run.
     """
 
     prepared: Prepared
@@ -76,7 +77,7 @@ class Task:
     refit: Refit
     progress: Progress = field(default_factory=SilentProgress)
     stopping: Event = field(default_factory=Event)
-    report: Callable[[Sequence[Outcome]], None] = lambda _: None
+    report: Callable[[Sequence[Outcome], Sequence[BaseException]], None] = lambda *_: None
 
 
 AssignTask = Callable[[dg.OpExecutionContext, FitFolder, Sequence[str]], Task]
@@ -217,10 +218,13 @@ def _recorded(
 
     def execute() -> None:
         try:
-            ended.extend(run.execute(listener))
+            try:
+                ended.extend(run.execute(listener))
+            finally:
+                run.commit()
         except BaseException as error:  # noqa: BLE001 - raised in the main thread
             errors.append(error)
-        task.report(ended)
+        task.report(ended, errors)
 
     working = Thread(target=execute, name="columns")
     working.start()

@@ -73,7 +73,13 @@ class DagsterRunner:
         spec, run_id = prepared.spec, str(uuid.uuid4())
         interrupted, stopping = Event(), Event()
         outcomes: list[Outcome] = []
-        task = Task(prepared, work, refit, progress, stopping, outcomes.extend)
+        problems: list[PipelineError] = []
+
+        def report(ended: Sequence[Outcome], errors: Sequence[BaseException]) -> None:
+            outcomes.extend(ended)
+            problems.extend(error for error in errors if isinstance(error, PipelineError))
+
+        task = Task(prepared, work, refit, progress, stopping, report)
         dataset = Dataset(spec.name, lambda: spec, lambda: spec)
         job = build_columns_job(dataset, lambda *_: task, self._resources)
 
@@ -85,7 +91,8 @@ class DagsterRunner:
                 run_id=run_id,
                 raise_on_error=False,
             )
-            explained = interrupted.is_set() or any(outcome.error for outcome in outcomes)
+            failed = any(outcome.error for outcome in outcomes)
+            explained = interrupted.is_set() or failed or bool(problems)
             if not (result.success or explained):
                 raise PipelineError(
                     f"Dagster's run {run_id} failed",
@@ -100,16 +107,20 @@ class DagsterRunner:
 
         with _interruptions(stop, partial(self._abandon, run_id)):
             _in_thread(execute)
+        if problems:
+            raise problems[0]
         if interrupted.is_set():
             raise KeyboardInterrupt
         return outcomes
 
     def _abandon(self, run_id: str) -> NoReturn:
         """End this process at once."""
-        run = self._instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
-            self._instance.report_run_failed(run, "Interrupted twice.")
-        os._exit(1)
+        try:
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None and not run.is_finished:
+                self._instance.report_run_failed(run, "Interrupted twice.")
+        finally:
+            os._exit(1)
 
 
 def _in_thread(execute: Callable[[], None]) -> None:

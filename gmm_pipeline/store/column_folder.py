@@ -140,6 +140,7 @@ class ColumnFolder:
             If another run is writing to this column, or has replaced the result to be kept.
         """
         self._before_publishing()
+        self.upgrade()
         if self.column is not None:
             own_folder(self._path, self.column)
         with self.lock():
@@ -168,7 +169,7 @@ class ColumnFolder:
     def link(self, contents: Mapping[str, str]) -> None:
         """Let the stages' plain folders show these contents, and no other."""
         for stage in STAGES:
-            link_content(self.path, stage, contents.get(stage), self._drafts)
+            link_content(self.path, stage, contents.get(stage))
 
     def flush(self) -> None:
         """Bring the names of results and manifests to the disk; their bytes are there already."""
@@ -186,13 +187,15 @@ class ColumnFolder:
             File names of the manifests that they name.
         """
         with suppress(StoreError), self.lock():
+            pointers = read_newest(self.path)
+            if pointers is None:
+                return
             newest = self.manifests()
             kept = {(each.stage, each.content_id) for each in newest.values()} | set(contents)
             names = {content_folder(self.path, *content).name for content in kept}
             for folder in (self.path / CONTENTS).glob("*"):
                 if folder.name not in names:
                     shutil.rmtree(folder, ignore_errors=True)
-            pointers = read_newest(self.path) or Newest()
             for path in (self.path / MANIFESTS).glob("*"):
                 if path.name not in {*manifests, *pointers.manifests.values()}:
                     path.unlink(missing_ok=True)
@@ -244,8 +247,6 @@ class ColumnFolder:
     def _remove_drafts(self) -> None:
         """Remove all drafts; the lock keeps those of other living runs out."""
         shutil.rmtree(self._drafts, ignore_errors=True)
-        for partial in self.path.glob(".*.json.*"):
-            partial.unlink(missing_ok=True)
 
     def _check_kept(self, product: Product, present: Result | None) -> None:
         if product.keeps and (

@@ -16,7 +16,8 @@ from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.names import decode_name, encode_name
-from gmm_pipeline.store.reading import is_read, reading
+from gmm_pipeline.store.newest import MANIFESTS
+from gmm_pipeline.store.reading import collecting, reading
 from gmm_pipeline.store.snapshot import FITTED, ColumnEntry, Snapshot
 from gmm_pipeline.store.snapshot_log import SPEC_FILE, SnapshotLog
 
@@ -108,26 +109,41 @@ class FitFolder:
         StoreError
             If nothing is published yet.
         """
+        if not self.snapshots.generations():
+            raise StoreError(
+                f"{self.path} holds no finished fit",
+                remedy="Give the folder of a fit, <store>/<fit>, or compute it with "
+                "`gmm-pipeline run SOURCE`",
+            )
         with reading(self.path):
             view = self.newest_view() if newest else self.view()
             if view is None:
                 raise StoreError(
-                    f"{self.path} holds no finished results",
-                    remedy="Compute them with `gmm-pipeline run SOURCE`",
+                    f"no generation of {self.path} holds columns of one version of the source",
+                    remedy="Run again; `gmm-pipeline status` says which columns are behind",
                 )
             yield view
 
-    def find_fit(self, column: str, identity: str) -> ColumnFit | None:
-        """Return the fit of a column that an encoded table names, of whichever generation."""
-        for snapshot in self.snapshots.descending():
-            entry = snapshot.columns.get(column)
-            if entry is None or not entry.fitted or entry.identity not in {None, identity}:
-                continue
-            # Snapshots of the results of version 0.1.0 do not say the identity.
-            fit = FitView(self, snapshot).column_fit(column)
-            if fit is not None and fit.codec().identity == identity:
-                return fit
-        return None
+    def find_fits(self, identities: Mapping[str, str]) -> dict[str, ColumnFit]:
+        """Return the fits that an encoded table names, of whichever generations; some may be gone.
+
+        Parameters
+        ----------
+        identities : mapping of str to str
+            By column.
+        """
+        found: dict[str, ColumnFit] = {}
+        for snapshot in self.snapshots.readable():
+            for name, identity in identities.items():
+                entry = snapshot.columns.get(name)
+                unknown = entry is None or entry.identity not in {None, identity}
+                if name in found or unknown:
+                    continue
+                # Snapshots of the results of version 0.1.0 do not say the identity.
+                fit = FitView(self, snapshot).column_fit(name)
+                if fit is not None and fit.codec().identity == identity:
+                    found[name] = fit
+        return found
 
     def commit(
         self,
@@ -179,9 +195,9 @@ class FitFolder:
         if not self._is_upgraded and self.snapshots.is_legacy:
             with self._lock():
                 if self.snapshots.is_legacy:
-                    found = self.snapshots.legacy()
-                    for name in found[-1].columns if found else ():
-                        self.column(name).upgrade()
+                    # Also columns that the spec leaves out for now.
+                    for manifests in self.path.glob(f"*/{MANIFESTS}"):
+                        ColumnFolder(manifests.parent).upgrade()
                     self.snapshots.write_legacy()
         self._is_upgraded = True
 
@@ -197,20 +213,21 @@ class FitFolder:
         The newest snapshot and the newest consistent one keep all their results; earlier ones keep
         models and rankings. Nothing is removed while somebody reads.
         """
-        if is_read(self.path):
-            return
-        kept = self.snapshots.prune()
-        consistent = next((each for each in kept if each.is_consistent), kept[0])
-        contents: dict[str, set[tuple[str, str]]] = {}
-        manifests: dict[str, set[str]] = {}
-        for snapshot in kept:
-            for name, entry in snapshot.columns.items():
-                for stage, result in entry.results.items():
-                    if snapshot in (kept[0], consistent) or stage in FITTED:
-                        contents.setdefault(name, set()).add((stage, result.content))
-                        manifests.setdefault(name, set()).add(result.manifest)
-        for name in contents.keys() & set(columns):
-            self.column(name).collect(contents[name], manifests[name])
+        with collecting(self.path) as nobody_reads:
+            kept = self.snapshots.prune() if nobody_reads else []
+            if not kept:
+                return
+            consistent = next((each for each in kept if each.is_consistent), kept[0])
+            contents: dict[str, set[tuple[str, str]]] = {}
+            manifests: dict[str, set[str]] = {}
+            for snapshot in kept:
+                for name, entry in snapshot.columns.items():
+                    for stage, result in entry.results.items():
+                        if snapshot in (kept[0], consistent) or stage in FITTED:
+                            contents.setdefault(name, set()).add((stage, result.content))
+                            manifests.setdefault(name, set()).add(result.manifest)
+            for name in contents.keys() & set(columns):
+                self.column(name).collect(contents[name], manifests[name])
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

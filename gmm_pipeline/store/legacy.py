@@ -48,7 +48,7 @@ def locate(column: Path, manifest: Manifest) -> Path:
     if folder.is_dir():
         return folder
     present = column / manifest.stage
-    if content_id_of(present) == manifest.content_id and not present.is_symlink():
+    if content_id_of(present) == manifest.content_id:
         return present
     for earlier in (column / EARLIER).glob("[!.]*"):
         if content_id_of(earlier / manifest.stage) == manifest.content_id:

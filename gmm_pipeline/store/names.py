@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import unicodedata
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,9 +58,25 @@ def decode_name(encoded: str) -> str:
 
 def own_folder(folder: Path, column: str) -> None:
     """Make a folder a column's own, unless another column owns it."""
+    if owned_folder(folder, column) is not None:
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError), (folder / _OWNER).open("x", encoding="utf-8") as file:
-        file.write(json.dumps({"column": column}))
+    text = json.dumps({"column": column})
+    draft, owner = folder / f".{_OWNER}.{uuid.uuid4().hex}", folder / _OWNER
+    draft.write_text(text, encoding="utf-8")
+    try:
+        # Of two columns that come at once, one owns the folder.
+        owner.hardlink_to(draft)
+    except FileExistsError:
+        if owned_folder(folder, column) is None:
+            # Whoever made it was killed before it said whose it is.
+            draft.replace(owner)
+    except OSError:
+        # The file system has no hard links.
+        with suppress(FileExistsError), owner.open("x", encoding="utf-8") as file:
+            file.write(text)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def owned_folder(folder: Path, column: str) -> Path | None:

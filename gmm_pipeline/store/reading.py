@@ -18,41 +18,43 @@ _FILE = ".readers"
 @contextmanager
 def reading(fit: Path) -> Iterator[None]:
     """Keep results of a fit from being removed while this lasts."""
-    descriptor = _open(fit)
-    try:
+    with _opened(fit) as descriptor:
         if descriptor is not None:
             _lock(descriptor, alone=False)
         yield
+
+
+@contextmanager
+def collecting(fit: Path) -> Iterator[bool]:
+    """Keep readers out while this lasts; give whether that is possible now, as nobody reads."""
+    with _opened(fit) as descriptor:
+        unknown = descriptor is None and (fit / _FILE).exists()
+        yield not unknown and (descriptor is None or _lock(descriptor, alone=True))
+
+
+@contextmanager
+def _opened(fit: Path) -> Iterator[int | None]:
+    """Open the file of the lock, for which reading suffices; None if that cannot be."""
+    descriptor = None
+    for flags in (os.O_RDONLY | os.O_CREAT, os.O_RDONLY):
+        with suppress(OSError):
+            descriptor = os.open(fit / _FILE, flags, 0o666)
+            break
+    try:
+        yield descriptor
     finally:
         if descriptor is not None:
             os.close(descriptor)
 
 
-def is_read(fit: Path) -> bool:
-    """Whether somebody reads a fit now."""
-    descriptor = _open(fit)
-    if descriptor is None:
-        return False
-    try:
-        return not _lock(descriptor, alone=True)
-    finally:
-        os.close(descriptor)
-
-
-def _open(fit: Path) -> int | None:
-    with suppress(OSError):
-        return os.open(fit / _FILE, os.O_RDWR | os.O_CREAT, 0o666)
-    return None
-
-
 def _lock(descriptor: int, *, alone: bool) -> bool:
-    """Take a lock if it is free at once; return whether it was, or the system has none."""
+    """Take a lock; return whether it is taken, or the system has none."""
     try:
         import fcntl
     except ImportError:
         return True
     try:
-        # Who collects holds the lock for an instant only, so that readers may wait for it.
+        # Who collects holds the lock for moments only, so that readers may wait for it.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
     except BlockingIOError:
         return False

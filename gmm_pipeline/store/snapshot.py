@@ -17,6 +17,11 @@ FITTED = ("model", "feature_rank")
 """The stages that make up a column's fit: what encoding and decoding need."""
 
 
+_STARTS = ("sketch", "model")
+"""The stages that `TableEncoder.save` begins with: nothing before them is theirs."""
+STAGES_SET = frozenset(STAGES)
+
+
 class StageResult(BaseModel):
     """A result in a snapshot: the id of its content, and the file name of its manifest."""
 
@@ -82,12 +87,11 @@ class Snapshot(BaseModel):
         """The contents of model and ranking of each fitted column."""
         return {name: entry.fitted for name, entry in self.columns.items() if entry.fitted}
 
-    def columns_by_source(self) -> dict[str, list[str]]:
+    def columns_by_source(self) -> dict[str | None, list[str]]:
         """Return the columns of each version of the source, the version of most columns first."""
-        found: dict[str, list[str]] = {}
+        found: dict[str | None, list[str]] = {}
         for name, entry in self.columns.items():
-            if entry.source is not None:
-                found.setdefault(entry.source, []).append(name)
+            found.setdefault(entry.source, []).append(name)
         return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
     @property
@@ -107,6 +111,9 @@ def belonging(manifests: Mapping[str, Manifest]) -> dict[str, Manifest]:
         manifest = manifests.get(stage)
         if manifest is None:
             continue
+        if stage in _STARTS and not STAGES_SET & manifest.origin.inputs.keys():
+            # Fitted outside of a store, from other rows than those of the copy that is there.
+            found.pop("raw", None)
         inputs = {
             name: content for name, content in manifest.origin.inputs.items() if name in manifests
         }

@@ -81,6 +81,12 @@ class SnapshotLog:
             if snapshot is not None:
                 yield snapshot
 
+    def readable(self) -> Iterator[Snapshot]:
+        """Yield the snapshots that can be read, the newest first; damaged ones are passed over."""
+        for generation in reversed(self.generations()):
+            with suppress(FileNotFoundError, StoreError):
+                yield self._read(generation)
+
     def write_next(
         self, present: Snapshot | None, fit: dict[str, JsonValue], entries: dict[str, ColumnEntry]
     ) -> Snapshot:
@@ -104,10 +110,16 @@ class SnapshotLog:
         draft.rename(self._folder)
 
     def prune(self) -> list[Snapshot]:
-        """Remove snapshots that nobody needs; return the others, the newest first."""
+        """Remove snapshots that nobody needs; return the others, the newest first.
+
+        Where one is damaged, none is removed and none returned: nobody knows what it names.
+        """
         kept: list[Snapshot] = []
         has_consistent = False
-        for snapshot in self.descending():
+        snapshots = list(self.readable())
+        if len(snapshots) < len(self.generations()):
+            return []
+        for snapshot in snapshots:
             needed = not kept or (snapshot.is_consistent and not has_consistent)
             if needed or not snapshot.fits.items() <= kept[-1].fits.items():
                 kept.append(snapshot)

@@ -16,7 +16,7 @@ from gmm_pipeline.fits.prepare import EngineChoice, FitRequest, Prepared, prepar
 from gmm_pipeline.fits.progress import Outcome
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.snapshots import commit
-from gmm_pipeline.fits.spec import FitSpec, load_spec
+from gmm_pipeline.fits.spec import FitSpec, last_spec, load_spec
 from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import (
@@ -146,9 +146,9 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
 
 def _print_lost_columns(spec: FitSpec, folder: FitFolder) -> None:
     """Print the columns of the fit that the source no longer has."""
-    if not folder.spec_path.exists():
+    last = last_spec(folder)
+    if last is None:
         return
-    last = load_spec(folder)
     gone = [column for column in last.columns if column not in spec.columns]
     if gone and last.patterns == spec.patterns:
         stderr().print(

@@ -31,7 +31,7 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.table_output import check_output, open_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
-from gmm_pipeline.store.fit_view import ColumnFit, FitView
+from gmm_pipeline.store.fit_view import FitView
 from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import find_files
@@ -111,7 +111,7 @@ def inverse(
     """
     folder = Store(store).require_fit(fit)
     check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
-    with open_engine(engine, threads) as row_engine, folder.reading() as view:
+    with open_engine(engine, threads) as row_engine, folder.reading(newest=True) as view:
         encoder = _decoder(view, encoded, threads, row_engine)
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out, generated=generated)
@@ -227,14 +227,26 @@ def _encoder(
 
 
 def _decoder(view: FitView, encoded: str, threads: int, engine: Engine) -> TableEncoder:
-    """Return the decoder of a table: for each column the fit that the table names, if any."""
+    """Return the decoder of a table: each column by the fit that the table names, if it does.
+
+    Columns that the fit no longer has are decoded as well.
+    """
     encoder = _encoder(view, threads, (), engine)
-    fits: dict[str, ColumnFit] = {}
-    files = encoded_files_of(encoded)
-    for name, codec in encoder.codecs().items():
-        identities = {each.identities[name] for each in files if name in each.identities}
-        if len(identities) == 1 and identities != {codec.identity}:
-            fit = view.folder.find_fit(name, *identities)
-            if fit is not None:
-                fits[name] = fit
-    return encoder.replace_fits(fits)
+    codecs = encoder.codecs()
+    named: dict[str, set[str]] = {}
+    for file in encoded_files_of(encoded):
+        for name, identity in file.identities.items():
+            named.setdefault(name, set()).add(identity)
+    others = {
+        name: next(iter(identities))
+        for name, identities in named.items()
+        if len(identities) == 1 and (name not in codecs or identities != {codecs[name].identity})
+    }
+    found = view.folder.find_fits(others)
+    for name in others.keys() - found.keys() - codecs.keys():
+        raise StoreError(
+            f"no generation of the fit is the one that encoded the rows: {others[name]}",
+            column=name,
+            remedy="Decode with the fit that encoded them",
+        )
+    return encoder.replace_fits(found)
