@@ -199,7 +199,7 @@ class FitFolder:
                     for manifests in self.path.glob(f"*/{MANIFESTS}"):
                         ColumnFolder(manifests.parent).upgrade()
                     self.snapshots.write_legacy()
-        self._is_upgraded = True
+            self._is_upgraded = True
 
     def _show(self, snapshot: Snapshot, columns: Collection[str]) -> None:
         """Let the plain folders of columns show the contents of a snapshot."""

@@ -132,7 +132,11 @@ class SnapshotLog:
         """Return the fits that a folder of version 0.1.0 holds, as if they were snapshots."""
         if not self.is_legacy:
             return []
-        spec = json.loads((self._fit / SPEC_FILE).read_bytes())
+        try:
+            spec = json.loads((self._fit / SPEC_FILE).read_bytes())
+        except ValueError:
+            # Nothing says which columns the fit had; the next run computes and publishes them.
+            return []
         return legacy_snapshots.found_in(self._fit, spec)
 
     def _name(self, generation: int) -> str:

@@ -134,7 +134,9 @@ def test_no_stage_begins_once_a_run_is_stopped_and_its_results_become_visible(
     )
     listener = Listener(lambda _: stopping.set())
 
-    outcomes = run_of(prepared, "a", "b", stopping=stopping).execute(listener)
+    run = run_of(prepared, "a", "b", stopping=stopping)
+    outcomes = run.execute(listener)
+    run.commit()
 
     assert outcomes == []
     assert all(len(stages) == 1 for stages in listener.stages.values())

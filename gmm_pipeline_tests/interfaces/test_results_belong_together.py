@@ -199,3 +199,41 @@ def test_a_damaged_model_is_an_error_and_nothing_is_written(sales: Workplace) ->
     assert "'b'" in refused.err
     assert "--refit" in refused.err
     assert not (sales.path / "new.parquet").exists()
+
+
+def test_a_column_that_the_fit_no_longer_has_is_decoded_as_well(sales: Workplace) -> None:
+    sales.call("export", "--fit", "sales", "--out", "all.parquet")
+    assert sales.call("run", "sales.parquet", "--columns", "a,c").status == 0
+
+    columns = decoded(sales, "all.parquet").select("a", "b", "c")
+    assert_frame_equal(columns, table(), abs_tol=1e-5)
+
+
+def test_columns_of_a_run_are_not_mixed_with_those_that_the_class_saved(sales: Workplace) -> None:
+    TableEncoder(max_modes=3, seed=5).fit(table(2)).save(sales.store / "sales")
+    saved = TableEncoder.load(sales.store / "sales").model("b")
+    changed = table(1).with_columns(b=pl.col("b").map_elements(lambda x: [x], pl.List(pl.Float64)))
+    changed.write_parquet(sales.path / "sales.parquet")
+    assert sales.call("run", "sales.parquet").status == 1
+
+    loaded = TableEncoder.load(sales.store / "sales")
+    assert loaded.model("b") == saved
+    assert loaded.model("a").rules.seed == 5
+
+
+def test_a_damaged_file_of_the_fit_is_written_again_by_a_run(sales: Workplace) -> None:
+    (sales.store / "sales" / "fit.json").write_bytes(b"\xff{")
+    refused = sales.call("status", "--fit", "sales")
+    assert "fit.json cannot be read" in refused.err
+    assert "gmm-pipeline run SOURCE" in refused.err
+
+    assert sales.call("run", "sales.parquet").status == 0
+    check(sales, table())
+
+
+def test_a_damaged_earlier_generation_does_not_keep_a_run_from_its_end(sales: Workplace) -> None:
+    assert sales.call("run", "sales.parquet", *REFIT).status == 0
+    (sales.store / "sales" / "snapshots" / "000001.json").write_bytes(b"{")
+    assert sales.call("run", "sales.parquet", "--set", "max_modes=2").status == 0
+
+    check(sales, table())

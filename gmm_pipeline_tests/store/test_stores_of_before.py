@@ -113,3 +113,36 @@ def test_a_copy_of_it_in_another_place_is_the_same(before: Workplace) -> None:
         TableEncoder.load(folder / "sales") for folder in (before.store, before.path / "copy")
     )
     assert one.model("day") == other.model("day")
+
+
+def test_columns_that_a_run_leaves_out_keep_their_results_and_earlier_fits(
+    before: Workplace,
+) -> None:
+    first = TableEncoder.load(before.store / "sales", generation=1)
+    settings = ("--fit", "sales", "--set", "max_modes=2")
+    assert before.call("run", "table", "--columns", "city", *settings).status == 0
+    ran = before.call("run", "table", *settings)
+
+    assert ran.status == 0, ran.err
+    assert TableEncoder.load(before.store / "sales").columns == tuple(COLUMNS)
+    assert TableEncoder.load(before.store / "sales", generation=1).model("amount") == first.model(
+        "amount"
+    )
+    assert before.call("export", "--fit", "sales", "--out", "new.parquet").status == 0
+
+
+@pytest.mark.parametrize("missing", [["symlink_to"], ["symlink_to", "hardlink_to"]])
+def test_it_goes_on_where_there_are_no_links(
+    before: Workplace, monkeypatch: pytest.MonkeyPatch, missing: list[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Operation not permitted")
+
+    newest = TableEncoder.load(before.store / "sales")
+    for name in missing:
+        monkeypatch.setattr(pathlib.Path, name, refuse)
+    assert before.call("run", "table", "--fit", "sales", "--set", "max_modes=4").status == 0
+
+    assert TableEncoder.load(before.store / "sales").model("amount") != newest.model("amount")
+    kept = TableEncoder.load(before.store / "sales", generation=3)
+    assert kept.model("amount") == newest.model("amount")
