@@ -28,17 +28,22 @@ class ColumnSpans:
     discrete : bool
         Whether every mode is an atom. Then the value is 0 in all rows, and a model need not learn
         it.
+    identity : str
+        Of the column's fit, as encoded tables name it; empty if any will do.
     """
 
     column: str
     value: Span
     rank: Span
     discrete: bool = False
+    identity: str = ""
 
     @classmethod
-    def of(cls, column: str, n_modes: int, *, discrete: bool = False) -> ColumnSpans:
+    def of(
+        cls, column: str, n_modes: int, *, discrete: bool = False, identity: str = ""
+    ) -> ColumnSpans:
         """Return the spans of a column with so many modes."""
-        return cls(column, Span(1, "tanh"), Span(n_modes, "softmax"), discrete)
+        return cls(column, Span(1, "tanh"), Span(n_modes, "softmax"), discrete, identity)
 
     @property
     def outputs(self) -> tuple[Span, ...]:

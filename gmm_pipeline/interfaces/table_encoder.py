@@ -13,6 +13,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.identity import check_identities
+from gmm_pipeline.arrow.model_document import fit_identity
 from gmm_pipeline.arrow.rows import TableRows
 from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.engines.engine import Engine
@@ -174,10 +175,14 @@ class TableEncoder:
     @property
     def spans(self) -> tuple[ColumnSpans, ...]:
         """A generative model's outputs: for each column a value (tanh) and a rank (softmax)."""
-        models = {name: column.stored.model for name, column in self._fits.items()}
         return tuple(
-            ColumnSpans.of(name, model.n_modes, discrete=not model.n_continuous)
-            for name, model in models.items()
+            ColumnSpans.of(
+                name,
+                fit.stored.model.n_modes,
+                discrete=not fit.stored.model.n_continuous,
+                identity=fit_identity(fit.stored, fit.ranking),
+            )
+            for name, fit in self._fits.items()
         )
 
     def model(self, column: str) -> ColumnModel:

@@ -15,6 +15,7 @@ pytest.importorskip("torch", reason=NEEDED)
 
 from torch.utils.data import DataLoader
 
+from gmm_pipeline import TableEncoder
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError
 from gmm_pipeline.integrations.torch import EncodedBatch, EncodedRows, MatrixMaker, row_groups
 from gmm_pipeline.interfaces.matrix import NarrowRows
@@ -172,12 +173,26 @@ def test_columns_that_are_encoded_from_different_rows_are_refused(
 def test_columns_that_the_newest_fit_lacks_are_refused(
     place: Workplace, encoded: EncodedTable
 ) -> None:
-    spans = [span for span in encoded.encoder.spans if span.column in {"amount", "colour"}]
+    spans = [span for span in encoded.encoder.spans if span.column == "colour"]
     encoded.table[:-1].write_parquet(place.path / "t.parquet")
     assert place.call("run", "t.parquet", "--fit", "t", "--columns", "amount").status == 0
 
     with pytest.raises(StoreError, match=r"column 'colour': .* no result of stage 'transformed'"):
         EncodedRows(place.store / "t", spans)
+
+
+def test_rows_that_another_fit_encoded_are_refused(place: Workplace, encoded: EncodedTable) -> None:
+    encoded.table[:-1].write_parquet(place.path / "t.parquet")
+    assert place.call("run", "t.parquet", "--fit", "other", "--columns", "amount").status == 0
+    exported = ("export", "--fit", "other", "--out", "other.parquet")
+    assert place.call(*exported).status == 0
+    spans = [span for span in encoded.encoder.spans if span.column == "amount"]
+    own = TableEncoder.load(place.store / "other").spans
+
+    for source in (place.store / "other", place.path / "other.parquet"):
+        assert len(EncodedRows(source, own).groups) > 0
+        with pytest.raises(StoreError, match=r"'amount': another fit encoded"):
+            EncodedRows(source, spans)
 
 
 def test_a_row_that_does_not_fill_a_batch_is_left_out_on_demand(encoded: EncodedTable) -> None:

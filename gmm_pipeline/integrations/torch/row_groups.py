@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gmm_pipeline.arrow.encoded_rows import rank_name, value_name
+from gmm_pipeline.arrow.identity import Identities, identities_in
 from gmm_pipeline.arrow.parquet import open_reader
 from gmm_pipeline.arrow.regroup import side_by_side
 from gmm_pipeline.errors import SourceError, StoreError
 from gmm_pipeline.interfaces.matrix import NarrowRows
+from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.tables.files import find_files
 
@@ -56,28 +58,29 @@ class RowGroup:
             yield NarrowRows.of(batch, columns)
 
 
-def row_groups(source: str | Path, columns: Sequence[str]) -> tuple[RowGroup, ...]:
+def row_groups(source: str | Path, spans: Sequence[ColumnSpans]) -> tuple[RowGroup, ...]:
     """Find the row groups of an encoded table.
 
     Parameters
     ----------
     source : str or Path
         The folder of a fit, or narrow Parquet: a file, a folder or a glob.
-    columns : sequence of str
-        The columns to read.
+    spans : sequence of ColumnSpans
+        The columns to read, and the fits that encoded them.
 
     Raises
     ------
     SourceError
         If there are no such files, or a column is missing.
     StoreError
-        If the fit has no encoded rows of a column, or its columns are not of the same rows.
+        If the fit has no encoded rows of a column, or its columns are not of the same rows, or
+        another fit encoded them.
     """
     fit = FitFolder(Path(source))
     view = fit.view()
     if view is not None:
         stored = [
-            _pieces(view.require(column, "transformed").tables(), [column]) for column in columns
+            _pieces(view.require(each.column, "transformed").tables(), [each]) for each in spans
         ]
         return tuple(_align(fit, pieces) for pieces in _zip(fit, stored))
     files = find_files(str(source))
@@ -86,15 +89,17 @@ def row_groups(source: str | Path, columns: Sequence[str]) -> tuple[RowGroup, ..
             f"{source} is CSV",
             remedy="Write the encoded rows as Parquet, for example with `gmm-pipeline export`",
         )
-    return tuple(RowGroup((piece,), rows) for piece, rows in _pieces(files.files, columns))
+    return tuple(RowGroup((piece,), rows) for piece, rows in _pieces(files.files, spans))
 
 
-def _pieces(files: Sequence[Path], columns: Sequence[str]) -> list[tuple[Piece, int]]:
+def _pieces(files: Sequence[Path], spans: Sequence[ColumnSpans]) -> list[tuple[Piece, int]]:
     """Return the row groups of files, in order, and how many rows each has."""
+    columns = [each.column for each in spans]
     names = tuple(name for column in columns for name in (value_name(column), rank_name(column)))
     pieces = []
     for path in files:
         with open_reader(path) as file:
+            _check_fits(path, identities_in(file.schema_arrow.metadata), spans)
             for name in names:
                 if name not in file.schema_arrow.names:
                     raise SourceError(
@@ -107,6 +112,18 @@ def _pieces(files: Sequence[Path], columns: Sequence[str]) -> list[tuple[Piece, 
                 for number in range(metadata.num_row_groups)
             ]
     return [(piece, rows) for piece, rows in pieces if rows]
+
+
+def _check_fits(path: Path, identities: Identities, spans: Sequence[ColumnSpans]) -> None:
+    """Raise StoreError if a file says that another fit encoded a column than the one given."""
+    for each in spans:
+        found = identities.get(each.column, each.identity)
+        if each.identity and found != each.identity:
+            raise StoreError(
+                f"another fit encoded {path}: {found}, and the encoder is {each.identity}",
+                column=each.column,
+                remedy="Load the encoder and the rows of one generation, or encode the rows again",
+            )
 
 
 def _zip(

@@ -82,7 +82,7 @@ class EncodedRows(IterableDataset[EncodedBatch]):
             )
         self.spans = tuple(spans)
         self.columns = tuple(span.column for span in self.spans)
-        self.groups = row_groups(source, self.columns)
+        self.groups = row_groups(source, self.spans)
         self.batch_size = batch_size
         self.buffer_rows = buffer_rows
         self.seed = seed
