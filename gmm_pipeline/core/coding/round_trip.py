@@ -36,7 +36,7 @@ class RoundTrip:
         Rows that came back to within the precision of the encoded value: 2**-22 of their mode's
         half-width for float32, 4 units in the last place for float64.
     beyond_reach : int64 array
-        Rows further from their mode than it reaches (±0.99); counted besides, whatever their
+        Rows further from their mode than it reaches (±0.99); counted separately, whatever their
         outcome.
     largest_error : float64 array
         The largest difference between a number and its decoded number.

@@ -70,7 +70,7 @@ def _reduce(keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> int:
     median = old_counts[:n_values].min()
     if 2 * np.count_nonzero(old_counts[:n_values] == median) <= n_values:
         median = np.partition(old_counts[:n_values], n_values // 2)[n_values // 2]
-    # The table is built anew, because linear probing allows no single removals.
+    # The table is rebuilt, because linear probing allows no single removals.
     counts[:] = 0
     size = 0
     for i in range(n_values):
