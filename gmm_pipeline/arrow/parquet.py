@@ -126,7 +126,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def read_table(path: Path) -> pa.Table:
     """Read a small table; raise SourceError if the file is damaged."""
-    with _reading(path), open_reader(path) as reader:
+    with name_read_errors(path), open_reader(path) as reader:
         # Threads would cost more than a small table takes.
         return reader.read(use_threads=False)
 
@@ -134,12 +134,12 @@ def read_table(path: Path) -> pa.Table:
 def batches(paths: Iterable[Path]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of consecutive files, by row groups; raise SourceError if one is damaged."""
     for path in paths:
-        with _reading(path), open_reader(path) as reader:
+        with name_read_errors(path), open_reader(path) as reader:
             yield from reader.iter_batches(ROWS_PER_GROUP, use_threads=False)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def name_read_errors(path: Path) -> Iterator[None]:
     """Raise SourceError, with the file and a remedy, if a file cannot be read."""
     try:
         yield

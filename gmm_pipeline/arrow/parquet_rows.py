@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gmm_pipeline.arrow.parquet import open_reader, read_footer
+from gmm_pipeline.arrow.parquet import name_read_errors, open_reader, read_footer
 
 _MAX_INDEX_BYTES = 4
 """A dictionary index takes at most 4 bytes a row; plain text takes more."""
@@ -67,7 +67,10 @@ class ParquetRows:
         groups = self._row_groups(rows)
         # Row groups are read from their first row on; rows before the range are skipped.
         skip, remaining = rows.start - self.starts[groups.start], len(rows)
-        with open_reader(self.path, self.metadata, dictionaries) as reader:
+        with (
+            name_read_errors(self.path),
+            open_reader(self.path, self.metadata, dictionaries) as reader,
+        ):
             # Pages after the last row of a batch are neither decompressed nor verified.
             size = min(batch_rows, len(rows))
             for batch in reader.iter_batches(

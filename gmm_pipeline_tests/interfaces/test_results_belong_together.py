@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from workplace import Workplace
+from workplace import Workplace, flip_a_byte
 
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.errors import StoreError
@@ -237,3 +237,30 @@ def test_a_damaged_earlier_generation_does_not_keep_a_run_from_its_end(sales: Wo
     assert sales.call("run", "sales.parquet", "--set", "max_modes=2").status == 0
 
     check(sales, table())
+
+
+def test_damaged_rows_are_an_error_that_names_the_file_and_the_remedy(sales: Workplace) -> None:
+    (part,) = (sales.store / "sales" / "b" / "transformed").glob("part-*.parquet")
+    flip_a_byte(part)
+    refused = sales.call("export", "--fit", "sales", "--out", "export.parquet")
+
+    assert refused.status != 0
+    assert part.name in refused.err
+    assert "`gmm-pipeline run --refit`" in refused.err
+    assert not (sales.path / "export.parquet").exists()
+
+
+def test_a_run_says_which_columns_it_takes_out_of_the_fit(sales: Workplace) -> None:
+    ran = sales.call("run", "sales.parquet", "--columns", "a,c")
+
+    assert "No longer part of the fit, as --columns leaves them out: b." in ran.err
+    assert sales.call("run", "sales.parquet").status == 0
+    check(sales, table())
+
+
+def test_fits_lists_what_can_be_read_beside_a_damaged_generation(sales: Workplace) -> None:
+    assert sales.call("run", "sales.parquet", *REFIT).status == 0
+    (sales.store / "sales" / "snapshots" / "000001.json").write_bytes(b"{")
+
+    (listed,) = sales.call("fits", "--json").json()
+    assert (listed["generation"], listed["earlier"]) == (2, [])

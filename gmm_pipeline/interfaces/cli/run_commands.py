@@ -154,6 +154,12 @@ def _print_lost_columns(spec: FitSpec, folder: FitFolder) -> None:
         stderr().print(
             f"No longer in the source: {', '.join(gone)}. Their results stay.", markup=False
         )
+    elif gone:
+        stderr().print(
+            f"No longer part of the fit, as --columns leaves them out: {', '.join(gone)}. Their "
+            "results stay, and a run that selects them brings them back.",
+            markup=False,
+        )
 
 
 def _print_source_changes(prepared: Prepared) -> None:

@@ -95,18 +95,15 @@ def fits(store: Path, *, as_json: bool) -> None:
 
 def _fit_entry(name: str, folder: FitFolder) -> dict[str, Any]:
     spec = load_spec(folder)
-    *earlier, newest = [folder.snapshots.get(each) for each in folder.snapshots.generations()] or [
-        None
-    ]
+    snapshots = list(folder.snapshots.readable())
     return {
         "fit": name,
         "columns": len(spec.columns),
         "source": spec.source,
-        "generation": None if newest is None else newest.generation,
+        "generation": snapshots[0].generation if snapshots else None,
         "earlier": [
             {"fit": f"{name}@{each.generation}", "created": each.created.isoformat()}
-            for each in reversed(earlier)
-            if each is not None
+            for each in snapshots[1:]
         ],
     }
 

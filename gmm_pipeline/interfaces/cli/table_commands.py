@@ -186,7 +186,7 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
     if fitted is None:
         raise StoreError(
             f"column {column!r} is not fitted",
-            remedy="See what is missing with `gmm-pipeline status`",
+            remedy=f"`gmm-pipeline status --fit {fit}` says why",
         )
     modes = pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
     if as_json:
