@@ -31,12 +31,6 @@ CHECKS = (
         "The type is the same as when the column was fitted.",
         verdicts.schema_unchanged,
     ),
-    Check(
-        "weights_sum_to_one",
-        MODEL,
-        "The weights of the mixture sum to 1.",
-        verdicts.weights_sum_to_one,
-    ),
     Check("converged", MODEL, "The fit of the mixture converged.", verdicts.converged),
     Check(
         "drift",

@@ -44,7 +44,7 @@ def publish_without_rows(
 
     def write_fit_ranking(folder: Path) -> StageOutput:
         write_ranking(folder, fit.stored, fit.ranking)
-        return StageOutput(ranking_summary(fit.ranking))
+        return StageOutput(ranking_summary(fit.stored, fit.ranking))
 
     writers = {MODEL: write_fit_model, FEATURE_RANK: write_fit_ranking}
     if sketch is not None:

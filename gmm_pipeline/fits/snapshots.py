@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gmm_pipeline.arrow.model_document import fit_identity
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.fits.spec import FitSpec
+from gmm_pipeline.fits.summaries import IDENTITY
 from gmm_pipeline.store.fit_view import read_fit
 from gmm_pipeline.store.legacy_snapshots import entry_of
 from gmm_pipeline.store.snapshot import FITTED, ColumnEntry, Snapshot, belonging
@@ -117,9 +118,16 @@ def _entry(column: ColumnFolder, manifests: Mapping[str, Manifest]) -> ColumnEnt
                 column=manifest.column,
                 remedy="Run or save again",
             )
-    identity = None
-    if all(stage in manifests for stage in FITTED):
-        model, ranking = (column.result_of(manifests[stage]) for stage in FITTED)
-        fit = read_fit(model, ranking)
-        identity = fit_identity(fit.stored, fit.ranking)
-    return entry_of(manifests, identity)
+    return entry_of(manifests, _identity(column, manifests))
+
+
+def _identity(column: ColumnFolder, manifests: Mapping[str, Manifest]) -> str | None:
+    """Return the identity of a column's fit; None if the column is not fitted."""
+    if not all(stage in manifests for stage in FITTED):
+        return None
+    model, ranking = (column.result_of(manifests[stage]) for stage in FITTED)
+    if identity := ranking.manifest.summary.get(IDENTITY):
+        return str(identity)
+    # Rankings of version 0.1.0 do not say it.
+    fit = read_fit(model, ranking)
+    return fit_identity(fit.stored, fit.ranking)

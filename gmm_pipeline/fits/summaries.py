@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gmm_pipeline.arrow.model_document import fit_identity
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import JsonValue
 
     from gmm_pipeline.arrow.column_codec import ColumnCodec
+    from gmm_pipeline.arrow.model_document import StoredModel
     from gmm_pipeline.core.coding.round_trip import RoundTrip
     from gmm_pipeline.core.modes.column_model import ColumnModel
     from gmm_pipeline.core.modes.ranking import Ranking
     from gmm_pipeline.core.sketch.sketch import Sketch
 
 
+IDENTITY = "identity"
+"""In the summary of a ranking: the name of the fit in encoded tables."""
 SHOWN_RANKS = 256
 """Ranks whose rows a summary counts one by one: all that uint8 holds. Columns of many categories
 have millions, and a manifest is read whenever a fit is opened.
@@ -41,7 +46,6 @@ def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
         "gaussian_modes": len(model.gaussians),
         "tails": len(model.tails),
         "atoms": len(model.atoms),
-        "sum_of_weights": _sum_of_weights(model),
         "value_dtype": model.rules.value_dtype,
     }
     if model.rest is not None:
@@ -57,15 +61,13 @@ def model_summary(model: ColumnModel) -> dict[str, JsonValue]:
     return summary
 
 
-def _sum_of_weights(model: ColumnModel) -> float:
-    """Return the sum over the mixture's components, or over all modes if there is no mixture."""
-    components = [*model.gaussians, *model.dropped] or model.modes
-    return math.fsum(component.weight for component in components)
-
-
-def ranking_summary(ranking: Ranking) -> dict[str, JsonValue]:
-    """Return the number of modes and the share of the most frequent one."""
-    return {"modes": int(ranking.frequencies.size), "most_frequent": float(ranking.frequencies[0])}
+def ranking_summary(stored: StoredModel, ranking: Ranking) -> dict[str, JsonValue]:
+    """Return the number of modes, the share of the most frequent one, and the fit's identity."""
+    return {
+        "modes": int(ranking.frequencies.size),
+        "most_frequent": float(ranking.frequencies[0]),
+        IDENTITY: fit_identity(stored, ranking),
+    }
 
 
 def round_trip_summary(outcome: RoundTrip, codec: ColumnCodec) -> dict[str, JsonValue]:

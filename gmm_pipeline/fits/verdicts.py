@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from gmm_pipeline.fits.stages import Stage
     from gmm_pipeline.store.column_folder import ColumnFolder
 
-_SUM_TOLERANCE = 1e-9
-"""Above the rounding of a million float64 weights (1e-10 at most, as `fsum` adds them exactly), and
-no more than the weight of one row in a billion."""
 _FREQUENCY_TOLERANCE = 0.03
 """Slightly more than the default `drift_threshold`, by which rows may drift without a refit."""
 
@@ -44,16 +41,6 @@ def schema_unchanged(column: ColumnFolder) -> Verdict:
         return Verdict(passed=True, reason=reason)
     reason = f"type {present}, was {before} when the column was last fitted"
     return Verdict(passed=False, reason=reason)
-
-
-def weights_sum_to_one(column: ColumnFolder) -> Verdict:
-    """Check that the weights of a model's components, or else of its modes, sum to 1."""
-    total = float(_summary(column, MODEL)["sum_of_weights"])
-    return Verdict(
-        abs(total - 1) <= _SUM_TOLERANCE,
-        f"the weights sum to {total:.12g}",
-        {"sum_of_weights": total},
-    )
 
 
 def converged(column: ColumnFolder) -> Verdict:

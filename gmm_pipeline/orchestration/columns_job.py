@@ -27,7 +27,7 @@ from gmm_pipeline.orchestration.assets import (
     refit_of,
 )
 from gmm_pipeline.orchestration.checks import completion_fields, verdict_fields
-from gmm_pipeline.orchestration.dagster_internals import databases_kept_open
+from gmm_pipeline.orchestration.dagster_internals import quick_sqlite
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.lost_runs import tag_with_process
@@ -144,7 +144,7 @@ def build_columns_job(
             dataset.blocking,
             task.stopping,
         )
-        with databases_kept_open(context.instance, context.run_id):
+        with quick_sqlite(context.instance, context.run_id):
             yield from _recorded(context, dataset, run, task)
 
     @dg.job(

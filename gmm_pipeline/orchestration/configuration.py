@@ -25,9 +25,7 @@ CONFIG_VARIABLE = "GMM_PIPELINE_CONFIG"
 DEFAULT_STORE = "gmm_store"
 
 DatasetName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
-CheckName = Literal[
-    "round_trip", "mode_frequencies", "weights_sum_to_one", "converged", "drift", "schema_unchanged"
-]
+CheckName = Literal["round_trip", "mode_frequencies", "converged", "drift", "schema_unchanged"]
 
 
 class DatasetSettings(BaseModel):

@@ -23,7 +23,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$])")
 
 def markdown_image(picture: str, alt: str) -> str:
     """Return an SVG picture as a Markdown image that holds its own data."""
-    data = base64.b64encode(picture.encode()).decode()
+    data = base64.b64encode(svg.with_its_colours_alone(picture).encode()).decode()
     return f"![{_plain(alt)}](data:image/svg+xml;base64,{data})"
 
 

@@ -33,21 +33,45 @@ MODES = tuple(f"var(--m{number})" for number in range(8))
 # The colours of the modes start from those of Okabe and Ito (2008), who chose them to differ for
 # every colour vision. Light: dark enough for bold text on white (contrast of 3.9 to 7.5; WCAG 2.1
 # asks for 3 to 4.5). Dark: bright enough on the ground (7.4 to 9.6) and on bars (3.2 to 4.2).
-STYLE = (
-    "svg{--ground:#fff;--ink:#1f2933;--quiet:#52606d;--faint:#e4e7eb;--rows:#b8c4d0;"
-    "--tail:#f6dfbf;--on-tail:#7a4a00;--atom:#b3006b;--m0:#0072b2;--m1:#d55e00;--m2:#007a5a;"
-    "--m3:#8f4fa8;--m4:#996300;--m5:#2b7fb8;--m6:#a3174f;--m7:#4d6b00}"
-    "@media screen and (prefers-color-scheme:dark){"
-    "svg{--ground:#181c21;--ink:#e6eaee;--quiet:#a4b0bd;--faint:#2c343d;--rows:#4a5663;"
-    "--tail:#5f4b2a;--on-tail:#f0c48a;--atom:#ff8ac8;--m0:#56b4e9;--m1:#ff9a4d;--m2:#3ecfa3;"
-    "--m3:#d6a3ea;--m4:#e0b84c;--m5:#8fc7f0;--m6:#ff8fb3;--m7:#b5cc5a}}"
-    "text{stroke:var(--ground);stroke-width:3px;paint-order:stroke}"
-    'text[fill^="var(--m"]{font-weight:bold}'
-)
-"""The style sheet of every picture.
+_COLOURS = {
+    "ground": ("#fff", "#181c21"),
+    "ink": ("#1f2933", "#e6eaee"),
+    "quiet": ("#52606d", "#a4b0bd"),
+    "faint": ("#e4e7eb", "#2c343d"),
+    "rows": ("#b8c4d0", "#4a5663"),
+    "tail": ("#f6dfbf", "#5f4b2a"),
+    "on-tail": ("#7a4a00", "#f0c48a"),
+    "atom": ("#b3006b", "#ff8ac8"),
+    "m0": ("#0072b2", "#56b4e9"),
+    "m1": ("#d55e00", "#ff9a4d"),
+    "m2": ("#007a5a", "#3ecfa3"),
+    "m3": ("#8f4fa8", "#d6a3ea"),
+    "m4": ("#996300", "#e0b84c"),
+    "m5": ("#2b7fb8", "#8fc7f0"),
+    "m6": ("#a3174f", "#ff8fb3"),
+    "m7": ("#4d6b00", "#b5cc5a"),
+}
+"""By name, in light and in dark surroundings."""
 
-Texts have a rim, to be legible on bars and curves; those in the colour of a mode are bold.
-"""
+
+def _style(names: Iterable[str]) -> str:
+    """Return a style sheet with these colours.
+
+    Texts have a rim, to be legible on bars and curves; those in the colour of a mode are bold.
+    """
+    names = list(names)
+    light, dark = (
+        "".join(f"--{name}:{_COLOURS[name][scheme]};" for name in names) for scheme in (0, 1)
+    )
+    return (
+        f"svg{{{light}}}@media screen and (prefers-color-scheme:dark){{svg{{{dark}}}}}"
+        "text{stroke:var(--ground);stroke-width:3px;paint-order:stroke}"
+        'text[fill^="var(--m"]{font-weight:bold}'
+    )
+
+
+STYLE = _style(_COLOURS)
+"""The style sheet of every picture."""
 STYLE_ELEMENT = f"<style>{STYLE}</style>"
 
 FONT_SIZE = 11
@@ -59,8 +83,8 @@ of the usual system fonts, and 0.44 to 0.52 in Liberation Sans, which is as wide
 """
 _IDEOGRAPHS = 0x1100
 """Characters from here on (Hangul, kana, Chinese) are about twice as wide."""
-_THINNING = 0.15
-"""A curve may miss its points by so many pixels: less than anti-aliasing shows."""
+_THINNING = 0.3
+"""A curve may miss its points by so many pixels: a quarter of its own width."""
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
@@ -100,6 +124,13 @@ def document(width: float, height: float, label: str, elements: Iterable[str]) -
         f'font-family="system-ui,Segoe UI,Helvetica,Arial,sans-serif">{STYLE_ELEMENT}'
         f'<rect width="100%" height="100%" fill="var(--ground)"/>{"".join(elements)}</svg>'
     )
+
+
+def with_its_colours_alone(picture: str) -> str:
+    """Return a picture whose style sheet has no colour that the picture does not use."""
+    used = set(re.findall(r"var\(--([\w-]+)\)", picture.replace(STYLE_ELEMENT, ""))) | {"ground"}
+    style = _style(name for name in _COLOURS if name in used)
+    return picture.replace(STYLE_ELEMENT, f"<style>{style}</style>")
 
 
 def text(x: float, y: float, content: str, fill: str = INK, anchor: Anchor = "start") -> str:
@@ -157,13 +188,16 @@ def _needed(points: NDArray[np.float64]) -> NDArray[np.intp]:
 
 def bars(edges: NDArray[np.float64], tops: NDArray[np.float64], base: float, fill: str) -> str:
     """Return bars side by side as one shape: pixels of shape (n + 1,) and (n,)."""
-    level = _px(base)
-    data = [f"M{_px(float(edges[0]))} {level}"]
-    for left, top in zip(edges[:-1].tolist(), map(_px, tops.tolist()), strict=True):
+    x, y = (
+        np.rint(10 * pixels).astype(np.int64).tolist() for pixels in (edges, np.append(tops, base))
+    )
+    at, level = x[0], y[-1]
+    data = [f"M{at / 10:g} {level / 10:g}"]
+    for left, top in zip(x, y, strict=True):
         if top != level:
-            data.append(f"H{_px(left)}V{top}")
-            level = top
-    return f'<path d="{"".join(data)}H{_px(float(edges[-1]))}V{_px(base)}Z" fill="{fill}"/>'
+            data.append(f"h{(left - at) / 10:g}v{(top - level) / 10:g}")
+            at, level = left, top
+    return f'<path d="{"".join(data)}Z" fill="{fill}"/>'
 
 
 def _stroked(data: str, stroke: str, width: float) -> str:

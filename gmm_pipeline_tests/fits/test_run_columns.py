@@ -72,7 +72,7 @@ def test_columns_run_at_once_and_each_stage_is_reported(prepared: Prepared) -> N
     assert listener.stages == {column: [stage.name for stage in STAGES] for column in "ab"}
     model = listener.reports["a"][STAGES.index(MODEL)]
     assert model.result.manifest == prepared.folder.column("a").require("model").manifest
-    assert {check.name for check in model.verdicts} == {"weights_sum_to_one", "converged", "drift"}
+    assert {check.name for check in model.verdicts} == {"converged", "drift"}
     assert all(verdict.passed for verdict in model.verdicts.values())
     assert model.illustrations["picture"].startswith("![")
 

@@ -86,7 +86,6 @@ def test_what_is_as_it_should_be_passes_every_check(made: ColumnFolder) -> None:
 
     assert all(verdict.passed for verdict in passed.values())
     assert passed["schema_unchanged"].reason == "type double"
-    assert passed["weights_sum_to_one"].reason == "the weights sum to 1"
     assert passed["converged"].reason.startswith("converged after ")
     assert passed["drift"].reason == "fitted: no earlier model, or a refit was requested"
     assert passed["round_trip"].reason.endswith("to within the value's precision")
@@ -128,16 +127,6 @@ def test_a_column_that_was_never_fitted_has_the_type_that_it_has(table: Table) -
         make_column(spec, table.fit, "x", _StopsAfterCopying())
 
     assert verdicts.schema_unchanged(table.fit.column("x")).reason == "type double, not fitted yet"
-
-
-def test_weights_that_do_not_sum_to_one_are_told(table: Table) -> None:
-    verdict = verdicts.weights_sum_to_one(with_summary(table.make(), "model", sum_of_weights=0.75))
-
-    assert not verdict.passed
-    assert (verdict.reason, verdict.numbers) == (
-        "the weights sum to 0.75",
-        {"sum_of_weights": 0.75},
-    )
 
 
 def test_a_fit_that_was_cut_short_is_told(table: Table) -> None:

@@ -24,7 +24,7 @@ RNG = np.random.default_rng(0)
 COLUMNS = {f"c{number:02d}": RNG.normal(size=300) for number in range(6)}
 CHECKS = {
     "raw": {"schema_unchanged"},
-    "gmm_model": {"weights_sum_to_one", "converged", "drift"},
+    "gmm_model": {"converged", "drift"},
     "transformed": {"round_trip", "mode_frequencies"},
 }
 

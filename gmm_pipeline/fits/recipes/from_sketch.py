@@ -93,7 +93,7 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
         stored = read_model(model.checked_file(MODEL_FILE))
         ranking = rank_modes(stored.model, read_sketch(model.file(FITTED_SKETCH_FILE)))
         write_ranking(folder, stored, ranking)
-        return StageOutput(ranking_summary(ranking))
+        return StageOutput(ranking_summary(stored, ranking))
 
     return Product(
         column=model.manifest.column,
