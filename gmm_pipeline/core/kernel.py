@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numba
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
 F = TypeVar("F", bound="Callable[..., object]")
+A = TypeVar("A", bound="NDArray[np.generic]")
 
 BLOCK = 1 << 10
 """Rows of a block: its scratch arrays (8 kB each) stay in a core's cache between passes over it."""
@@ -28,3 +32,14 @@ def kernel(function: F) -> F:
     """
     # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def read_only(array: A) -> A:
+    """Return a view of an array that cannot be written to, as arrays from Arrow cannot.
+
+    Numba compiles a kernel once for writable arrays and once for others; the largest kernels take
+    all their rows as such views, and are compiled once.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view

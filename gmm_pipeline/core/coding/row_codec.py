@@ -17,6 +17,7 @@ from gmm_pipeline.core.coding.encode_rows import (
     encode_sampled,
     write_atoms,
 )
+from gmm_pipeline.core.kernel import read_only
 from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import mode_table
 from gmm_pipeline.core.modes.modes import BOUND
@@ -104,9 +105,8 @@ class RowCodec:
             write_atoms(atoms, self._ranks, value, rank)
         elif self._model.rules.mode_choice == "sample":
             keys = (np.uint64(self._key.first), np.uint64(self._key.second), np.uint64(first_row))
-            encode_sampled(
-                x, atoms, *keys, self._table, draws, self._ranks, self._bound, value, rank
-            )
+            rows = read_only(x), read_only(atoms)
+            encode_sampled(*rows, *keys, self._table, draws, self._ranks, self._bound, value, rank)
         else:
             encode_most_likely(x, atoms, self._table, self._ranks, self._bound, value, rank)
         return value, rank

@@ -91,7 +91,9 @@ def _run(
     Return the number of steps and whether they converged. After every two steps of EM an
     extrapolation is tried, and undone unless it gains more than `tol`.
     """
-    total_weight = weights.sum()
+    total_weight = 0.0
+    for i in range(weights.size):
+        total_weight += weights[i]
     n_components = mixture.shape[1]
     sums, before_extrapolation, path = (
         np.empty((3, n_components)),

@@ -141,21 +141,24 @@ def replace_atoms(numbers: Numbers, atoms: NDArray[np.int32], replacement: Numbe
 def split_atoms(numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64]) -> Numbers:
     """Add the rows of each atom to `counts`, (n_atoms,); return the other numbers in order."""
     others = np.empty_like(numbers)
-    return others[: _split_atoms(numbers, atoms, counts, others)]
+    # Rows of one atom often follow one another: they take turns in LANES tables.
+    counted = np.zeros((LANES, 1 + counts.size), dtype=np.int64)
+    size = _split_atoms(numbers, atoms, counted, others)
+    counts += counted[:, 1:].sum(axis=0)
+    return others[:size]
 
 
 @kernel
 def _split_atoms(
-    numbers: Numbers, atoms: NDArray[np.int32], counts: NDArray[np.int64], others: Numbers
+    numbers: Numbers, atoms: NDArray[np.int32], counted: NDArray[np.int64], others: Numbers
 ) -> int:
-    counted = np.zeros((LANES, 1 + counts.size), dtype=np.int64)
+    """Count atoms in `counted`, (LANES, 1 + n_atoms); return how many other numbers there are."""
     size = 0
     for i in range(numbers.size):
         # Written always, counted only if it is no atom: no branch on what is unpredictable.
         others[size] = numbers[i]
         size += atoms[i] == NO_ATOM
         counted[i & (LANES - 1), 1 + atoms[i]] += 1
-    counts += counted[:, 1:].sum(axis=0)
     return size
 
 

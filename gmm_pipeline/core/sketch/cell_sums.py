@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.kernel import BLOCK, kernel
+from gmm_pipeline.core.kernel import BLOCK, kernel, read_only
 from gmm_pipeline.core.sketch.grid import CELLS, OFFSET_BITS, Grid, find_cells
 from gmm_pipeline.core.sketch.min_max import min_max
 
@@ -49,13 +49,12 @@ class CellSums:
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Add finite values of shape (n,), one row each."""
-        self._widen(
-            *_add(values, self._grid.center, 2.0**-self._grid.exponent, self._packed, self._sums)
-        )
+        center, inverse_scale = self._grid.center, 2.0**-self._grid.exponent
+        self._widen(*_add(read_only(values), center, inverse_scale, self._packed, self._sums))
 
     def add_counts(self, values: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
         """Add finite values that stand for several rows each; both arrays have shape (n,)."""
-        self._widen(*min_max(values))
+        self._widen(*min_max(read_only(values)))
         cells, offsets = self._grid.cells_and_offsets(values)
         # `np.add.at`, because several values may lie in one cell.
         np.add.at(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.kernel import kernel, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,4 +50,4 @@ def min_max(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def all_finite(values: NDArray[np.float64]) -> bool:
     """Whether values of shape (n,) are neither infinite nor NaN."""
-    return not values.size or all(map(math.isfinite, min_max(values)))
+    return not values.size or all(map(math.isfinite, min_max(read_only(values))))

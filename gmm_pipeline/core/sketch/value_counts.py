@@ -114,11 +114,14 @@ def count_up(
 @kernel
 def _thin(keys: NDArray[np.uint64], counts: NDArray[np.int64], level: int) -> int:
     """Keep the values in the sample of a level; return how many there are."""
-    used = np.flatnonzero(counts)
-    old_keys, old_counts = keys[used], counts[used]
-    counts[:] = 0
+    old_keys, old_counts = np.empty_like(keys), np.empty_like(counts)
+    n_values = 0
+    for slot in range(counts.size):
+        old_keys[n_values], old_counts[n_values] = keys[slot], counts[slot]
+        n_values += counts[slot] != 0
+        counts[slot] = 0
     size = 0
-    for i in range(used.size):
+    for i in range(n_values):
         hashed = hash_of(old_keys[i])
         if _in_sample(hashed, level):
             size += count_up(keys, counts, old_keys[i], hashed, old_counts[i])

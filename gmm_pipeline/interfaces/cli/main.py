@@ -8,21 +8,13 @@ from typing import Any
 import click
 
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
-from gmm_pipeline.interfaces.cli import (
-    adopt_command,
-    bench_command,
-    config_commands,
-    plan_commands,
-    report_command,
-    run_commands,
-    status_commands,
-    table_commands,
-    ui_command,
+from gmm_pipeline.interfaces.cli.commands import LazyGroup
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-from gmm_pipeline.interfaces.cli.display import stderr
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="gmm-pipeline")
 def cli() -> None:
     """Write every value of a table as (mode, distance from the mode's mean), and back.
@@ -39,26 +31,6 @@ def cli() -> None:
     """
 
 
-for command in (
-    run_commands.demo,
-    run_commands.run,
-    run_commands.retry,
-    plan_commands.plan,
-    bench_command.bench,
-    status_commands.status,
-    status_commands.fits,
-    adopt_command.adopt,
-    table_commands.transform,
-    table_commands.inverse,
-    table_commands.export,
-    table_commands.show,
-    report_command.report,
-    config_commands.config,
-    ui_command.ui,
-):
-    cli.add_command(command)
-
-
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line.
 
@@ -67,5 +39,8 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return cli(arguments)
     except PipelineError as error:
+        # Rich takes a while to load.
+        from gmm_pipeline.interfaces.cli.display import stderr
+
         stderr().print(f"Error: {error}", markup=False)
         sys.exit(1 if isinstance(error, ColumnDataError | UnsupportedTypeError) else 2)
