@@ -20,6 +20,7 @@ PARTS = (
     "peers",
     "scale",
     "overhead",
+    "first_use",
     "growing",
     "quality",
     "engines_agree",

@@ -71,6 +71,18 @@ def test_overhead_tells_seconds_a_column_of_both_ways(quick: Quick) -> None:
     assert "3 columns of 500 rows" in printed
 
 
+def test_a_second_process_compiles_the_kernels_of_encoding_and_later_uses_compile_nothing(
+    quick: Quick,
+) -> None:
+    results, printed = quick("first_use")
+
+    (round_,) = results["rounds"]
+    assert round_["first"]["compiled"] > 0
+    assert round_["second"]["compiled"] == 0
+    assert results["median"] == round_
+    assert f"| second | {round_['second']['import']:.1f} |" in printed
+
+
 def test_growing_tells_both_ways_of_each_column(quick: Quick) -> None:
     growths, printed = quick("growing")
 

@@ -54,7 +54,7 @@ class Concurrency:
         if spec.engine == "spark" or any(method.startswith("spark") for method in methods):
             return cls(1, memory)
         room = (memory - PROCESS_MEMORY) // _MEMORY_OF_A_COLUMN
-        columns = min(len(spec.columns), (threads or os.cpu_count() or 1) // 2 + 1, room)
+        columns = min(len(spec.columns), columns_at_once(threads or os.cpu_count() or 1), room)
         return cls(max(1, columns), memory)
 
     def over(self, columns: int) -> Concurrency:
@@ -70,6 +70,11 @@ class Concurrency:
         """Return the most bytes that the process uses, from the peaks of each column by itself."""
         largest = sorted(peaks)[-self.columns :]
         return PROCESS_MEMORY + sum(peak - PROCESS_MEMORY for peak in largest)
+
+
+def columns_at_once(threads: int) -> int:
+    """Return how many columns keep so many cores busy: each takes one core or all, in turn."""
+    return threads // 2 + 1
 
 
 def memory_of_a_run() -> int:

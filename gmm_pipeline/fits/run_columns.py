@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
+from gmm_pipeline.arrow.compile_ahead import compile_ahead
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.checks import judge
 from gmm_pipeline.fits.column_stages import ColumnStages, Refit, has_failed, publish
@@ -62,6 +63,7 @@ class ColumnsRun:
         progress : Progress
             Listens, from the threads that the columns run in.
         """
+        compile_ahead()
         with ThreadPoolExecutor(self.columns_at_once, "column") as pool:
             ended = pool.map(lambda column: self._column(column, progress), self.work)
             return [outcome for outcome in ended if outcome is not None]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gmm_pipeline.arrow.column_types import reading_of
+from gmm_pipeline.arrow.compile_ahead import compile_ahead
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.engines.engine import Engine
+from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import in_column
+from gmm_pipeline.fits.concurrency import columns_at_once
 from gmm_pipeline.fits.fitting import fit_modes, sketch_request
 from gmm_pipeline.fits.publish_without_rows import publish_without_rows
 from gmm_pipeline.fits.settings import ColumnSettings, TableSettings
@@ -45,7 +49,19 @@ def fit_table(
         # Before the first fit, which may take minutes.
         for name in names:
             reading_of(source.schema.field(name), settings.of(name).kind)
-        return {name: _fit_column(source.column(name), settings.of(name), engine) for name in names}
+        compile_ahead()
+
+        def fit(name: str) -> ColumnFit:
+            return _fit_column(source.column(name), settings.of(name), engine)
+
+        # Spark has one session a process, and its own cluster to keep busy.
+        at_once = columns_at_once(engine.threads) if isinstance(engine, LocalEngine) else 1
+        with ThreadPoolExecutor(at_once, "column") as pool:
+            try:
+                return dict(zip(names, pool.map(fit, names), strict=True))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def save_fit(spec: FitSpec, folder: FitFolder, fits: Mapping[str, ColumnFit]) -> None:
