@@ -68,6 +68,14 @@ class SourceError(PipelineError):
     """The source table is missing, empty, unreadable, or its column names are ambiguous."""
 
 
+class MissingSourceError(SourceError):
+    """The source has no files."""
+
+
+class IncompleteFileError(SourceError):
+    """A file of the source is still being written."""
+
+
 class UnsupportedTypeError(PipelineError):
     """A column has a type that cannot be encoded."""
 

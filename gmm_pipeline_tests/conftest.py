@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyspark.sql import SparkSession
+    from watched import Watched
     from xdist.remote import Producer
 
 
@@ -88,6 +89,16 @@ def spark(cluster: Cluster) -> "Iterator[SparkSession]":
 def workplace(tmp_path: pathlib.Path) -> Workplace:
     """Give a folder with an empty store and a Dagster instance that no other test shares."""
     return Workplace(tmp_path)
+
+
+@pytest.fixture
+def watched(tmp_path: pathlib.Path) -> "Iterator[Watched]":
+    """Give a folder that a dataset watches, with a Dagster instance in memory."""
+    import dagster as dg
+    from watched import Watched
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Watched(tmp_path, instance)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.errors import SourceError
+from gmm_pipeline.errors import PipelineError, SourceError
 from gmm_pipeline.fits import recipes
+from gmm_pipeline.fits.obstacles import find_obstacles
 from gmm_pipeline.fits.plan import column_statuses
 from gmm_pipeline.fits.settings import EngineName, TableSettings
 from gmm_pipeline.fits.source_ledger import (
@@ -143,6 +144,13 @@ class Prepared:
     def statuses(self) -> list[ColumnStatus]:
         """Return the state of each column, by the source as it was opened."""
         return column_statuses(self.spec, self.folder, self.ledger)
+
+    def obstacles(self) -> dict[str, PipelineError]:
+        """Return what keeps columns from being computed, as far as the source could be opened."""
+        spec, opened = self.spec, self.opening
+        if isinstance(opened, SourceError):
+            return {}
+        return find_obstacles(spec.columns, spec.settings, opened)
 
     def raw(self, column: str, engine: Engine, last: Result | None = None) -> Product:
         """Return the recipe of a column's copy; publishing it raises SourceError if files changed.

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from gmm_pipeline.arrow.compile_ahead import compile_ahead
 from gmm_pipeline.errors import PipelineError
 from gmm_pipeline.fits.checks import judge
-from gmm_pipeline.fits.column_stages import ColumnStages, Refit, has_failed, publish
+from gmm_pipeline.fits.column_stages import (
+    ColumnStages,
+    Refit,
+    has_failed,
+    publish,
+    record_failure,
+)
 from gmm_pipeline.fits.progress import Outcome, Progress, StageReport
 from gmm_pipeline.fits.snapshots import commit
 
@@ -98,6 +104,7 @@ class ColumnsRun:
                 return ended(error=_message(error), stage=stage, traceback=_unexpected(error))
             progress.stage(report)
             if refusal := self._refusal(report):
+                record_failure(folder, stage.name, PipelineError(refusal))
                 return ended(error=refusal, stage=stage)
         return ended()
 

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from gmm_pipeline.atomic_write import atomic_write
-from gmm_pipeline.errors import SourceError
+from gmm_pipeline.errors import IncompleteFileError, MissingSourceError, SourceError
 from gmm_pipeline.store.manifest import FileFacts, digest
-from gmm_pipeline.tables.files import FileStamp, SourceFiles, find_files, looks_complete
+from gmm_pipeline.tables.files import (
+    SETTLE_SECONDS,
+    FileStamp,
+    SourceFiles,
+    find_files,
+    looks_broken,
+    looks_complete,
+)
 
 if TYPE_CHECKING:
     from gmm_pipeline.store.fit_folder import FitFolder
@@ -157,8 +164,14 @@ def complete_ledger(source: str, folder: FitFolder) -> SourceLedger:
 
 
 def incomplete_file_error(path: str) -> SourceError:
-    """Return the error for a file that cannot be read yet."""
-    return SourceError(
+    """Return the error for a file that cannot be read yet, or is broken for good."""
+    if looks_broken(Path(path)):
+        return SourceError(
+            f"file {path} is broken: it ends without a Parquet footer, and nobody has written to "
+            f"it for {SETTLE_SECONDS / 60:.0f} minutes",
+            remedy="Write it again, or move it away",
+        )
+    return IncompleteFileError(
         f"file {path} is still being written", remedy="It is read once it is complete"
     )
 
@@ -198,6 +211,20 @@ def skipped_files(source: str, ledger: SourceLedger) -> list[str]:
     """Return the paths of files of a source that its ledger lacks, as they were incomplete."""
     taken = {file.path for file in ledger.files}
     return [str(file) for file in find_files(source).files if str(file) not in taken]
+
+
+def files_not_taken(source: str, folder: FitFolder) -> list[SourceError]:
+    """Return why files of a source are not in its ledger: still being written, or broken.
+
+    None if the source is gone.
+    """
+    try:
+        paths = skipped_files(source, current_ledger(source, folder, looks_complete))
+    except MissingSourceError:
+        return []
+    except SourceError as error:
+        return [error]
+    return [incomplete_file_error(path) for path in paths]
 
 
 def changes_since(source: str, ledger: SourceLedger) -> list[str]:

@@ -88,6 +88,7 @@ def _stage_asset(dataset: Dataset, stage: Stage) -> dg.AssetsDefinition:
         description="\n\n".join(filter(None, [_DESCRIPTIONS[stage], dataset.description])),
         owners=list(dataset.owners),
         kinds={"parquet"},
+        pool=dataset.pool,
         code_version=str(stage.settings),
         check_specs=check_specs(stage, key, partitions, dataset.blocking),
     )

@@ -63,6 +63,14 @@ def verdict_fields(
     }
 
 
+def completion_evaluation(
+    asset: dg.AssetKey, partition: str, column: str, error: str | None
+) -> dg.AssetCheckEvaluation:
+    """Return what Dagster records of an attempt outside of an asset's own run."""
+    fields = completion_fields(column, error)
+    return dg.AssetCheckEvaluation(asset_key=asset, partition=partition, **fields)
+
+
 def completion_fields(column: str, error: str | None) -> dict[str, Any]:
     """Return what Dagster records of an attempt: it succeeded if there is no error."""
     reason = error or "computed"

@@ -16,17 +16,13 @@ from pydantic import Field
 
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.concurrency import Concurrency
+from gmm_pipeline.fits.obstacles import note_obstacles
 from gmm_pipeline.fits.prepare import Prepared, prepare_stored
 from gmm_pipeline.fits.progress import Outcome, Progress, SilentProgress, StageReport
 from gmm_pipeline.fits.run_columns import ColumnsRun
-from gmm_pipeline.fits.stages import Stage
-from gmm_pipeline.orchestration.assets import (
-    StoreResource,
-    asset_key,
-    partitions_of,
-    refit_of,
-)
-from gmm_pipeline.orchestration.checks import completion_fields, verdict_fields
+from gmm_pipeline.fits.stages import RAW, Stage
+from gmm_pipeline.orchestration.assets import StoreResource, asset_key, partitions_of, refit_of
+from gmm_pipeline.orchestration.checks import completion_evaluation, verdict_fields
 from gmm_pipeline.orchestration.dagster_internals import quick_sqlite
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
@@ -70,6 +66,8 @@ class Task:
     report : callable
         Takes the outcomes of the columns, in their order, and what went wrong besides, at the end
         of the run.
+    left_out : dict of str to str
+        Why columns cannot be computed, as far as it is not recorded yet, by column.
     """
 
     prepared: Prepared
@@ -78,6 +76,7 @@ class Task:
     progress: Progress = field(default_factory=SilentProgress)
     stopping: Event = field(default_factory=Event)
     report: Callable[[Sequence[Outcome], Sequence[BaseException]], None] = lambda *_: None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 AssignTask = Callable[[dg.OpExecutionContext, FitFolder, Sequence[str]], Task]
@@ -121,6 +120,7 @@ def build_columns_job(
     @dg.op(
         name=_op_name(dataset.name),
         out={},
+        pool=dataset.pool,
         description="Computes the columns, several of them at once.",
     )
     def columns(
@@ -145,11 +145,15 @@ def build_columns_job(
             task.stopping,
         )
         with quick_sqlite(context.instance, context.run_id):
+            for name, reason in task.left_out.items():
+                key = asset_key(spec.name, RAW)
+                yield completion_evaluation(key, encode_name(name), name, reason)
             yield from _recorded(context, dataset, run, task)
 
     @dg.job(
         name=columns_job_name(dataset.name),
         description=f"Computes what is missing or stale in the columns of {dataset.name}.",
+        run_tags=dataset.run_tags,
         executor_def=dg.in_process_executor,
         resource_defs=resources,
     )
@@ -165,8 +169,10 @@ def task_by_state(
     """Return what is missing or stale in columns of a dataset, by its source as it is now."""
     spec = dataset.spec()
     prepared = prepare_stored(spec, folder)
-    refit = refit_of(context.run)
-    chosen = set(columns or spec.columns)
+    refit, obstacles = refit_of(context.run), prepared.obstacles()
+    for error in obstacles.values():
+        context.log.warning("Left out: %s", error)
+    chosen = set(columns or spec.columns) - obstacles.keys()
     stages = {
         status.column: refit.stages(status)
         for status in prepared.statuses()
@@ -174,7 +180,7 @@ def task_by_state(
     }
     work = {column: to_do for column, to_do in stages.items() if to_do}
     context.log.info("%d of %d columns have something to do", len(work), len(stages))
-    return Task(prepared, work, refit)
+    return Task(prepared, work, refit, left_out=note_obstacles(folder, obstacles))
 
 
 def _op_name(fit: str) -> str:
@@ -257,10 +263,9 @@ def _events(
     if report.stage is None:
         return
     key, partition = asset_key(dataset.name, report.stage), encode_name(report.column)
-    evaluation = partial(dg.AssetCheckEvaluation, asset_key=key, partition=partition)
     if isinstance(report, Outcome):
         context.log.error("%s: %s%s", report.column, report.error, report.traceback)
-        yield evaluation(**completion_fields(report.column, report.error))
+        yield completion_evaluation(key, partition, report.column, report.error)
         return
     if report.undrawn:
         context.log.warning(report.undrawn)
@@ -268,9 +273,11 @@ def _events(
     yield dg.AssetMaterialization(key, partition=partition, metadata=metadata)
     for check, verdict in report.verdicts.items():
         fields = verdict_fields(report.column, check, verdict, dataset.blocking)
-        yield evaluation(**fields, blocking=check.name in dataset.blocking)
+        yield dg.AssetCheckEvaluation(
+            asset_key=key, partition=partition, **fields, blocking=check.name in dataset.blocking
+        )
     if report.repaired:
-        yield evaluation(**completion_fields(report.column, None))
+        yield completion_evaluation(key, partition, report.column, None)
 
 
 def _raise_failures(ended: Sequence[Outcome], columns: int) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -19,6 +20,7 @@ from gmm_pipeline.fits.config_text.documents import Document, read_document
 from gmm_pipeline.fits.config_text.validation import validate_document
 from gmm_pipeline.fits.limits import bytes_of
 from gmm_pipeline.fits.settings import ColumnSettings, EngineName, SparkValue, TableSettings
+from gmm_pipeline.orchestration.datasets import RETRIES
 
 STORE_VARIABLE = "GMM_PIPELINE_STORE"
 CONFIG_VARIABLE = "GMM_PIPELINE_CONFIG"
@@ -70,14 +72,30 @@ class DatasetSettings(BaseModel):
     )
     schedule: str | None = Field(
         None,
-        description="when to refit all columns: a cron expression of five fields, in UTC, such as "
+        description="when to refit all columns: a cron expression of five fields, such as "
         "'0 3 * * 1'",
     )
+    timezone: str = Field("UTC", description="the time zone of the schedule, such as Europe/Berlin")
     description: str = Field("", description="what the table is, shown in Dagster's web UI")
     owners: tuple[str, ...] = Field((), description="e-mail addresses, or teams as team:name")
     blocking_checks: tuple[CheckName, ...] = Field(
         (),
         description="checks that stop the following stages when they fail; none by default",
+    )
+    tags: dict[str, str | dict[str, Any]] = Field(
+        {},
+        description="tags of the dataset's runs; launchers read some of them, such as "
+        "dagster-k8s/config",
+    )
+    pool: str | None = Field(
+        None,
+        pattern=r"^\S+$",
+        description="Dagster's concurrency pool that each run of the dataset takes a slot of",
+    )
+    retries: int = Field(
+        RETRIES,
+        ge=0,
+        description="how often a run is started again that died for no reason in the data",
     )
 
     @field_validator("watch")
@@ -86,6 +104,15 @@ class DatasetSettings(BaseModel):
         if watch == "":
             raise ValueError("an empty glob matches no file")
         return watch
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError("it is not a time zone such as Europe/Berlin") from None
+        return timezone
 
     @field_validator("schedule")
     @classmethod

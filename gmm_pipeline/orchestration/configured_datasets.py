@@ -114,9 +114,13 @@ def _configured(name: str, settings: DatasetSettings, store: Path) -> Dataset:
         watch=settings.watch,
         watch_seconds=settings.watch_seconds,
         schedule=settings.schedule,
+        timezone=settings.timezone,
         description=settings.description,
         owners=settings.owners,
         blocking=settings.blocking_checks,
+        tags=settings.tags,
+        pool=settings.pool,
+        retries=settings.retries,
     )
 
 

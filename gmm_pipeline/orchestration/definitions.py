@@ -38,7 +38,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[asset for of_dataset in assets.values() for asset in of_dataset],
         jobs=[
-            *(_column_job(*each) for each in assets.items()),
+            *(_column_job(each, assets[each.name]) for each in datasets),
             *(build_columns_job(each, partial(task_by_state, each)) for each in datasets),
         ],
         sensors=[watching_sensor(each, Store(store).fit(each.name)) for each in datasets],
@@ -47,10 +47,13 @@ def build_definitions(
     )
 
 
-def _column_job(fit: str, assets: list[dg.AssetsDefinition]) -> dg.UnresolvedAssetJobDefinition:
+def _column_job(
+    dataset: Dataset, assets: Sequence[dg.AssetsDefinition]
+) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
-        job_name(fit),
+        job_name(dataset.name),
         selection=dg.AssetSelection.assets(*assets),
-        description=f"Computes all five results of one column of {fit}.",
+        description=f"Computes all five results of one column of {dataset.name}.",
+        run_tags=dataset.run_tags,
         executor_def=dg.in_process_executor,
     )

@@ -80,7 +80,7 @@ class DagsterRunner:
             problems.extend(error for error in errors if isinstance(error, PipelineError))
 
         task = Task(prepared, work, refit, progress, stopping, report)
-        dataset = Dataset(spec.name, lambda: spec, lambda: spec)
+        dataset = Dataset(spec.name, lambda: spec, lambda: spec, retries=0)
         job = build_columns_job(dataset, lambda *_: task, self._resources)
 
         def execute() -> None:

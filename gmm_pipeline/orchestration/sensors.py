@@ -3,78 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from gmm_pipeline.errors import SourceError
+from gmm_pipeline.errors import IncompleteFileError, MissingSourceError, SourceError
 from gmm_pipeline.fits.column_stages import Refit
-from gmm_pipeline.fits.stages import RAW
-from gmm_pipeline.orchestration.assets import REFIT_TAG, asset_key, job_name, partitions_of
-from gmm_pipeline.orchestration.columns_job import columns_job_name, columns_of, run_config_of
+from gmm_pipeline.fits.source_ledger import files_not_taken, read_ledger
+from gmm_pipeline.orchestration.assets import REFIT_TAG, partitions_of
+from gmm_pipeline.orchestration.columns_job import columns_job_name, run_config_of
 from gmm_pipeline.orchestration.lost_runs import report_lost_runs
-from gmm_pipeline.orchestration.watching import Sighting, look, nothing_new, reason_of
+from gmm_pipeline.orchestration.reactions import react_to_change, react_to_runs
+from gmm_pipeline.orchestration.sensor_memory import SensorMemory
+from gmm_pipeline.orchestration.watching import look, reason_of
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.manifest import digest
 from gmm_pipeline.store.names import encode_name
 
 if TYPE_CHECKING:
-    from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.orchestration.datasets import Dataset
+    from gmm_pipeline.orchestration.reactions import Reaction
 
 REASON_TAG = "gmm_pipeline/because"
 """The tag of a run that tells why it was started."""
 _LONGEST_TAG = 200
 """Characters: about as many as the web UI shows of a tag."""
-_PARTITION_TAG = "dagster/partition"
-_AT_WORK = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a sensor remembers of its last look.
-
-    Parameters
-    ----------
-    state : str or None
-        A digest of the source and the settings.
-    history : str
-        A digest of all states so far. It is part of run keys: Dagster never starts a second run of
-        the same key, but files and settings may return to an earlier state.
-    waiting : tuple of str
-        Partition keys of columns to run in this state, once the runs at work on them have ended.
-    """
-
-    state: str | None = None
-    history: str = ""
-    waiting: tuple[str, ...] = ()
-
-    @classmethod
-    def at(cls, cursor: str | None) -> _Seen:
-        state, history, *waiting = (cursor or " ").split(" ")
-        return cls(state or None, history, tuple(waiting))
-
-    @property
-    def cursor(self) -> str:
-        return " ".join([self.state or "", self.history, *self.waiting])
-
-    def followed_by(self, state: str) -> _Seen:
-        """Return what to remember of the next look: the same if it finds the same state."""
-        return self if state == self.state else _Seen(state, digest([self.history, state]))
+_LONGEST_LIST = 5
+"""Remarks in the reason why no run starts; the log of the tick that saw a change has all."""
 
 
 def watching_sensor(dataset: Dataset, folder: FitFolder) -> dg.SensorDefinition:
     """Return a sensor that registers columns as partitions, and starts runs of what is to be done.
 
     A change of the source or the settings starts one run, over all columns that it concerns. A
-    column that fails waits for the next change, or for people. A column that another run works on
-    waits for that run to end, because two runs of a column get in each other's way.
+    column that another run works on waits for that run to end, because two runs of a column get in
+    each other's way. A column whose run died is asked for again, later each time. A column that
+    failed waits for the next change, or for people.
+
+    The sensor fails if the source was lost or cannot be read.
     """
 
     @dg.sensor(
@@ -91,15 +57,16 @@ def watching_sensor(dataset: Dataset, folder: FitFolder) -> dg.SensorDefinition:
         try:
             if not dataset.watch:
                 return _registered(dataset, dataset.discover().columns, context.instance)
-            seen = _Seen.at(context.cursor)
-            sighting = look(dataset, folder, None if seen.waiting else seen.state)
-            if sighting is None:
-                return dg.SkipReason(nothing_new(dataset, folder))
-        except SourceError as error:
+            return _watched(dataset, folder, context)
+        except IncompleteFileError as error:
             return dg.SkipReason(str(error))
-        for remark in sighting.remarks:
-            context.log.warning(remark)
-        return _launched(dataset, sighting, seen, context)
+        except MissingSourceError as error:
+            if (lost := read_ledger(folder)) is None:
+                return dg.SkipReason(str(error))
+            raise SourceError(
+                f"{error.problem}, and had {len(lost.files)} files at the last look",
+                remedy="Bring them back; the results are kept",
+            ) from error
 
     return sensor
 
@@ -111,6 +78,7 @@ def refit_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
         name=f"{dataset.name}_refit",
         job_name=columns_job_name(dataset.name),
         cron_schedule=str(dataset.schedule),
+        execution_timezone=dataset.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Fits all columns of {dataset.name} again.",
     )
@@ -124,6 +92,82 @@ def refit_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
     return schedule
 
 
+def _watched(
+    dataset: Dataset, folder: FitFolder, context: dg.SensorEvaluationContext
+) -> dg.SensorResult:
+    """Look at a source that is watched, and return what is to be done.
+
+    Raises
+    ------
+    SourceError
+        If a file is broken and there is nothing else to be done.
+    """
+    seen = SensorMemory.at(context.cursor)
+    sighting = look(dataset, folder, seen.state)
+    if sighting is not None:
+        new = _unknown(dataset, sighting.columns, context.instance)
+        reaction = react_to_change(dataset, folder, sighting, seen, context.instance)
+        said = f"{len(new)} of {len(sighting.columns)} columns registered, no run to start"
+        return _result(dataset, reaction, new, said, context)
+    reaction = react_to_runs(dataset, folder, seen, context.instance)
+    not_taken = files_not_taken(dataset.spec().source, folder)
+    broken = [error for error in not_taken if not isinstance(error, IncompleteFileError)]
+    if broken and not reaction.to_ask:
+        for remark in (*reaction.remarks, *broken):
+            context.log.error(str(remark))
+        raise broken[0]
+    said = "; ".join(["nothing is new", *(error.problem for error in not_taken)])
+    return _result(dataset, reaction, [], said, context)
+
+
+def _result(
+    dataset: Dataset,
+    reaction: Reaction,
+    new: Sequence[str],
+    said: str,
+    context: dg.SensorEvaluationContext,
+) -> dg.SensorResult:
+    """Return what Dagster does: it registers new partition keys and starts a run, if there is one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    reaction : Reaction
+    new : sequence of str
+        Partition keys to register.
+    said : str
+        Why there is no run to start.
+    context : SensorEvaluationContext
+    """
+    if reaction.to_ask or reaction.verdicts:
+        for remark in reaction.remarks:
+            context.log.warning(remark)
+    for status in reaction.to_ask:
+        context.log.info("%r: %s", status.column, reason_of(status))
+    reasons = [said, *reaction.remarks[:_LONGEST_LIST]]
+    if len(reaction.remarks) > _LONGEST_LIST:
+        reasons.append(f"and {len(reaction.remarks) - _LONGEST_LIST} more remarks")
+    return dg.SensorResult(
+        run_requests=[_request(dataset, reaction)] if reaction.to_ask else [],
+        skip_reason=None if reaction.to_ask else "; ".join(reasons),
+        dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)]
+        if new
+        else [],
+        cursor=reaction.memory.cursor,
+        asset_events=reaction.verdicts,
+    )
+
+
+def _request(dataset: Dataset, reaction: Reaction) -> dg.RunRequest:
+    columns = [status.column for status in reaction.to_ask]
+    reasons = dict.fromkeys(map(reason_of, reaction.to_ask))
+    return dg.RunRequest(
+        run_key=digest([reaction.memory.history, *columns]),
+        run_config=run_config_of(dataset.name, columns),
+        tags={REASON_TAG: "; ".join(reasons)[:_LONGEST_TAG], **dataset.sensor_tags},
+    )
+
+
 def _registered(
     dataset: Dataset, columns: Sequence[str], instance: dg.DagsterInstance
 ) -> dg.SensorResult | dg.SkipReason:
@@ -135,71 +179,6 @@ def _registered(
         dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)],
         skip_reason=f"{len(new)} of {len(columns)} columns registered",
     )
-
-
-def _launched(
-    dataset: Dataset, sighting: Sighting, seen: _Seen, context: dg.SensorEvaluationContext
-) -> dg.SensorResult:
-    """Register columns as partitions, and start a run of what there is to do for them."""
-    new = _unknown(dataset, sighting.columns, context.instance)
-    now = seen.followed_by(sighting.state)
-    queued, running = _queued(dataset, context.instance), _running(dataset, context.instance)
-    concerned = [
-        status for status in sighting.to_do if now is not seen or status.key in seen.waiting
-    ]
-    to_do = [status for status in concerned if status.key not in queued | running]
-    waiting = tuple(status.key for status in concerned if status.key in running)
-    for status in to_do:
-        context.log.info("%r: %s", status.column, reason_of(status))
-    said = [
-        f"{len(new)} of {len(sighting.columns)} columns registered, no run to start",
-        *(f"column {key} waits for its run to end" for key in waiting),
-        *sighting.remarks,
-    ]
-    return dg.SensorResult(
-        run_requests=[_request(dataset, to_do, now.history)] if to_do else [],
-        skip_reason=None if to_do else "; ".join(said),
-        dynamic_partitions_requests=[partitions_of(dataset.name).build_add_request(new)]
-        if new
-        else [],
-        cursor=replace(now, waiting=waiting).cursor,
-    )
-
-
-def _request(dataset: Dataset, to_do: Sequence[ColumnStatus], history: str) -> dg.RunRequest:
-    columns = [status.column for status in to_do]
-    reasons = dict.fromkeys(map(reason_of, to_do))
-    return dg.RunRequest(
-        run_key=digest([history, *columns]),
-        run_config=run_config_of(dataset.name, columns),
-        tags={REASON_TAG: "; ".join(reasons)[:_LONGEST_TAG]},
-    )
-
-
-def _queued(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
-    """Return the partition keys of columns that a queued run will copy: as the source is then."""
-    copy = asset_key(dataset.name, RAW)
-    return {
-        key
-        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
-        if not run.asset_selection or copy in run.asset_selection
-        for key in _columns_in(run, dataset)
-    }
-
-
-def _running(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
-    """Return the partition keys of columns that a run works on; it may have read an old source."""
-    at_work = instance.get_runs(dg.RunsFilter(statuses=_AT_WORK))
-    return {key for run in at_work for key in _columns_in(run, dataset)}
-
-
-def _columns_in(run: dg.DagsterRun, dataset: Dataset) -> set[str]:
-    """Return the partition keys of the columns of a dataset that a run is for."""
-    if run.job_name == columns_job_name(dataset.name):
-        return set(map(encode_name, columns_of(run, dataset.name) or dataset.spec().columns))
-    if run.job_name == job_name(dataset.name):
-        return set(filter(None, [run.tags.get(_PARTITION_TAG)]))
-    return set()
 
 
 def _unknown(dataset: Dataset, columns: Sequence[str], instance: dg.DagsterInstance) -> list[str]:

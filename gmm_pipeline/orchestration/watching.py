@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmm_pipeline.fits.plan import State, column_statuses
+from gmm_pipeline.fits.obstacles import find_obstacles
+from gmm_pipeline.fits.plan import State, column_status, column_statuses
 from gmm_pipeline.fits.source_ledger import (
     SourceFile,
     add_hashes,
+    complete_ledger,
     current_ledger,
+    files_not_taken,
     incomplete_file_error,
     incomplete_files,
     save_ledger,
-    skipped_files,
 )
 from gmm_pipeline.fits.stages import RAW
 from gmm_pipeline.store.manifest import digest
+from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.tables.files import FileStamp, looks_complete
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from gmm_pipeline.errors import PipelineError
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
+    from gmm_pipeline.store.failure import Failure
     from gmm_pipeline.store.fit_folder import FitFolder
-    from gmm_pipeline.tables.local_table import LocalTable
 
 
 @dataclass(frozen=True)
@@ -41,14 +50,19 @@ class Sighting:
         All columns of the fit.
     to_do : tuple of ColumnStatus
         The columns that have something to do.
+    obstacles : dict of str to PipelineError
+        What keeps other columns from being computed.
+    recovered : dict of str to Failure
+        Recorded failures of columns that are up to date: the source is as it was before.
     remarks : tuple of str
-        What people should know: files that are still being written, columns that are gone or
-        changed their type.
+        What people should know: files that are not taken, columns that changed their type.
     """
 
     state: str
     columns: tuple[str, ...]
     to_do: tuple[ColumnStatus, ...]
+    obstacles: Mapping[str, PipelineError]
+    recovered: Mapping[str, Failure]
     remarks: tuple[str, ...]
 
 
@@ -57,8 +71,12 @@ def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sightin
 
     Raises
     ------
+    MissingSourceError
+        If there is no source.
+    IncompleteFileError
+        If a file that was read before is being written to.
     SourceError
-        If there is no source, or a file that was read before is being written to.
+        If the source cannot be read.
     """
     spec = dataset.spec()
     files = _watched(dataset, spec, folder)
@@ -66,30 +84,54 @@ def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sightin
         return None
     spec = dataset.discover()
     ledger = current_ledger(spec.source, folder, looks_complete)
-    waiting = [
-        f"file {path} is not taken yet: it is still being written"
-        for path in skipped_files(spec.source, ledger)
-    ]
+    table = spec.open(ledger, folder.staging)
+    obstacles = find_obstacles(spec.columns, spec.settings, table)
+    computable = [name for name in spec.columns if name not in obstacles]
+    statuses = column_statuses(spec, folder, ledger)
     return Sighting(
         # By the files as they were first: what came meanwhile is seen at the next look.
         state=_state(files, spec),
         columns=spec.columns,
-        to_do=tuple(status for status in column_statuses(spec, folder, ledger) if not status.done),
-        remarks=(*waiting, *_remarks(spec, folder, spec.open(ledger, folder.staging))),
+        to_do=tuple(each for each in statuses if not (each.done or each.column in obstacles)),
+        obstacles=obstacles,
+        recovered={
+            each.column: failure
+            for each in statuses
+            if each.done and (failure := folder.column(each.column).failure())
+        },
+        remarks=(
+            *(f"not taken: {error}" for error in files_not_taken(spec.source, folder)),
+            *_changed_types(folder, [table.schema.field(name) for name in computable]),
+        ),
     )
+
+
+def statuses_of(dataset: Dataset, folder: FitFolder, keys: Collection[str]) -> list[ColumnStatus]:
+    """Return the state of columns, given by partition key, by the files as they are now."""
+    spec = dataset.spec()
+    digests = complete_ledger(spec.source, folder).digests(spec.csv_nulls)
+    return [
+        column_status(name, folder.column(name), spec.settings.of(name), digests)
+        for name in spec.columns
+        if encode_name(name) in keys
+    ]
+
+
+def failures(dataset: Dataset, folder: FitFolder) -> dict[str, datetime]:
+    """Return the partition keys of columns that failed and are not repaired, and since when."""
+    recorded = {
+        encode_name(name): failure.at
+        for name in dataset.spec().columns
+        if (failure := folder.column(name).failure())
+    }
+    open_ones = [each.key for each in statuses_of(dataset, folder, recorded) if not each.done]
+    return {key: recorded[key] for key in open_ones}
 
 
 def reason_of(status: ColumnStatus) -> str:
     """Say why there is something to do for a column."""
     first = next(stage for stage in status.stages if stage.state is not State.DONE)
     return f"{first.stage.name} {first.state.value}: {first.reason}"
-
-
-def nothing_new(dataset: Dataset, folder: FitFolder) -> str:
-    """Say that a source is as it was at the last look, and which files are not taken yet."""
-    source = dataset.spec().source
-    waiting = skipped_files(source, current_ledger(source, folder, looks_complete))
-    return "nothing is new" + "".join(f"; file {path} is still being written" for path in waiting)
 
 
 def _watched(dataset: Dataset, spec: FitSpec, folder: FitFolder) -> str:
@@ -120,22 +162,14 @@ def _refuse(unsettled: list[str]) -> None:
         raise incomplete_file_error(unsettled[0])
 
 
-def _remarks(spec: FitSpec, folder: FitFolder, table: LocalTable) -> list[str]:
-    """Say which columns are gone, not agreed on by the files, or of another type than before."""
+def _changed_types(folder: FitFolder, fields: Iterable[pa.Field]) -> list[str]:
+    """Say which columns have another type than their copies."""
     remarks: list[str] = []
-    for name in spec.columns:
-        if name not in table.schema.names:
+    for field in fields:
+        copy, kind = folder.column(field.name).result(RAW.name), str(field.type)
+        if copy is not None and copy.manifest.summary["type"] != kind:
             remarks.append(
-                f"column {name!r} is gone from the source; "
-                f"leave it out with '!{name}' if that is meant"
+                f"column {field.name!r} changed its type "
+                f"from {copy.manifest.summary['type']} to {kind}"
             )
-        elif name in table.conflicts:
-            remarks.append(str(table.conflicts[name]))
-        else:
-            copy, kind = folder.column(name).result(RAW.name), str(table.schema.field(name).type)
-            if copy is not None and copy.manifest.summary["type"] != kind:
-                remarks.append(
-                    f"column {name!r} changed its type "
-                    f"from {copy.manifest.summary['type']} to {kind}"
-                )
     return remarks

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmm_pipeline.errors import SourceError
+from gmm_pipeline.errors import MissingSourceError, SourceError
 
 _PARQUET = {".parquet", ".pq"}
 _CSV = {".csv"}
@@ -19,6 +19,10 @@ _PARQUET_END = b"PAR1"
 QUIET_SECONDS = 10.0
 """A file without an end mark counts as complete once nobody wrote to it for this long: less than
 the 30 s from one look of a sensor to the next, so that a new file waits for one look at most."""
+
+SETTLE_SECONDS = 600.0
+"""A file without its end mark is broken once nobody wrote to it for this long. Writers of Parquet
+flush each row group, which takes them seconds."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def find_files(source: str) -> SourceFiles:
         found = [Path(name) for name in names if Path(name).is_file()]
     if not found:
         problem = "holds no Parquet or CSV file" if path.is_dir() else "does not exist"
-        raise SourceError(
+        raise MissingSourceError(
             f"source {source!r} {problem}",
             remedy="Give a Parquet or CSV file, a folder of them, or a quoted glob",
         )
@@ -158,8 +162,21 @@ def looks_complete(file: Path) -> bool:
     """
     if file.suffix.lower() in _PARQUET:
         return _ends_as_parquet(file)
+    return _quiet_seconds(file) >= QUIET_SECONDS
+
+
+def looks_broken(file: Path) -> bool:
+    """Whether a file is not written to its end, and nobody seems to be writing to it any more."""
+    try:
+        return not looks_complete(file) and _quiet_seconds(file) >= SETTLE_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def _quiet_seconds(file: Path) -> float:
+    """Return how long nobody has written to a file, or put it in place."""
     facts = file.stat()
-    return time.time() - max(facts.st_mtime, facts.st_ctime) >= QUIET_SECONDS
+    return time.time() - max(facts.st_mtime, facts.st_ctime)
 
 
 def _ends_as_parquet(file: Path) -> bool:
