@@ -131,6 +131,39 @@ def test_plan_says_what_a_run_would_do_and_writes_nothing(workplace: Workplace) 
     assert not workplace.store.exists()
 
 
+def test_plan_names_columns_that_cannot_be_encoded_and_those_that_are_gone(
+    workplace: Workplace,
+) -> None:
+    frame = pl.DataFrame({"kept": [1, 2] * 30, "gone": [1, 2] * 30, "tags": [[1.0]] * 60})
+    frame.drop("tags").write_parquet(workplace.path / "t.parquet")
+    assert workplace.call("run", "t.parquet").status == 0
+    frame.drop("gone").write_parquet(workplace.path / "t.parquet")
+
+    planned = workplace.call("plan", "t.parquet", "--json").json()
+    shown = workplace.call("plan", "t.parquet")
+
+    assert planned["lost"] == ["gone"]
+    kept, tags = planned["columns"]
+    assert kept["to_do"]
+    assert (tags["kind"], tags["to_do"]) == (None, [])
+    assert "cannot be encoded" in tags["why"]
+    assert "No longer in the source: gone." in shown.err
+
+
+def test_status_names_files_that_are_not_taken(workplace: Workplace) -> None:
+    folder = workplace.path / "t"
+    folder.mkdir()
+    pl.DataFrame({"few": [1, 2] * 30}).write_parquet(folder / "a.parquet")
+    assert workplace.call("run", folder).status == 0
+    (folder / "b.parquet").write_bytes((folder / "a.parquet").read_bytes()[:-1])
+
+    status = workplace.call("status", "--fit", "t")
+
+    assert f"Not taken: file {folder / 'b.parquet'} is still being written" in status.err
+    (told,) = workplace.call("status", "--fit", "t", "--json").json()["files_not_taken"]
+    assert "b.parquet" in told
+
+
 def test_plan_leaves_an_existing_store_alone_when_a_csv_has_changed(workplace: Workplace) -> None:
     source = workplace.path / "t.csv"
     source.write_text("x\n1\n2\n")

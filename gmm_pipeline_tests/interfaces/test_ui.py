@@ -248,6 +248,7 @@ def test_config_check_says_what_datasets_would_be(place: Workplace) -> None:
         "files": 1,
         "rows": len(FRAME),
         "columns": 1,
+        "left_out": {},
         "watch": True,
         "schedule": "@daily",
     }
@@ -259,6 +260,27 @@ def test_config_check_says_what_datasets_would_be(place: Workplace) -> None:
     )
     assert all(text in shown.out for text in ("sales", "visits", "t.parquet", "@daily"))
     assert not place.store.exists()
+
+
+def test_config_check_names_columns_that_cannot_be_computed_and_those_that_are_gone(
+    place: Workplace,
+) -> None:
+    configuration = "store: store\ndatasets:\n  sales:\n    source: t.parquet\n"
+    (place.path / "datasets.yaml").write_text(configuration)
+    assert place.call("run", "t.parquet", "--fit", "sales").status == 0
+    gone, *left = FRAME.columns
+    changed = FRAME.select(*left, pl.lit([1.0]).alias("tags"))
+    changed.write_parquet(place.path / "t.parquet")
+
+    checked = place.call("config", "check", "datasets.yaml", "--json")
+    shown = place.call("config", "check", "datasets.yaml")
+
+    assert checked.status == 0, checked.err
+    (sales,) = checked.json()["datasets"]
+    assert set(sales["left_out"]) == {gone, "tags"}
+    assert sales["columns"] == len(left)
+    assert f"sales: left out: column {gone!r}: it is gone from the source" in shown.err
+    assert "sales: left out: column 'tags': type" in shown.err
 
 
 def test_config_check_tells_of_all_datasets_that_do_not_fit_their_source(place: Workplace) -> None:

@@ -10,10 +10,12 @@ import click
 from gmm_pipeline.errors import PipelineError, SettingsError, SourceError
 from gmm_pipeline.fits.config_text.documents import read_document
 from gmm_pipeline.fits.config_text.validation import validate_document
-from gmm_pipeline.fits.spec import select_columns
-from gmm_pipeline.interfaces.cli.display import print_json, print_table
+from gmm_pipeline.fits.obstacles import find_obstacles, gone
+from gmm_pipeline.fits.spec import FitSpec, last_spec, select_columns
+from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import json_option
-from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
+from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings, store_of
+from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables import csv
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.open_table import open_table
@@ -53,15 +55,16 @@ def check(file: Path, *, as_json: bool) -> None:
       gmm-pipeline config check datasets.yaml
     """
     document = read_document(file)
-    datasets = validate_document(document, Configuration).placed(file.absolute().parent).datasets
+    configuration = validate_document(document, Configuration).placed(file.absolute().parent)
+    store = Store(store_of(configuration))
     mistakes: list[str] = []
     entries: list[dict[str, Any]] = []
-    for name, dataset in datasets.items():
+    for name, dataset in configuration.datasets.items():
         try:
-            found = _size(dataset)
+            found = _found(dataset, last_spec(store.fit(name)))
         except PipelineError as error:
             mistakes.append(f"{document.location(('datasets', name))}{error}")
-            found = {"files": None, "rows": None, "columns": None}
+            found = {"files": None, "rows": None, "columns": None, "left_out": {}}
         entries.append(
             {
                 "name": name,
@@ -74,13 +77,21 @@ def check(file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"datasets": entries})
     elif entries:
-        print_table(list(entries[0]), [list(entry.values()) for entry in entries], title=str(file))
+        print_table(list(entries[0]), [_row(entry) for entry in entries], title=str(file))
+        for entry in entries:
+            for reason in entry["left_out"].values():
+                stderr().print(f"{entry['name']}: left out: {reason}", markup=False)
     if mistakes:
         raise SettingsError("\n".join(mistakes))
 
 
-def _size(dataset: DatasetSettings) -> dict[str, int | None]:
-    """Return the numbers of files, rows and selected columns.
+def _row(entry: dict[str, Any]) -> list[Any]:
+    """Return the cells of a dataset; reasons stand below the table."""
+    return list({**entry, "left_out": ", ".join(entry["left_out"])}.values())
+
+
+def _found(dataset: DatasetSettings, last: FitSpec | None) -> dict[str, Any]:
+    """Return the numbers of files, rows and columns, and which columns cannot be computed, and why.
 
     Raises
     ------
@@ -89,15 +100,24 @@ def _size(dataset: DatasetSettings) -> dict[str, int | None]:
     SettingsError
         If the settings do not fit its columns.
     """
-    files = find_files(dataset.source)
-    if files.is_csv:
-        names, rows = csv.header(files.files[0]), _rows_of_csv(files)
-    else:
-        table = open_table(dataset.source, Path())
-        names, rows = table.schema.names, table.rows
-    columns = select_columns(names, dataset.columns)
-    dataset.table_settings().check(columns)
-    return {"files": len(files.files), "rows": rows, "columns": len(columns)}
+    files, settings = find_files(dataset.source), dataset.table_settings()
+    table = None if files.is_csv else open_table(dataset.source, Path())
+    names = table.schema.names if table else csv.header(files.files[0])
+    # Columns that are gone stay in the fit until they are left out.
+    known = last.columns if last and last.source == dataset.source else ()
+    columns = select_columns(tuple(dict.fromkeys((*names, *known))), dataset.columns)
+    settings.check(columns)
+    obstacles = (
+        find_obstacles(columns, settings, table)
+        if table
+        else {name: gone(name) for name in columns if name not in names}
+    )
+    return {
+        "files": len(files.files),
+        "rows": table.rows if table else _rows_of_csv(files),
+        "columns": len(columns) - len(obstacles),
+        "left_out": {name: str(error) for name, error in obstacles.items()},
+    }
 
 
 def _rows_of_csv(files: SourceFiles) -> int:

@@ -21,6 +21,7 @@ from gmm_pipeline.fits.preview import preview
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import MODEL, STAGES
 from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
+from gmm_pipeline.interfaces.cli.lost_columns import lost_columns, print_lost_columns
 from gmm_pipeline.interfaces.cli.options import (
     json_option,
     limit_options,
@@ -58,7 +59,15 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         ]
         passes = _passes(spec, table, entries, limits)
     if as_json:
-        print_json({"fit": spec.name, "rows": table.rows, "columns": entries, "engine": passes})
+        print_json(
+            {
+                "fit": spec.name,
+                "rows": table.rows,
+                "columns": entries,
+                "lost": lost_columns(spec, prepared.folder),
+                "engine": passes,
+            }
+        )
         return
     title = f"{spec.name}: {table.rows:,} rows, {len(entries)} columns of {request.source}"
     print_table(
@@ -66,6 +75,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         [_plan_row(entry) for entry in entries],
         title=title,
     )
+    print_lost_columns(spec, prepared.folder)
     (print_spark_passes if spec.engine == "spark" else _print_passes)(passes)
 
 

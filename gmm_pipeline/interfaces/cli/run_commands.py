@@ -16,9 +16,10 @@ from gmm_pipeline.fits.prepare import EngineChoice, FitRequest, Prepared, prepar
 from gmm_pipeline.fits.progress import Outcome
 from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.snapshots import commit
-from gmm_pipeline.fits.spec import FitSpec, last_spec, load_spec
+from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.fits.stages import Stage
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
+from gmm_pipeline.interfaces.cli.lost_columns import print_lost_columns
 from gmm_pipeline.interfaces.cli.options import (
     engine_options,
     json_option,
@@ -28,7 +29,6 @@ from gmm_pipeline.interfaces.cli.options import (
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
-from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
 
 
@@ -74,7 +74,7 @@ def run(request: FitRequest, limits: Limits, store: Path, *, refit: bool, as_jso
       gmm-pipeline run sales.parquet --columns 'amount,price_*' --set amount.max_modes=5
     """
     prepared = prepare(request, store)
-    _print_lost_columns(prepared.spec, prepared.folder)
+    print_lost_columns(prepared.spec, prepared.folder)
     start(prepared if refit else prepared.with_adopted(), limits, refit=refit, as_json=as_json)
 
 
@@ -142,24 +142,6 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
     _print_source_changes(prepared)
     if errors:
         raise click.exceptions.Exit(1)
-
-
-def _print_lost_columns(spec: FitSpec, folder: FitFolder) -> None:
-    """Print the columns of the fit that the source no longer has."""
-    last = last_spec(folder)
-    if last is None:
-        return
-    gone = [column for column in last.columns if column not in spec.columns]
-    if gone and last.patterns == spec.patterns:
-        stderr().print(
-            f"No longer in the source: {', '.join(gone)}. Their results stay.", markup=False
-        )
-    elif gone:
-        stderr().print(
-            f"No longer part of the fit, as --columns leaves them out: {', '.join(gone)}. Their "
-            "results stay, and a run that selects them brings them back.",
-            markup=False,
-        )
 
 
 def _print_source_changes(prepared: Prepared) -> None:

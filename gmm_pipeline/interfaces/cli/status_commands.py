@@ -9,6 +9,7 @@ import click
 
 from gmm_pipeline.fits.plan import ColumnStatus, State, current_statuses
 from gmm_pipeline.fits.snapshots import unpublished
+from gmm_pipeline.fits.source_ledger import files_not_taken
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.fits.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
@@ -33,6 +34,7 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
     folder = Store(store).require_present_fit(fit)
     spec = load_spec(folder)
     statuses, waiting = current_statuses(spec, folder), unpublished(spec, folder)
+    not_taken = list(map(str, files_not_taken(spec.source, folder)))
     if as_json:
         print_json(
             {
@@ -40,6 +42,7 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
                 "source": spec.source,
                 "columns": [_status_entry(status) for status in statuses],
                 "unpublished": waiting,
+                "files_not_taken": not_taken,
             }
         )
         return
@@ -60,6 +63,8 @@ def status(fit: str, store: Path, *, as_json: bool) -> None:
             f"its end; if none runs, call `gmm-pipeline retry`: {', '.join(waiting)}",
             markup=False,
         )
+    for remark in not_taken:
+        stderr().print(f"Not taken: {remark}", markup=False)
 
 
 @click.command()
