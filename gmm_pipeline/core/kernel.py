@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
-
-import numba
-import numpy as np
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
 F = TypeVar("F", bound="Callable[..., object]")
@@ -24,14 +23,40 @@ A row that increments the same counter as the one before it would wait for that 
 """
 
 
+class _Kernel:
+    """A numeric function that Numba compiles at its first call, which is when Numba is imported.
+
+    Numba takes a third of a second to import, and most commands and Dagster's servers call no
+    kernel.
+    """
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, *arguments: object) -> object:
+        return self._compiled(*arguments)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        import numba
+
+        # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(self._function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What this is to Numba where another kernel calls it: the compiled function."""
+        return self._compiled._numba_type_
+
+
 def kernel(function: F) -> F:
     """Compile a numeric function with Numba at its first call; the machine code is cached on disk.
 
     It releases the GIL, so threads run it in parallel. It keeps IEEE semantics (no `fastmath`), so
     that every engine and machine computes the same bits.
     """
-    # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast("F", _Kernel(function))
 
 
 def read_only(array: A) -> A:
