@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -64,18 +64,18 @@ def react_to_change(
     """Return what to do about a source or settings that changed."""
     now = datetime.now(UTC)
     queued, running = queued_columns(dataset, instance), running_columns(dataset, instance)
-    free = [status for status in sighting.to_do if status.key not in running]
+    free = [status for status in sighting.to_do if status.column not in running]
     # A queued run counts as asked for: if it dies, its columns are asked for again.
     memory = (
         seen.followed_by(sighting.state, now)
-        .asking([status.key for status in free], now)
+        .asking([status.column for status in free], now)
         .updated(
-            waiting=tuple(status.key for status in sighting.to_do if status.key in running),
-            left_out=tuple(map(encode_name, sighting.obstacles)),
+            waiting=tuple(status.column for status in sighting.to_do if status.column in running),
+            left_out=tuple(sighting.obstacles),
         )
     )
     return Reaction(
-        tuple(status for status in free if status.key not in queued),
+        tuple(status for status in free if status.column not in queued),
         memory,
         (
             *_remarks(dataset, folder, memory),
@@ -93,65 +93,74 @@ def react_to_runs(
     now = datetime.now(UTC)
     queued, running = queued_columns(dataset, instance), running_columns(dataset, instance)
     to_ask = _not_done(dataset, folder, set(seen.waiting) - queued - running)
-    memory = seen.asking([status.key for status in to_ask], now).updated(
-        waiting=tuple(key for key in seen.waiting if key in running)
+    memory = seen.asking([status.column for status in to_ask], now).updated(
+        waiting=tuple(name for name in seen.waiting if name in running)
     )
-    remarks: list[str] = []
-    if seen.asked and now >= seen.next_retry:
-        ended = set(seen.asked) - queued - running
-        died = _died(dataset, folder, seen, ended, instance)
-        settled = ended - {status.key for status in died}
-        memory = memory.updated(asked=tuple(key for key in memory.asked if key not in settled))
-        if died and seen.retries < dataset.retries:
-            to_ask += died
-            memory = memory.retrying(now)
-            remarks.append(
-                f"the run of {_listed(status.key for status in died)} died and is asked for again, "
-                f"{memory.retries} of {dataset.retries} times"
-            )
-        elif died:
-            remarks.append(
-                f"every run of {_listed(status.key for status in died)} died, and no other is "
-                "asked for until the source or the settings change. Find the reason in the log of "
-                f"the last run, then start {dataset.name}_run or materialise the partitions"
-            )
-    return Reaction(tuple(to_ask), memory, (*remarks, *_remarks(dataset, folder, memory)))
+    if not seen.asked or now < seen.next_retry:
+        return Reaction(tuple(to_ask), memory, _remarks(dataset, folder, memory))
+    ended = set(seen.asked) - queued - running
+    died = _died(dataset, folder, seen, ended, instance)
+    settled = ended - {status.column for status in died}
+    memory = memory.updated(asked=tuple(name for name in memory.asked if name not in settled))
+    if died and seen.retries < dataset.retries:
+        to_ask, memory = [*to_ask, *died], memory.retrying(now)
+    told = _word_of_died(dataset, died, seen, memory)
+    return Reaction(tuple(to_ask), memory, (*told, *_remarks(dataset, folder, memory)))
 
 
-def _not_done(dataset: Dataset, folder: FitFolder, keys: Collection[str]) -> list[ColumnStatus]:
-    return [status for status in statuses_of(dataset, folder, keys) if not status.done]
+def _word_of_died(
+    dataset: Dataset, died: Sequence[ColumnStatus], seen: SensorMemory, memory: SensorMemory
+) -> list[str]:
+    """Say which columns are asked for again as their run died, or are given up."""
+    if not died:
+        return []
+    columns = _listed(status.column for status in died)
+    if memory.retries > seen.retries:
+        return [
+            f"asked for again, as their run died: {columns} "
+            f"(retry {memory.retries} of {dataset.retries})"
+        ]
+    return [
+        f"every run of {columns} died, and no other is asked for until the source or the settings "
+        f"change. Find the reason in the log of the last run, then start {dataset.name}_run or "
+        "materialise the partitions"
+    ]
+
+
+def _not_done(dataset: Dataset, folder: FitFolder, names: Collection[str]) -> list[ColumnStatus]:
+    return [status for status in statuses_of(dataset, folder, names) if not status.done]
 
 
 def _died(
     dataset: Dataset,
     folder: FitFolder,
     seen: SensorMemory,
-    keys: Collection[str],
+    names: Collection[str],
     instance: dg.DagsterInstance,
 ) -> list[ColumnStatus]:
     """Return the columns whose run ended without computing them, for no reason in their data.
 
     What a person canceled has not died.
     """
-    open_ones = _not_done(dataset, folder, keys)
+    open_ones = _not_done(dataset, folder, names)
     if not open_ones:
         return []
-    failed = {key for key, at in failures(dataset, folder).items() if at >= seen.since}
+    failed = {name for name, at in failures(dataset, folder).items() if at >= seen.since}
     excused = failed | canceled_columns(dataset, instance, seen.since)
-    return [status for status in open_ones if status.key not in excused]
+    return [status for status in open_ones if status.column not in excused]
 
 
-def _remarks(dataset: Dataset, folder: FitFolder, memory: SensorMemory) -> list[str]:
+def _remarks(dataset: Dataset, folder: FitFolder, memory: SensorMemory) -> tuple[str, ...]:
     """Say which columns have failed and since when, and which wait."""
     failed = [
-        f"{key} (since {at:%Y-%m-%d %H:%M} UTC)"
-        for key, at in failures(dataset, folder).items()
-        if key not in memory.left_out
+        f"{name} (since {at:%Y-%m-%d %H:%M} UTC)"
+        for name, at in failures(dataset, folder).items()
+        if name not in memory.left_out
     ]
-    return [
+    return (
         *([f"failed: {_listed(failed)}"] if failed else []),
         *([f"waiting for their run to end: {_listed(memory.waiting)}"] if memory.waiting else []),
-    ]
+    )
 
 
 def _verdicts(

@@ -1,4 +1,4 @@
-"""Which columns of a dataset the runs in Dagster's history are for. Columns are partition keys."""
+"""Which columns of a dataset the runs in Dagster's history are for."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def queued_columns(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
     """Return the columns that a queued run will copy: as the source is then."""
     copy = asset_key(dataset.name, RAW)
     return {
-        key
+        name
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
         if not run.asset_selection or copy in run.asset_selection
-        for key in _columns_in(run, dataset)
+        for name in _columns_in(run, dataset)
     }
 
 
 def running_columns(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
     """Return the columns that a run works on; it may have read an old source."""
     at_work = instance.get_runs(dg.RunsFilter(statuses=_AT_WORK))
-    return {key for run in at_work for key in _columns_in(run, dataset)}
+    return {name for run in at_work for name in _columns_in(run, dataset)}
 
 
 def canceled_columns(dataset: Dataset, instance: dg.DagsterInstance, since: datetime) -> set[str]:
@@ -50,13 +50,14 @@ def canceled_columns(dataset: Dataset, instance: dg.DagsterInstance, since: date
             created_after=since,
         )
     )
-    return {key for run in runs for key in _columns_in(run, dataset)}
+    return {name for run in runs for name in _columns_in(run, dataset)}
 
 
 def _columns_in(run: dg.DagsterRun, dataset: Dataset) -> set[str]:
     """Return the columns of a dataset that a run is for."""
     if run.job_name == columns_job_name(dataset.name):
-        return set(map(encode_name, columns_of(run, dataset.name) or dataset.spec().columns))
+        return set(columns_of(run, dataset.name) or dataset.spec().columns)
     if run.job_name == job_name(dataset.name):
-        return set(filter(None, [run.tags.get(_PARTITION_TAG)]))
+        key = run.tags.get(_PARTITION_TAG)
+        return {name for name in dataset.spec().columns if encode_name(name) == key}
     return set()

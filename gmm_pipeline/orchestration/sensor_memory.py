@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from gmm_pipeline.store.manifest import digest
+from gmm_pipeline.store.names import decode_name
 
 _FIRST_PAUSE = timedelta(minutes=1)
 """Longer than a code server takes to start."""
@@ -17,7 +18,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class SensorMemory(BaseModel):
-    """What a sensor remembers, kept as its cursor. Columns are remembered by partition key.
+    """What a sensor remembers, kept as its cursor.
 
     Parameters
     ----------
@@ -53,11 +54,12 @@ class SensorMemory(BaseModel):
 
     @classmethod
     def at(cls, cursor: str | None) -> SensorMemory:
-        """Return what a cursor holds; earlier versions wrote the first fields, with blanks."""
+        """Return what a cursor holds; earlier versions wrote some fields, with blanks."""
         if cursor and cursor.startswith("{"):
             return cls.model_validate_json(cursor)
-        state, history, *waiting = (cursor or " ").split(" ")
-        return cls(state=state or None, history=history, waiting=tuple(waiting))
+        state, history, *folders = (cursor or " ").split(" ")
+        waiting = tuple(decode_name(folder) for folder in folders if "~~" not in folder)
+        return cls(state=state or None, history=history, waiting=waiting)
 
     @property
     def cursor(self) -> str:
@@ -78,9 +80,9 @@ class SensorMemory(BaseModel):
         """Return the same with other values of some fields."""
         return self.model_copy(update=fields)
 
-    def asking(self, keys: Iterable[str], now: datetime) -> SensorMemory:
+    def asking(self, columns: Iterable[str], now: datetime) -> SensorMemory:
         """Return what to remember after a run over columns is asked for; none if there are none."""
-        new = tuple(keys)
+        new = tuple(columns)
         return self.updated(asked=(*self.asked, *new), asked_at=now) if new else self
 
     def retrying(self, now: datetime) -> SensorMemory:

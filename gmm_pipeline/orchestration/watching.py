@@ -22,7 +22,6 @@ from gmm_pipeline.fits.source_ledger import (
 )
 from gmm_pipeline.fits.stages import RAW
 from gmm_pipeline.store.manifest import digest
-from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.tables.files import FileStamp, looks_complete
 
 if TYPE_CHECKING:
@@ -106,26 +105,28 @@ def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sightin
     )
 
 
-def statuses_of(dataset: Dataset, folder: FitFolder, keys: Collection[str]) -> list[ColumnStatus]:
-    """Return the state of columns, given by partition key, by the files as they are now."""
+def statuses_of(
+    dataset: Dataset, folder: FitFolder, columns: Collection[str]
+) -> list[ColumnStatus]:
+    """Return the state of columns by the files as they are now."""
     spec = dataset.spec()
     digests = complete_ledger(spec.source, folder).digests(spec.csv_nulls)
     return [
         column_status(name, folder.column(name), spec.settings.of(name), digests)
         for name in spec.columns
-        if encode_name(name) in keys
+        if name in columns
     ]
 
 
 def failures(dataset: Dataset, folder: FitFolder) -> dict[str, datetime]:
-    """Return the partition keys of columns that failed and are not repaired, and since when."""
+    """Return the columns that failed and are not repaired, and since when."""
     recorded = {
-        encode_name(name): failure.at
+        name: failure.at
         for name in dataset.spec().columns
         if (failure := folder.column(name).failure())
     }
-    open_ones = [each.key for each in statuses_of(dataset, folder, recorded) if not each.done]
-    return {key: recorded[key] for key in open_ones}
+    statuses = statuses_of(dataset, folder, recorded)
+    return {each.column: recorded[each.column] for each in statuses if not each.done}
 
 
 def reason_of(status: ColumnStatus) -> str:
