@@ -104,27 +104,23 @@ def react_to_runs(
     memory = memory.updated(asked=tuple(name for name in memory.asked if name not in settled))
     if died and seen.retries < dataset.retries:
         to_ask, memory = [*to_ask, *died], memory.retrying(now)
-    told = _word_of_died(dataset, died, seen, memory)
+    told = [_word_of_died(dataset, died, seen, memory)] if died else []
     return Reaction(tuple(to_ask), memory, (*told, *_remarks(dataset, folder, memory)))
 
 
 def _word_of_died(
     dataset: Dataset, died: Sequence[ColumnStatus], seen: SensorMemory, memory: SensorMemory
-) -> list[str]:
-    """Say which columns are asked for again as their run died, or are given up."""
-    if not died:
-        return []
+) -> str:
+    """Say whether columns whose run died are asked for again, or given up."""
     columns = _listed(status.column for status in died)
     if memory.retries > seen.retries:
-        return [
-            f"asked for again, as their run died: {columns} "
-            f"(retry {memory.retries} of {dataset.retries})"
-        ]
-    return [
+        count = f"retry {memory.retries} of {dataset.retries}"
+        return f"asked for again, as their run died: {columns} ({count})"
+    return (
         f"every run of {columns} died, and no other is asked for until the source or the settings "
         f"change. Find the reason in the log of the last run, then start {dataset.name}_run or "
         "materialise the partitions"
-    ]
+    )
 
 
 def _not_done(dataset: Dataset, folder: FitFolder, names: Collection[str]) -> list[ColumnStatus]:

@@ -113,6 +113,20 @@ MISTAKES = {
             "line 4: datasets.sales.schedule: '61 3 * * *' is not allowed: it is not a cron expression"
         ],
     ),
+    "a time zone that there is not": (
+        "datasets:\n  sales:\n    source: t.parquet\n    timezone: Europe/Zürich\n",
+        [
+            "line 4: datasets.sales.timezone: 'Europe/Zürich' is not allowed: it is not a time zone such as"
+        ],
+    ),
+    "a pool that Dagster would refuse": (
+        "datasets:\n  sales:\n    source: t.parquet\n    pool: slow disk\n",
+        ["line 4: datasets.sales.pool: 'slow disk' is not allowed"],
+    ),
+    "a number of retries below zero": (
+        "datasets:\n  sales:\n    source: t.parquet\n    retries: -1\n",
+        ["line 4: datasets.sales.retries: -1 is not allowed: it should be greater than"],
+    ),
     "an owner that Dagster would refuse": (
         "datasets:\n  sales:\n    source: t.parquet\n    owners: [ann@example.com, bob]\n",
         [

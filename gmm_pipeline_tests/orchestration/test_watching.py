@@ -3,6 +3,7 @@ do.
 """
 
 import datetime as dt
+import json
 import os
 from typing import Any
 
@@ -380,6 +381,29 @@ def test_the_schedule_fits_all_columns_again(watched: Watched) -> None:
     assert stages_of(again) == {"few": STAGES[2:], "city": STAGES[2:]}
     model = watched.fit.column("few").require("model").manifest
     assert model.summary["decision"] == "fitted: no earlier model, or a refit was requested"
+
+
+def test_the_schedule_goes_by_the_time_zone_of_its_dataset(watched: Watched) -> None:
+    watched.settings = {"schedule": "0 3 * * 1", "timezone": "Europe/Zurich"}
+
+    schedule = watched.definitions.get_repository_def().get_schedule_def("sales_refit")
+
+    assert schedule.execution_timezone == "Europe/Zurich"
+
+
+def test_tags_and_the_pool_of_a_dataset_are_those_of_its_runs(watched: Watched) -> None:
+    limits = {"container_config": {"resources": {"limits": {"memory": "8Gi"}}}}
+    watched.settings = {"tags": {"team": "retail", "dagster-k8s/config": limits}, "pool": "disk"}
+    watched.add("a.parquet")
+
+    assert watched.execute(watched.requests()[0]).success
+
+    (run,) = watched.instance.get_runs()
+    assert run.tags["team"] == "retail"
+    assert json.loads(run.tags["dagster-k8s/config"]) == limits
+    for job in ("sales_run", "sales_job"):
+        nodes = watched.definitions.resolve_job_def(job).nodes
+        assert {node.definition.pool for node in nodes} == {"disk"}
 
 
 @pytest.mark.parametrize("refit", [None, "model", "all"])
