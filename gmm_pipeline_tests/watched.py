@@ -76,16 +76,6 @@ class Watched:
             self.cursor = found.cursor or self.cursor
         return found
 
-    def verdicts(self) -> list[tuple[str | None, str, bool]]:
-        """Partition, asset and outcome of the checks that a look reports."""
-        found = self.look()
-        assert isinstance(found, dg.SensorResult)
-        return [
-            (event.partition, event.asset_key.path[-1], event.passed)
-            for event in found.asset_events
-            if isinstance(event, dg.AssetCheckEvaluation)
-        ]
-
     def requests(self) -> list[dg.RunRequest]:
         found = self.look()
         assert isinstance(found, dg.SensorResult), found.skip_message

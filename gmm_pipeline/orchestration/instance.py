@@ -47,10 +47,13 @@ run_monitoring:
   enabled: true
   poll_interval_seconds: 10
 
-# A column that failed fails again until its data or settings change. Materialise its partition when
-# they have.
+# A run whose process was killed, or did not start, is started again as often as the setting
+# `retries` of its dataset says. A column that failed fails again until its data or settings change:
+# materialise its partition when they have.
 run_retries:
-  enabled: false
+  enabled: true
+  max_retries: 0
+  retry_on_asset_or_op_failure: false
 """
 )
 _EARLIER_CLASSES = re.compile(

@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import dagster as dg
+
 from gmm_pipeline.fits.obstacles import note_obstacles
-from gmm_pipeline.fits.stages import RAW, STAGES
-from gmm_pipeline.orchestration.assets import asset_key
-from gmm_pipeline.orchestration.checks import completion_evaluation
 from gmm_pipeline.orchestration.runs_at_work import (
-    canceled_columns,
+    ended_columns,
     queued_columns,
     running_columns,
 )
 from gmm_pipeline.orchestration.watching import failures, statuses_of
-from gmm_pipeline.store.names import encode_name
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.orchestration.datasets import Dataset
     from gmm_pipeline.orchestration.sensor_memory import SensorMemory
@@ -44,14 +40,11 @@ class Reaction:
         What to remember.
     remarks : tuple of str
         What people should know.
-    verdicts : tuple of AssetCheckEvaluation
-        Checks of columns that no run will compute.
     """
 
     to_ask: tuple[ColumnStatus, ...]
     memory: SensorMemory
     remarks: tuple[str, ...]
-    verdicts: tuple[dg.AssetCheckEvaluation, ...] = ()
 
 
 def react_to_change(
@@ -62,6 +55,10 @@ def react_to_change(
     instance: dg.DagsterInstance,
 ) -> Reaction:
     """Return what to do about a source or settings that changed."""
+    if not sighting.to_do:
+        # Otherwise the run notes them: Dagster takes the verdict of a check once from outside of
+        # runs, and a second one fails the look.
+        note_obstacles(folder, sighting.obstacles)
     now = datetime.now(UTC)
     queued, running = queued_columns(dataset, instance), running_columns(dataset, instance)
     free = [status for status in sighting.to_do if status.column not in running]
@@ -82,7 +79,6 @@ def react_to_change(
             *(f"left out: {error}" for error in sighting.obstacles.values()),
             *sighting.remarks,
         ),
-        _verdicts(dataset, folder, sighting),
     )
 
 
@@ -96,31 +92,38 @@ def react_to_runs(
     memory = seen.asking([status.column for status in to_ask], now).updated(
         waiting=tuple(name for name in seen.waiting if name in running)
     )
-    if not seen.asked or now < seen.next_retry:
-        return Reaction(tuple(to_ask), memory, _remarks(dataset, folder, memory))
     ended = set(seen.asked) - queued - running
     died = _died(dataset, folder, seen, ended, instance)
     settled = ended - {status.column for status in died}
     memory = memory.updated(asked=tuple(name for name in memory.asked if name not in settled))
-    if died and seen.retries < dataset.retries:
+    if died and now >= seen.next_retry and seen.retries < dataset.retries:
         to_ask, memory = [*to_ask, *died], memory.retrying(now)
-    told = [_word_of_died(dataset, died, seen, memory)] if died else []
+    told = _word_of_died(dataset, died, seen, memory, instance)
     return Reaction(tuple(to_ask), memory, (*told, *_remarks(dataset, folder, memory)))
 
 
 def _word_of_died(
-    dataset: Dataset, died: Sequence[ColumnStatus], seen: SensorMemory, memory: SensorMemory
-) -> str:
-    """Say whether columns whose run died are asked for again, or given up."""
-    columns = _listed(status.column for status in died)
+    dataset: Dataset,
+    died: Sequence[ColumnStatus],
+    seen: SensorMemory,
+    memory: SensorMemory,
+    instance: dg.DagsterInstance,
+) -> list[str]:
+    """Say what becomes of columns whose run died, as soon as Dagster knows that it did."""
     if memory.retries > seen.retries:
         count = f"retry {memory.retries} of {dataset.retries}"
-        return f"asked for again, as their run died: {columns} ({count})"
-    return (
-        f"every run of {columns} died, and no other is asked for until the source or the settings "
-        f"change. Find the reason in the log of the last run, then start {dataset.name}_run or "
-        "materialise the partitions"
-    )
+        columns = _listed(status.column for status in died)
+        return [f"asked for again, as their run died: {columns} ({count})"]
+    dead = ended_columns(dataset, instance, dg.DagsterRunStatus.FAILURE, seen.since)
+    columns = _listed(status.column for status in died if status.column in dead)
+    if not columns:
+        return []
+    if seen.retries < dataset.retries:
+        when = f"asked for again at {seen.next_retry:%H:%M} UTC"
+        return [f"their run died, and they are {when}: {columns}"]
+    until = "no other is asked for until the source or the settings change"
+    remedy = f"Read the log of the last run, then start {dataset.name}_run"
+    return [f"every run of {columns} died, and {until}. {remedy}"]
 
 
 def _not_done(dataset: Dataset, folder: FitFolder, names: Collection[str]) -> list[ColumnStatus]:
@@ -142,7 +145,8 @@ def _died(
     if not open_ones:
         return []
     failed = {name for name, at in failures(dataset, folder).items() if at >= seen.since}
-    excused = failed | canceled_columns(dataset, instance, seen.since)
+    canceled = ended_columns(dataset, instance, dg.DagsterRunStatus.CANCELED, seen.since)
+    excused = failed | canceled
     return [status for status in open_ones if status.column not in excused]
 
 
@@ -157,22 +161,6 @@ def _remarks(dataset: Dataset, folder: FitFolder, memory: SensorMemory) -> tuple
         *([f"failed: {_listed(failed)}"] if failed else []),
         *([f"waiting for their run to end: {_listed(memory.waiting)}"] if memory.waiting else []),
     )
-
-
-def _verdicts(
-    dataset: Dataset, folder: FitFolder, sighting: Sighting
-) -> tuple[dg.AssetCheckEvaluation, ...]:
-    """Return the checks of columns that are left out from now on, or no longer failed."""
-    verdicts = [
-        completion_evaluation(asset_key(dataset.name, RAW), encode_name(name), name, reason)
-        for name, reason in note_obstacles(folder, sighting.obstacles).items()
-    ]
-    for name, failure in sighting.recovered.items():
-        (stage,) = (stage for stage in STAGES if stage.name == failure.stage)
-        key = asset_key(dataset.name, stage)
-        verdicts.append(completion_evaluation(key, encode_name(name), name, None))
-        folder.column(name).clear_failure()
-    return tuple(verdicts)
 
 
 def _listed(names: Iterable[str]) -> str:

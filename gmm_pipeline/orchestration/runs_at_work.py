@@ -41,12 +41,14 @@ def running_columns(dataset: Dataset, instance: dg.DagsterInstance) -> set[str]:
     return {name for run in at_work for name in _columns_in(run, dataset)}
 
 
-def canceled_columns(dataset: Dataset, instance: dg.DagsterInstance, since: datetime) -> set[str]:
-    """Return the columns of runs that people canceled since a moment."""
+def ended_columns(
+    dataset: Dataset, instance: dg.DagsterInstance, how: dg.DagsterRunStatus, since: datetime
+) -> set[str]:
+    """Return the columns of runs over several that were started since a moment and ended so."""
     runs = instance.get_runs(
         dg.RunsFilter(
             job_name=columns_job_name(dataset.name),
-            statuses=[dg.DagsterRunStatus.CANCELED],
+            statuses=[how],
             created_after=since,
         )
     )

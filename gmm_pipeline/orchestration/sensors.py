@@ -139,7 +139,7 @@ def _result(
         Why there is no run to start.
     context : SensorEvaluationContext
     """
-    if reaction.to_ask or reaction.verdicts:
+    if reaction.to_ask:
         for remark in reaction.remarks:
             context.log.warning(remark)
     for status in reaction.to_ask:
@@ -154,7 +154,6 @@ def _result(
         if new
         else [],
         cursor=reaction.memory.cursor,
-        asset_events=reaction.verdicts,
     )
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
-    from gmm_pipeline.store.failure import Failure
     from gmm_pipeline.store.fit_folder import FitFolder
 
 
@@ -51,8 +50,6 @@ class Sighting:
         The columns that have something to do.
     obstacles : dict of str to PipelineError
         What keeps other columns from being computed.
-    recovered : dict of str to Failure
-        Recorded failures of columns that are up to date: the source is as it was before.
     remarks : tuple of str
         What people should know: files that are not taken, columns that changed their type.
     """
@@ -61,7 +58,6 @@ class Sighting:
     columns: tuple[str, ...]
     to_do: tuple[ColumnStatus, ...]
     obstacles: Mapping[str, PipelineError]
-    recovered: Mapping[str, Failure]
     remarks: tuple[str, ...]
 
 
@@ -93,11 +89,6 @@ def look(dataset: Dataset, folder: FitFolder, last_state: str | None) -> Sightin
         columns=spec.columns,
         to_do=tuple(each for each in statuses if not (each.done or each.column in obstacles)),
         obstacles=obstacles,
-        recovered={
-            each.column: failure
-            for each in statuses
-            if each.done and (failure := folder.column(each.column).failure())
-        },
         remarks=(
             *(f"not taken: {error}" for error in files_not_taken(spec.source, folder)),
             *_changed_types(folder, [table.schema.field(name) for name in computable]),
@@ -109,6 +100,8 @@ def statuses_of(
     dataset: Dataset, folder: FitFolder, columns: Collection[str]
 ) -> list[ColumnStatus]:
     """Return the state of columns by the files as they are now."""
+    if not columns:
+        return []
     spec = dataset.spec()
     digests = complete_ledger(spec.source, folder).digests(spec.csv_nulls)
     return [

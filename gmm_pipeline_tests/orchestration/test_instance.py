@@ -32,7 +32,9 @@ def test_the_instance_of_a_store_bounds_runs_and_watches_them(instance: dg.Dagst
     assert instance.run_monitoring_enabled
     assert instance.run_monitoring_poll_interval_seconds == 10
     assert type(instance.run_launcher) is dg.DefaultRunLauncher
-    assert not instance.run_retries_enabled
+    assert instance.run_retries_enabled
+    assert instance.run_retries_max_retries == 0, "a run's tag says how often it is retried"
+    assert not instance.run_retries_retry_on_asset_or_op_failure
     assert not instance.telemetry_enabled
 
 
