@@ -144,7 +144,11 @@ def _died(
     open_ones = _not_done(dataset, folder, names)
     if not open_ones:
         return []
-    failed = {name for name, at in failures(dataset, folder).items() if at >= seen.since}
+    failed = {
+        name
+        for name, failure in failures(dataset, folder).items()
+        if failure.is_of_data and failure.at >= seen.since
+    }
     canceled = ended_columns(dataset, instance, dg.DagsterRunStatus.CANCELED, seen.since)
     excused = failed | canceled
     return [status for status in open_ones if status.column not in excused]
@@ -153,8 +157,8 @@ def _died(
 def _remarks(dataset: Dataset, folder: FitFolder, memory: SensorMemory) -> tuple[str, ...]:
     """Say which columns have failed and since when, and which wait."""
     failed = [
-        f"{name} (since {at:%Y-%m-%d %H:%M} UTC)"
-        for name, at in failures(dataset, folder).items()
+        f"{name} (since {failure.at:%Y-%m-%d %H:%M} UTC)"
+        for name, failure in failures(dataset, folder).items()
         if name not in memory.left_out
     ]
     return (

@@ -25,14 +25,13 @@ from gmm_pipeline.store.manifest import digest
 from gmm_pipeline.tables.files import FileStamp, looks_complete
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import pyarrow as pa
 
     from gmm_pipeline.errors import PipelineError
     from gmm_pipeline.fits.plan import ColumnStatus
     from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.orchestration.datasets import Dataset
+    from gmm_pipeline.store.failure import Failure
     from gmm_pipeline.store.fit_folder import FitFolder
 
 
@@ -111,10 +110,10 @@ def statuses_of(
     ]
 
 
-def failures(dataset: Dataset, folder: FitFolder) -> dict[str, datetime]:
-    """Return the columns that failed and are not repaired, and since when."""
+def failures(dataset: Dataset, folder: FitFolder) -> dict[str, Failure]:
+    """Return the failures of columns that are not repaired."""
     recorded = {
-        name: failure.at
+        name: failure
         for name in dataset.spec().columns
         if (failure := folder.column(name).failure())
     }

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from gmm_pipeline.atomic_write import atomic_write
 
 _FILE = "failure.json"
+_OF_THE_MACHINE = frozenset({"MemoryError", "OSError", "StoreError", "TimeoutError"})
+"""Errors that another attempt may not meet: a full disk, too little memory, a column or a fit that
+another run holds."""
 
 
 class Failure(BaseModel):
@@ -30,6 +33,11 @@ class Failure(BaseModel):
     error: str
     message: str
     at: datetime
+
+    @property
+    def is_of_data(self) -> bool:
+        """Whether the same data and settings fail again, rather than the machine failed."""
+        return self.error not in _OF_THE_MACHINE
 
 
 def write_failure(column: Path, stage: str, error: BaseException) -> None:

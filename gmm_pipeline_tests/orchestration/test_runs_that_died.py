@@ -72,6 +72,16 @@ def test_a_column_that_failed_of_its_data_is_told_and_not_asked_for_again(
         assert watched.skipped().startswith("nothing is new; failed: id (since 20")
 
 
+def test_a_column_that_failed_as_another_run_held_it_is_asked_for_again(watched: Watched) -> None:
+    watched.add("a.parquet")
+    (request,) = watched.requests()
+    with watched.fit.column("few").lock():
+        assert not watched.execute(request).success
+    watched.pause()
+
+    assert columns_of(watched.requests()) == ["few"]
+
+
 def test_a_failure_from_before_a_change_does_not_keep_a_column_from_being_asked_for_again(
     watched: Watched,
 ) -> None:
