@@ -28,11 +28,16 @@ class _Kernel:
 
     Numba takes a third of a second to import, and most commands and Dagster's servers call no
     kernel.
+
+    Attributes
+    ----------
+    py_func : callable
+        The function, as Numba calls it in its own compiled functions.
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
         update_wrapper(self, function)
-        self._function = function
+        self.py_func = function
 
     def __call__(self, *arguments: object) -> object:
         return self._compiled(*arguments)
@@ -42,7 +47,12 @@ class _Kernel:
         import numba
 
         # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(self._function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(self.py_func)
+
+    @property
+    def stats(self) -> Any:
+        """What Numba says of the machine code in its cache."""
+        return self._compiled.stats
 
     @property
     def _numba_type_(self) -> Any:
