@@ -180,7 +180,7 @@ def check_our_command(arguments: list[str]) -> None:
     command: click.Command = cli
     while isinstance(command, click.Group):
         assert arguments, f"{command.name} needs a command"
-        found = command.commands.get(arguments[0])
+        found = command.get_command(click.Context(command), arguments[0])
         assert found, f"there is no command {arguments[0]}"
         command, arguments = found, arguments[1:]
     context = click.Context(command, info_name=command.name)
@@ -299,7 +299,10 @@ def test_tables_of_settings_are_those_of_the_code(
 def commands_of(group: click.Group, before: str = "") -> dict[str, click.Command]:
     """Return all commands by the words that call them."""
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
         if isinstance(command, click.Group):
             found |= commands_of(command, f"{before}{name} ")
         else:
