@@ -98,7 +98,7 @@ def react_to_runs(
     memory = memory.updated(asked=tuple(name for name in memory.asked if name not in settled))
     if died and now >= seen.next_retry and seen.retries < dataset.retries:
         to_ask, memory = [*to_ask, *died], memory.retrying(now)
-    told = _word_of_died(dataset, died, seen, memory, instance)
+    told = _word_of_died(dataset, died, seen, memory, instance) if died else []
     return Reaction(tuple(to_ask), memory, (*told, *_remarks(dataset, folder, memory)))
 
 
