@@ -10,6 +10,7 @@ import pyarrow as pa
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
 from gmm_pipeline.arrow.label_codec import LabelCodec
 from gmm_pipeline.arrow.number_codec import NumberCodec
+from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.core.coding.round_trip import RoundTrip
 from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.modes.column_model import ColumnModel
@@ -48,9 +49,15 @@ Codecs = Mapping[str, ColumnCodec]
 """The codecs of some columns, by column name."""
 
 
-def column_codec(model: ColumnModel, ranking: Ranking, field: pa.Field) -> ColumnCodec:
-    """Return the codec of a fitted column; decoded rows have the type of `field`."""
+def column_codec(
+    model: ColumnModel, ranking: Ranking, field: pa.Field, within: Within | None = None
+) -> ColumnCodec:
+    """Return the codec of a fitted column.
+
+    Decoded rows have the type of `field`; decoded numbers stay `within` the fitted range or the
+    type. See `default_within`.
+    """
     # Only columns of numbers have a coordinate.
     if model.coordinate is None:
         return LabelCodec(model, ranking, field)
-    return NumberCodec(model, ranking, field)
+    return NumberCodec(model, ranking, field, within)

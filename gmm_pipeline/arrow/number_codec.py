@@ -14,8 +14,13 @@ from gmm_pipeline.arrow.encoded_rows import EncodedRows
 from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import from_numbers, numeric_type
-from gmm_pipeline.arrow.out_of_range import clip_out_of_range, refuse_out_of_range
+from gmm_pipeline.arrow.out_of_range import (
+    KnownNumbers,
+    refuse_out_of_range,
+    refuse_without_mode,
+)
 from gmm_pipeline.arrow.unseen import refuse_unseen_numbers
+from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.core.coding.round_trip import RoundTrip, Tolerance, count_numbers
 from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.modes.column_model import ColumnModel
@@ -25,7 +30,12 @@ from gmm_pipeline.core.sketch.numbers import numbers_of
 from gmm_pipeline.errors import in_column
 
 _UNSEEN = -2
-"""Stands for the atom of rows that no mode takes: below NO_ATOM, which means a continuous mode."""
+"""Stands for the atom of nulls, NaN and infinities that no mode takes.
+
+Below NO_ATOM, which means a continuous mode.
+"""
+_WITHOUT_MODE = -3
+"""Stands for the atom of finite numbers that no mode takes."""
 
 
 class NumberCodec:
@@ -38,18 +48,26 @@ class NumberCodec:
     ranking : Ranking
     field : pyarrow.Field
         The type of decoded rows.
+    within : Within, optional
+        What decoded numbers stay within; see `default_within`.
     """
 
-    def __init__(self, model: ColumnModel, ranking: Ranking, field: pa.Field) -> None:
+    def __init__(
+        self,
+        model: ColumnModel,
+        ranking: Ranking,
+        field: pa.Field,
+        within: Within | None = None,
+    ) -> None:
         numeric = numeric_type(field.type)
         if model.coordinate is None or numeric is None:
             raise ValueError("a model of labels encodes no numbers")
-        self.rows = RowCodec(model, ranking.mode_of_rank)
+        self.rows = RowCodec(model, ranking.mode_of_rank, within)
         self.field = field
         self._model = model
         self._ranking = ranking
         self._coordinate = model.coordinate
-        self._own_precision = numeric.precision
+        self._numeric = numeric
         values = [atom.value for atom in model.atoms]
         self._atom_numbers = numbers_of(
             [0 if value is None else value for value in values], numeric.dtype
@@ -59,7 +77,7 @@ class NumberCodec:
             np.int32
         )
         # Without continuous modes, a number that is no atom has no mode.
-        self._no_atom = NO_ATOM if model.n_continuous else _UNSEEN
+        self._no_atom = NO_ATOM if model.n_continuous else _WITHOUT_MODE
         self._finite_atoms = (
             AtomIndex(self._atom_numbers[finite], finite, self._no_atom) if finite.size else None
         )
@@ -72,9 +90,11 @@ class NumberCodec:
     def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
         batch = NumberBatch.of(array)
-        if self._model.n_continuous and self._model.rules.out_of_range == "clip":
-            batch = clip_out_of_range(batch, self._model, self._coordinate)
         atoms = self._atoms(batch)
+        if self._model.rules.out_of_range == "clip":
+            batch, atoms = self._clipped(batch, atoms)
+        if not self._model.n_continuous:
+            refuse_without_mode(int(np.count_nonzero(atoms == _WITHOUT_MODE)), self._model)
         unseen = atoms == _UNSEEN
         replaced = bool(unseen.any())
         if replaced:
@@ -107,7 +127,7 @@ class NumberCodec:
         if before.nulls is not None or after.nulls is not None:
             differently_null = before.is_null() ^ after.is_null()
         precision = Tolerance(
-            self.rows.half_width_of_rank, self.rows.value_dtype, self._own_precision
+            self.rows.half_width_of_rank, self.rows.value_dtype, self._numeric.precision
         )
         stretch = self._coordinate.stretch(x)
         return count_numbers(
@@ -128,6 +148,20 @@ class NumberCodec:
             *self.rows.decode(np.zeros(ranks.size, dtype=self.rows.value_dtype), ranks)
         )
 
+    def _clipped(
+        self, batch: NumberBatch, atoms: NDArray[np.int32]
+    ) -> tuple[NumberBatch, NDArray[np.int32]]:
+        """Return rows, and their atoms, with the nearest known number in the place of new ones."""
+        new: NDArray[np.bool_] | slice = atoms == self._no_atom if atoms.size else slice(None)
+        numbers = batch.numbers.copy()
+        numbers[new] = self._known.nearest(numbers[new])
+        clipped = NumberBatch(numbers, batch.nulls)
+        return clipped, self._atoms(clipped)
+
+    @cached_property
+    def _known(self) -> KnownNumbers:
+        return KnownNumbers.of(self._model, self._coordinate)
+
     def _coordinates(self, batch: NumberBatch, atoms: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the coordinate of each row that is no atom; that of other rows is meaningless."""
         if not self._model.n_continuous:
@@ -145,8 +179,8 @@ class NumberCodec:
     def _atoms(self, batch: NumberBatch) -> NDArray[np.int32]:
         """Return the atom of each row.
 
-        It is `NO_ATOM` for continuous modes and `_UNSEEN` if no mode takes the row. Empty when the
-        column has no atoms and all numbers are finite.
+        It is `NO_ATOM` for continuous modes, and `_UNSEEN` or `_WITHOUT_MODE` if no mode takes the
+        row. Empty when the column has no atoms and all numbers are finite.
         """
         usable = batch.finite()
         if self._finite_atoms is not None:
@@ -174,10 +208,11 @@ class NumberCodec:
     def _decoded(self, x: NDArray[np.float64], atoms: NDArray[np.int32]) -> pa.Array:
         """Return rows in the column's own type, from their coordinates and atoms."""
         if not self._atom_numbers.size:
-            return from_numbers(self._coordinate.backward(x), None, self.field.type)
+            numbers = self._numeric.within_bounds(self._coordinate.backward(x))
+            return from_numbers(numbers, None, self.field.type)
         if self._model.n_continuous:
             # A copy, because the coordinate may have returned x itself.
-            numbers = self._coordinate.backward(x).copy()
+            numbers = self._numeric.within_bounds(self._coordinate.backward(x)).copy()
         else:
             numbers = np.empty_like(self._atom_numbers, shape=x.shape)
         nulls = np.empty(atoms.size, dtype=np.bool_)

@@ -20,14 +20,10 @@ def refuse_unseen_labels(model: ColumnModel, rows: int) -> None:
 
 
 def refuse_unseen_numbers(model: ColumnModel, rows: int) -> None:
-    """Raise ColumnDataError for rows that no mode takes, unless the most frequent mode does.
-
-    With continuous modes these are nulls, NaN and infinities; without them, any other number too.
-    """
+    """Raise ColumnDataError for nulls, NaN and infinities, unless the most frequent mode does."""
     if model.rules.unseen != "most_frequent":
-        what = "nulls, NaN or infinities" if model.n_continuous else "values, nulls or NaN"
         raise ColumnDataError(
-            f"holds {what} that the fitted rows did not",
+            "holds nulls, NaN or infinities that the fitted rows did not",
             column=model.column,
             rows=rows,
             remedy="Fit again on rows that include them, remove them, or set "

@@ -122,8 +122,8 @@ class ColumnSettings(BaseModel):
     )
     out_of_range: OutOfRange = Field(
         "error",
-        description="numbers beyond those fitted, or between their steps: error; clip: write the "
-        "nearest fitted number; keep: write those beyond as values beyond ±0.99",
+        description="new numbers beyond those fitted, beside atoms, or between their steps: error; "
+        "clip: write the nearest fitted number; keep: write those beyond as values beyond ±0.99",
     )
     value_dtype: ValueDtype | None = Field(
         None, description="float32 or float64; by default as precise as the column's values need"

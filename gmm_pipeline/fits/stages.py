@@ -11,7 +11,7 @@ from gmm_pipeline.store.manifest import Origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 6
+FORMAT = 7
 """To be raised by 1 when the same inputs and settings give another result than before; results of
 an earlier number are then stale."""
 SOURCE = "source"

@@ -15,6 +15,7 @@ from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.identity import check_identities
 from gmm_pipeline.arrow.model_document import fit_identity
 from gmm_pipeline.arrow.rows import TableRows
+from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
@@ -106,7 +107,9 @@ class TableEncoder:
         """
         return lazy_frame(tables.encoded_schema(self.codecs()), lambda: self.encode_batches(table))
 
-    def inverse_transform(self, encoded: Table, *, generated: bool = False) -> pl.LazyFrame:
+    def inverse_transform(
+        self, encoded: Table, *, generated: bool = False, within: Within | None = None
+    ) -> pl.LazyFrame:
         """Return encoded or generated rows decoded: the columns in their own order and types.
 
         Parameters
@@ -116,16 +119,20 @@ class TableEncoder:
         generated : bool
             Whether to decode files that do not say which fit encoded them with this one: rows that
             a model generated.
+        within : Within, optional
+            range: decoded numbers beyond those of the fitted rows become the nearest of these; only
+            generated rows have any. type: they stay, as far as their type holds them. By default
+            type for columns with out_of_range = keep, else range.
 
         Raises
         ------
         StoreError
             If another fit encoded a file, or a file does not say which and `generated` is False.
         """
-        self._check_identities(encoded, generated=generated)
+        codecs = self._decoding_codecs(encoded, within, generated=generated)
         return lazy_frame(
-            tables.decoded_schema(self.codecs()),
-            lambda: tables.decode_batches(stream_user_table(encoded), self.codecs()),
+            tables.decoded_schema(codecs),
+            lambda: tables.decode_batches(stream_user_table(encoded), codecs),
         )
 
     def transform_to(self, table: Table, folder: str | Path) -> int:
@@ -145,11 +152,15 @@ class TableEncoder:
         return write_parts(Path(folder), rows, self._engine)
 
     def inverse_transform_to(
-        self, encoded: Table, folder: str | Path, *, generated: bool = False
+        self,
+        encoded: Table,
+        folder: str | Path,
+        *,
+        generated: bool = False,
+        within: Within | None = None,
     ) -> int:
         """Write the decoded rows to a folder of Parquet parts, as `transform_to` does."""
-        self._check_identities(encoded, generated=generated)
-        codecs = self.codecs()
+        codecs = self._decoding_codecs(encoded, within, generated=generated)
         return write_parts(
             Path(folder),
             lambda staging: decoded_rows(open_user_table(encoded, staging), codecs),
@@ -161,11 +172,11 @@ class TableEncoder:
         return encode_table(table, self.codecs(), self._csv_nulls, self._local_engine.threads)
 
     def decode_batches(
-        self, encoded: Table, *, generated: bool = False
+        self, encoded: Table, *, generated: bool = False, within: Within | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the decoded rows in Arrow batches; arguments as of `inverse_transform`."""
-        self._check_identities(encoded, generated=generated)
-        yield from tables.decode_batches(stream_user_table(encoded), self.codecs())
+        codecs = self._decoding_codecs(encoded, within, generated=generated)
+        yield from tables.decode_batches(stream_user_table(encoded), codecs)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -203,13 +214,13 @@ class TableEncoder:
         fitted = self._fit_of(column)
         return pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
 
-    def codecs(self) -> dict[str, ColumnCodec]:
+    def codecs(self, within: Within | None = None) -> dict[str, ColumnCodec]:
         """Return the codec of each fitted column; raise StoreError if there are none."""
         if not self._fits:
             raise StoreError(
                 "the encoder is not fitted", remedy="Call `fit`, or `TableEncoder.load`"
             )
-        return {name: column.codec() for name, column in self._fits.items()}
+        return {name: column.codec(within) for name, column in self._fits.items()}
 
     def save(self, path: str | Path) -> None:
         """Write the fit into a folder, laid out as a fit in a store, as its next generation.
@@ -286,8 +297,12 @@ class TableEncoder:
         replaced._fits = {**self._fits, **fits}  # noqa: SLF001 - of the same class
         return replaced
 
-    def _check_identities(self, encoded: Table, *, generated: bool) -> None:
-        check_identities(encoded_files_of(encoded), self.codecs(), generated=generated)
+    def _decoding_codecs(
+        self, encoded: Table, within: Within | None, *, generated: bool
+    ) -> dict[str, ColumnCodec]:
+        codecs = self.codecs(within)
+        check_identities(encoded_files_of(encoded), codecs, generated=generated)
+        return codecs
 
     def _fit_of(self, column: str) -> ColumnFit:
         if column not in self._fits:

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec, column_codec
 from gmm_pipeline.arrow.model_document import StoredModel
+from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.errors import StoreError
@@ -38,9 +39,9 @@ class ColumnFit:
         """Return the sketch; None if it was not kept."""
         return read_sketch(self.sketched) if isinstance(self.sketched, Path) else self.sketched
 
-    def codec(self) -> ColumnCodec:
-        """Return the codec of the column's own type."""
-        return column_codec(self.stored.model, self.ranking, self.stored.field)
+    def codec(self, within: Within | None = None) -> ColumnCodec:
+        """Return the codec of the column's own type; decoded numbers stay `within` its bounds."""
+        return column_codec(self.stored.model, self.ranking, self.stored.field, within)
 
 
 @dataclass(frozen=True)

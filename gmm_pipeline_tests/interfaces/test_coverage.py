@@ -105,9 +105,11 @@ def test_rows_that_the_fitted_rows_did_not_hold_are_counted(
         (REALS, [1e6, -5.0], {"out_of_range": "keep"}, 0),
         (CENTS, [1000.0, 0.005], {"out_of_range": "keep"}, 1),
         (CENTS, [1000.0, 0.005], {"out_of_range": "clip"}, 0),
-        ([1, 2, 3], [4], {"out_of_range": "clip"}, 1),
+        ([1, 2, 3], [4], {"out_of_range": "clip"}, 0),
         ([1, 2, 3], [4], {"out_of_range": "keep"}, 1),
-        ([1, 2, 3], [4], {"unseen": "most_frequent"}, 0),
+        ([1, 2, 3], [4], {"unseen": "most_frequent"}, 1),
+        ([0.0] * 500 + REALS[1:], [0.0, REALS[1] / 2], {}, 1),
+        ([0.0] * 500 + REALS[1:], [0.0, REALS[1] / 2], {"out_of_range": "clip"}, 0),
         ([1.5, 2.5, 3.5], [4.5], {"kind": "categorical"}, 1),
         ([value + 1 for value in REALS], [2.5, 0.5, -1.0], {"transform": "log"}, 2),
         (

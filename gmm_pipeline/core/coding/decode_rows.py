@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.kernel import kernel
+from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.mode_table import ModeTable, coordinate_in_mode
 from gmm_pipeline.core.sketch.atom_index import NO_ATOM
+
+Within = Literal["range", "type"]
+"""What decoded numbers stay within: the range of the fitted rows, or what their type can hold."""
+
+
+def default_within(model: ColumnModel) -> Within:
+    """Return what a model's decoded numbers stay within, unless it is said.
+
+    Encoded rows lie within the fitted range, so the bound changes generated rows only. With
+    out_of_range = keep, encoded rows may lie beyond it.
+    """
+    return "type" if model.rules.out_of_range == "keep" else "range"
+
+
+def decoded_range(model: ColumnModel, within: Within) -> tuple[float, float]:
+    """Return the smallest and largest coordinate that continuous modes decode to."""
+    return model.range if model.n_continuous and within == "range" else (-math.inf, math.inf)
 
 
 class RankTable(NamedTuple):
@@ -45,10 +64,15 @@ def decode(
     rank: NDArray[np.unsignedinteger],
     ranks: RankTable,
     table: ModeTable,
+    low: float,
+    high: float,
     x: NDArray[np.float64],
     atoms: NDArray[np.int32],
 ) -> None:
-    """Write the coordinate and the atom of each row, (n,); the coordinate of an atom is 0."""
+    """Write the coordinate and the atom of each row, (n,); that of an atom is meaningless.
+
+    Coordinates beyond `low` and `high` become these.
+    """
     for i in range(rank.size):
         x[i] = ranks.means[rank[i]] + ranks.half_widths[rank[i]] * value[i]
         atoms[i] = ranks.atoms[rank[i]]
@@ -57,3 +81,5 @@ def decode(
         for i in range(rank.size):
             if ranks.is_tail[rank[i]]:
                 x[i] = coordinate_in_mode(np.float64(value[i]), ranks.modes[rank[i]], table)
+    for i in range(x.size):
+        x[i] = min(max(x[i], low), high)

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.coding.decode_rows import RankTable, decode
+from gmm_pipeline.core.coding.decode_rows import (
+    RankTable,
+    Within,
+    decode,
+    decoded_range,
+    default_within,
+)
 from gmm_pipeline.core.coding.draw_table import NOTHING_DECIDED, DrawTable, draw_table
 from gmm_pipeline.core.coding.encode_rows import (
     Ranks,
@@ -40,9 +46,13 @@ class RowCodec:
     model : ColumnModel
     mode_of_rank : int64 array of shape (n_modes,)
         The mode of each rank.
+    within : Within, optional
+        What decoded numbers stay within; see `default_within`.
     """
 
-    def __init__(self, model: ColumnModel, mode_of_rank: NDArray[np.int64]) -> None:
+    def __init__(
+        self, model: ColumnModel, mode_of_rank: NDArray[np.int64], within: Within | None = None
+    ) -> None:
         self._model = model
         self._table = mode_table(model)
         self._draws = draw_table(self._table)
@@ -55,6 +65,7 @@ class RowCodec:
         self.rank_dtype = rank_dtype(model.n_modes)
         self._ranks = Ranks.of(np.argsort(mode_of_rank).astype(self.rank_dtype), model.n_continuous)
         self._rank_table = RankTable.of(mode_of_rank, self._table)
+        self._range = decoded_range(model, within or default_within(model))
 
     @property
     def is_continuous(self) -> NDArray[np.bool_]:
@@ -117,5 +128,5 @@ class RowCodec:
         """Return coordinates and atom numbers of rows, (n,) each; ranks are below n_modes."""
         x = np.empty(rank.size, dtype=np.float64)
         atoms = np.empty(rank.size, dtype=np.int32)
-        decode(value, rank, self._rank_table, self._table, x, atoms)
+        decode(value, rank, self._rank_table, self._table, *self._range, x, atoms)
         return x, atoms

@@ -19,7 +19,8 @@ POINT_MASS_FACTOR = 10.0
 FEW_VALUES, ROWS_PER_VALUE = 64, 20
 """At most 64 distinct numbers with 20 rows each on average are treated as categories.
 
-With fewer rows per value, a number may be new in the next rows, and atoms refuse unseen numbers.
+With fewer rows per value, a number may be new in the next rows. The heaviest number does not count:
+a column of zeros and a few measurements is no column of categories.
 """
 
 
@@ -74,7 +75,8 @@ def choose_atoms(
 def _few(numbers: ValueCounts, max_modes: int) -> bool:
     """Whether the distinct numbers are so few that each becomes an atom."""
     n = numbers.values.size
-    return n <= max_modes or (n <= FEW_VALUES and numbers.rows >= ROWS_PER_VALUE * n)
+    others = numbers.rows - int(numbers.counts.max(initial=0))
+    return n <= max_modes or (n <= FEW_VALUES and others >= ROWS_PER_VALUE * (n - 1))
 
 
 def _point_masses(sketch: Sketch, declared: Numbers, most: int) -> Numbers:

@@ -44,7 +44,7 @@ class EncodingRules:
     unseen : Unseen
         What to do with nulls, NaN, infinities and categories that the fitted rows did not hold.
     out_of_range : OutOfRange
-        What to do with numbers beyond the range of the fitted rows.
+        What to do with numbers that are no atoms and lie beyond the range of the continuous modes.
     """
 
     seed: int = 0
@@ -105,7 +105,8 @@ class ColumnModel:
     coordinate : Coordinate or None
         None for categories.
     range : tuple of float
-        The smallest and largest coordinate of the fitted numbers; (+inf, −inf) without numbers.
+        The smallest and largest coordinate of the fitted numbers that are no atoms; (+inf, −inf)
+        without such numbers.
     fit : FitSummary or None
         None without Gaussian modes.
     rules : EncodingRules

@@ -11,7 +11,6 @@ from gmm_pipeline.core.modes.continuous_part import ContinuousPart
 from gmm_pipeline.core.modes.modes import AtomMode, RestMode
 from gmm_pipeline.core.modes.rare_categories import category_modes
 from gmm_pipeline.core.sketch.sketch import Label, LabelCounts, Sketch, Specials
-from gmm_pipeline.errors import ColumnDataError
 
 
 def model_column(
@@ -59,25 +58,12 @@ def model_column(
         atoms=_special_atoms(sketch.tally.specials, sketch.rows) + values,
         rest=rest,
         coordinate=sketch.coordinate,
-        range=_range(sketch, choice) if part.gaussians or part.tails else (math.inf, -math.inf),
+        range=sketch.extents(choice.values).range
+        if part.gaussians or part.tails
+        else (math.inf, -math.inf),
         fit=part.fit,
         rules=rules,
     )
-
-
-def _range(sketch: Sketch, choice: AtomChoice) -> tuple[float, float]:
-    """Return the smallest and the largest coordinate of all numbers.
-
-    Atoms count too, unless one of them lies so far out that it has no coordinate.
-    """
-    low, high = sketch.extents(choice.values).range
-    if sketch.coordinate is None:
-        return low, high
-    try:
-        atoms = sketch.coordinate.forward(choice.values)
-    except ColumnDataError:
-        return low, high
-    return float(atoms.min(initial=low)), float(atoms.max(initial=high))
 
 
 def _value_modes(

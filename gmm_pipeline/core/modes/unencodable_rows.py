@@ -51,17 +51,13 @@ def _unseen_rows(model: ColumnModel, sketch: Sketch) -> int:
 
 def _unencodable_numbers(model: ColumnModel, sketch: Sketch) -> int:
     """Count numbers out of the fitted range, between the steps of the grid, or without an atom."""
+    if model.rules.out_of_range == "clip":
+        return 0
     body = sketch.tally.body
     cells = body if isinstance(body, GridCounts) else None
     singles = sketch.numbers.select(~np.isin(sketch.numbers.values, model.finite_values))
     if not model.n_continuous:
-        return (
-            0
-            if _takes_unseen(model)
-            else singles.rows + (0 if cells is None else int(cells.counts.sum()))
-        )
-    if model.rules.out_of_range == "clip":
-        return 0
+        return singles.rows + (0 if cells is None else int(cells.counts.sum()))
     apart = _unencodable_singles(model, singles)
     return (
         apart if cells is None else apart + _unencodable_in_cells(model, sketch.coordinate, cells)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.sketch.coordinate import PlainCoordinate
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import FURTHEST_STEPS, IntegerCoordinate
+from gmm_pipeline.core.sketch.min_max import min_max
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
@@ -35,6 +36,10 @@ _SMALLEST_EXPONENT = -1000
 """Numbers this many octaves below the largest would underflow if all were scaled."""
 
 
+_DTYPES = {53: np.float64, 24: np.float32, 11: np.float16}
+"""Floating-point types by their binary digits."""
+
+
 @dataclass(frozen=True)
 class FloatType:
     """Floating-point numbers.
@@ -56,6 +61,13 @@ class FloatType:
     def precision(self) -> float:
         """The relative precision of the type."""
         return float(2.0 ** (1 - self.digits))
+
+    def within_bounds(self, numbers: Numbers) -> Numbers:
+        """Return numbers with those beyond the largest finite ones of the type moved to these."""
+        x = numbers.astype(np.float64, copy=False)
+        largest = float(np.finfo(_DTYPES[self.digits]).max)
+        low, high = min_max(x)
+        return x if -largest <= low and high <= largest else np.clip(x, -largest, largest)
 
     def coordinate(self, numbers: Numbers) -> PlainCoordinate:
         """Return the coordinate for sorted distinct numbers.
@@ -97,6 +109,10 @@ class IntegerType:
     def precision(self) -> float:
         """The relative precision of the type: 0, as its numbers are exact."""
         return 0.0
+
+    def within_bounds(self, numbers: Numbers) -> Numbers:
+        """Return numbers as they are: coordinates of whole numbers keep to the type's bounds."""
+        return numbers
 
     def coordinate(self, numbers: Numbers) -> PlainCoordinate:
         """Return the coordinate for sorted distinct numbers.

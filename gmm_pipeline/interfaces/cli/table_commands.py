@@ -11,6 +11,7 @@ import polars as pl
 
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.table_file import write_file
+from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.prepare import EngineChoice
@@ -83,6 +84,12 @@ def transform(
     is_flag=True,
     help="Decode rows that do not name their fit, as a model generates them, with this fit.",
 )
+@click.option(
+    "--within",
+    type=click.Choice(["range", "type"]),
+    help="Keep decoded numbers within the range of the fitted rows, or only within what their type "
+    "holds. By default range, and type for columns with out_of_range = keep.",
+)
 @fit_option
 @out_option("The decoded rows")
 @engine_options
@@ -97,6 +104,7 @@ def inverse(
     threads: int,
     *,
     generated: bool,
+    within: Within | None,
 ) -> None:
     """Decode ENCODED, a file or folder of encoded or synthetic rows, narrow or wide.
 
@@ -114,10 +122,11 @@ def inverse(
     with open_engine(engine, threads) as row_engine, folder.reading(newest=True) as view:
         encoder = _decoder(view, encoded, threads, row_engine)
         if is_folder(out):
-            rows = encoder.inverse_transform_to(encoded, out, generated=generated)
+            rows = encoder.inverse_transform_to(encoded, out, generated=generated, within=within)
         else:
             schema = tables.decoded_schema(encoder.codecs())
-            rows = write_file(out, schema, encoder.decode_batches(encoded, generated=generated))
+            batches = encoder.decode_batches(encoded, generated=generated, within=within)
+            rows = write_file(out, schema, batches)
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
 
 
