@@ -47,7 +47,7 @@ class KnownNumbers:
         if not self.ends.size:
             return _nearest_of(singles, numbers)
         low, high = self.ends
-        near: Numbers = np.clip(self.coordinate.nearest(numbers), low, high)
+        near = numbers_of(np.clip(self.coordinate.nearest(numbers), low, high), self.singles.dtype)
         beyond = (numbers < low) | (numbers > high)
         # Without atoms, the nearer end is the nearest number already.
         if self.singles.size and beyond.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +23,7 @@ from gmm_pipeline.core.modes.continuous_part import (
     gaussian_part,
     uniform_part,
 )
+from gmm_pipeline.core.modes.fit_with_atoms import fit_with_atoms
 from gmm_pipeline.core.modes.model_column import model_column
 from gmm_pipeline.core.modes.select_components import (
     ComponentSelector,
@@ -36,6 +38,10 @@ from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 from gmm_pipeline.engines.engine import RowsFitter, no_rows_fitter
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.fits.settings import ColumnSettings
+
+
+class FewerComponentsWarning(UserWarning):
+    """A mixture has fewer components than its settings ask for."""
 
 
 def sketch_request(settings: ColumnSettings) -> SketchRequest:
@@ -67,12 +73,14 @@ def fit_modes(
         unseen=settings.unseen,
         out_of_range=settings.out_of_range,
     )
-    choice = atom_choice(sketch, field, settings)
+    choice, part = _modes_of_numbers(
+        sketch, field.name, _chosen(sketch, field, settings), settings, fit_rows
+    )
     model = model_column(
         sketch,
         field.name,
-        choice,
-        _continuous_part(sketch, field.name, choice, settings, fit_rows),
+        _with_names(choice, field),
+        part,
         rules,
         max_categories=settings.max_categories,
         stand_in=_stand_in(sketch, field, settings),
@@ -81,40 +89,70 @@ def fit_modes(
 
 
 def atom_choice(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
-    """Return which of a column's numbers are atoms, and why; for a mixed column, which ones."""
-    choice = choose_atoms(
+    """Return which of a column's numbers are atoms before any fit, and why."""
+    return _with_names(_chosen(sketch, field, settings), field)
+
+
+def _chosen(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
+    return choose_atoms(
         sketch,
         declared=declared_numbers(field, settings.atoms),
-        find=settings.find_atoms
-        and (settings.kind == "auto" or (settings.kind == "mixed" and not settings.atoms)),
+        find=_finds_atoms(settings),
         max_modes=settings.max_modes,
         few=settings.kind == "auto",
     )
+
+
+def _finds_atoms(settings: ColumnSettings) -> bool:
+    """Whether numbers may become atoms that are not declared."""
+    return settings.find_atoms and (
+        settings.kind == "auto" or (settings.kind == "mixed" and not settings.atoms)
+    )
+
+
+def _with_names(choice: AtomChoice, field: pa.Field) -> AtomChoice:
+    """Return a choice whose reason names the atoms of a mixed column."""
     if choice.kind != "mixed":
         return choice
     values = from_numbers(choice.values, None, value_type(field.type)).to_pylist()
     return replace(choice, reason=f"{choice.reason}: {', '.join(map(str, values))}")
 
 
-def _continuous_part(
+def _modes_of_numbers(
     sketch: Sketch,
     column: str,
     choice: AtomChoice,
     settings: ColumnSettings,
     fit_rows: RowsFitter,
-) -> ContinuousPart:
+) -> tuple[AtomChoice, ContinuousPart]:
+    """Return the atoms of a column, among them those that the fit finds, and its other modes."""
     if choice.kind == "categorical":
-        return ContinuousPart()
+        return choice, ContinuousPart()
     if settings.kind == "general":
-        return uniform_part(sketch, choice)
-    return gaussian_part(
-        sketch,
-        column,
-        choice,
-        _fitter(settings, sketch.coordinate, partial(fit_rows, without=choice.values)),
-        keep=_keep(settings),
-        tails=settings.extremes == "keep",
-    )
+        return choice, uniform_part(sketch, choice)
+    fit = _fitter(settings, sketch.coordinate, partial(fit_rows, without=choice.values))
+    keep, tails = _keep(settings), settings.extremes == "keep"
+    if settings.method != "em" or settings.components is not None:
+        return choice, gaussian_part(sketch, column, choice, fit, keep=keep, tails=tails)
+    most = max(settings.max_modes - choice.values.size, 0) if _finds_atoms(settings) else None
+    choice, fitted = fit_with_atoms(sketch, choice, fit, keep=keep, most=most)
+    if fitted is None:
+        return choice, ContinuousPart()
+    _warn_if_fewer(fitted, settings, column)
+    part = gaussian_part(sketch, column, choice, lambda _: fitted, keep=all_components, tails=tails)
+    return choice, part
+
+
+def _warn_if_fewer(fitted: MixtureFit, settings: ColumnSettings, column: str) -> None:
+    """Warn if a fit has fewer components than the settings ask for."""
+    found, wanted = fitted.mixture.n_components, settings.n_components
+    if wanted is not None and found < wanted:
+        warnings.warn(
+            f"column {column!r}: {found} Gaussian modes instead of n_components = {wanted}, as "
+            "more would hold single values",
+            FewerComponentsWarning,
+            stacklevel=2,
+        )
 
 
 def _fitter(

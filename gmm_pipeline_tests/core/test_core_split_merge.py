@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.mixture.penalties import LightComponentPenalty
 from gmm_pipeline.core.mixture.split_merge import (
-    LightComponentPenalty,
     MixtureSearch,
     merges,
     splits,

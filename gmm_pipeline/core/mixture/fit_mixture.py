@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
 from gmm_pipeline.core.mixture.mixture import Mixture
-from gmm_pipeline.core.mixture.split_merge import LightComponentPenalty, MixtureSearch
-from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
+from gmm_pipeline.core.mixture.penalties import LightComponentPenalty, Penalty, SpikePenalty
+from gmm_pipeline.core.mixture.split_merge import MixtureSearch
+from gmm_pipeline.core.sketch.weighted_points import NEIGHBOURS, WeightedPoints
 
 SEARCH_POINTS = 400
 """Points of the summary on which number and places of components are searched.
@@ -33,6 +34,8 @@ FEW_ROWS, FEW_ROWS_COST = 4.0, 40.0
 
 On a single row its density has no bound, so any gain could be reached.
 """
+SPIKE_SHARE, SPIKE_ROWS = 0.01, 10.0
+"""A component may collapse onto a value of 1 % of the rows, and of ten: it can become an atom."""
 LEAST_GAIN = 2e-5
 """Nats per row that any component has to add to the mean log-likelihood, however many rows.
 
@@ -79,6 +82,7 @@ def fit_mixture(
     *,
     n_components: int | None = None,
     min_weight: float = 0.0,
+    spike_share: float = SPIKE_SHARE,
     seed: int = 0,
     tol: float = 1e-7,
     max_iter: int = 1000,
@@ -93,7 +97,8 @@ def fit_mixture(
 
     A component lighter than `min_weight` has to raise the mean log-likelihood by 1e-4 nats per row
     besides. So the light, wide components that explain heavy tails stay, and those that hardly
-    matter go.
+    matter go. A component that holds a single value has to hold `spike_share` of the rows: its
+    likelihood has no bound otherwise.
 
     Parameters
     ----------
@@ -102,8 +107,11 @@ def fit_mixture(
     max_components : int
         Most components; there are never more than points.
     n_components : int, optional
-        Fit exactly so many instead, however light; fewer where there are fewer points.
+        Fit exactly so many instead, however light; fewer where there are fewer points, or where
+        more would hold single values.
     min_weight : float
+    spike_share : float
+        Above 1, no component may hold a single value.
     seed : int
         Of the random starts.
     tol : float
@@ -112,13 +120,30 @@ def fit_mixture(
         Most steps of the refinement on all points.
     """
     points = points.nonempty()
+    least = max(spike_share * points.total_weight, SPIKE_ROWS)
     standardised, center, exponent = points.standardised()
+    standardised = _with_ties_spread(standardised, least)
+    coarse = standardised.coarsened(SEARCH_POINTS)
+    penalties = _penalties(standardised, least)
     mixture = (
-        _of_fewest_needed(standardised, max_components, min_weight, seed)
+        _of_fewest_needed(coarse, max_components, min_weight, penalties, seed)
         if n_components is None
-        else _of_size(standardised, n_components, seed)
+        else _of_size(coarse, n_components, penalties, seed)
     )
     result = refine(standardised, mixture, tol=tol, max_iter=max_iter)
+    return in_own_units(result, standardised, center, exponent, points.size)
+
+
+def refit_mixture(
+    points: WeightedPoints, start: Mixture, *, tol: float = 1e-7, max_iter: int = 1000
+) -> MixtureFit:
+    """Run EM on weighted points from a mixture in their units, such as a fit without a component.
+
+    Parameters as of `fit_mixture`.
+    """
+    points = points.nonempty()
+    standardised, center, exponent = points.standardised()
+    result = refine(standardised, start.standardised(center, exponent), tol=tol, max_iter=max_iter)
     return in_own_units(result, standardised, center, exponent, points.size)
 
 
@@ -160,26 +185,51 @@ def refine(points: WeightedPoints, start: Mixture, *, tol: float, max_iter: int)
     return result
 
 
+def _with_ties_spread(points: WeightedPoints, frequent: float) -> WeightedPoints:
+    """Return standardised points in which values that a few rows share stand for an interval.
+
+    It is as long as the usual distance of the values beside it. A few equal rows among many
+    different ones are a chance; without spread, components would collapse onto them.
+    """
+    padded = np.pad(points.positions, NEIGHBOURS, constant_values=(-np.inf, np.inf))
+    below = points.positions - padded[: -2 * NEIGHBOURS]
+    above = padded[2 * NEIGHBOURS :] - points.positions
+    usual = np.minimum(np.minimum(below, above) / NEIGHBOURS, 1.0)
+    tied = (points.weights > 1) & (points.weights < frequent)
+    spreads = np.where(tied, np.maximum(points.spreads, np.square(usual) / 12), points.spreads)
+    return WeightedPoints(points.positions, points.weights, spreads)
+
+
+def _penalties(points: WeightedPoints, frequent: float) -> tuple[Penalty, ...]:
+    """Return what keeps components from collapsing onto few rows of standardised points."""
+    rows = points.total_weight
+    return (
+        LightComponentPenalty(FEW_ROWS / rows, FEW_ROWS_COST / rows),
+        SpikePenalty.on(points, VARIANCE_FLOOR, frequent / rows),
+    )
+
+
 def _of_fewest_needed(
-    points: WeightedPoints, max_components: int, min_weight: float, seed: int
+    coarse: WeightedPoints,
+    max_components: int,
+    min_weight: float,
+    penalties: tuple[Penalty, ...],
+    seed: int,
 ) -> Mixture:
     """Return the best mixture on a summary of the points, its size chosen by the criterion."""
-    coarse = points.coarsened(SEARCH_POINTS)
     # Rows, not points: the criteria are about the log-likelihood of the rows.
     rows = coarse.total_weight
-    penalties = (
-        LightComponentPenalty(min_weight, LIGHT_COST),
-        LightComponentPenalty(FEW_ROWS / rows, FEW_ROWS_COST / rows),
-    )
-    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, penalties=penalties)
+    light = LightComponentPenalty(min_weight, LIGHT_COST)
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, penalties=(light, *penalties))
     search.run(1, min(max_components, coarse.size), seed)
     return search.choose(max(math.log(rows) / rows, LEAST_GAIN))
 
 
-def _of_size(points: WeightedPoints, n_components: int, seed: int) -> Mixture:
+def _of_size(
+    coarse: WeightedPoints, n_components: int, penalties: tuple[Penalty, ...], seed: int
+) -> Mixture:
     """Return the best mixture of a given size, or of the next smaller one found."""
-    coarse = points.coarsened(SEARCH_POINTS)
     size = min(n_components, coarse.size)
-    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR)
+    search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, penalties=penalties)
     search.run(max(size - SMALLER_SIZES, 1), size, seed)
-    return search.best[max(search.best)].mixture
+    return search.largest()

@@ -64,6 +64,14 @@ class Mixture:
             np.maximum(np.ldexp(self.stds, exponent), np.spacing(np.abs(means))),
         )
 
+    def standardised(self, center: float, exponent: int) -> Mixture:
+        """Return the mixture of (x − center) / 2**exponent, as points are standardised."""
+        return Mixture(
+            self.weights,
+            np.ldexp(self.means - center, -exponent),
+            np.ldexp(self.stds, -exponent),
+        )
+
     def select(self, kept: NDArray[np.bool_]) -> Mixture:
         """Return the mixture of the components that `kept` selects, with normalised weights."""
         weights = self.weights[kept]

@@ -7,14 +7,15 @@ methods in feature selection", on going up and down through the sizes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from gmm_pipeline.core.mixture.em import EMResult, expectation_maximisation
 from gmm_pipeline.core.mixture.kmeans_starts import mixture_starts
 from gmm_pipeline.core.mixture.mixture import Mixture
+from gmm_pipeline.core.mixture.penalties import Penalty
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _TRIALS = ((4, 4), (16, 1))
@@ -46,22 +47,6 @@ Together they have about its variance (1.2 times), and heavier tails.
 """
 
 
-@dataclass(frozen=True)
-class LightComponentPenalty:
-    """Nats per row that a component has to add to the mean log-likelihood if it is light.
-
-    Parameters
-    ----------
-    below : float
-        The weight below which a component is light.
-    cost : float
-        Nats per row.
-    """
-
-    below: float
-    cost: float
-
-
 class MixtureSearch:
     """The best mixtures found so far, by number of components.
 
@@ -71,8 +56,8 @@ class MixtureSearch:
         Standardised; a few hundred, as thousands of EM steps run on them.
     variance_floor : float
         No component gets a smaller variance.
-    penalties : sequence of LightComponentPenalty
-        Subtracted from the mean log-likelihood for each light component.
+    penalties : sequence of Penalty
+        Subtracted from the mean log-likelihood.
     """
 
     def __init__(
@@ -80,7 +65,7 @@ class MixtureSearch:
         points: WeightedPoints,
         *,
         variance_floor: float,
-        penalties: Sequence[LightComponentPenalty] = (),
+        penalties: Sequence[Penalty] = (),
     ) -> None:
         self.best: dict[int, EMResult] = {}
         self._points = points
@@ -117,9 +102,8 @@ class MixtureSearch:
 
     def objective(self, result: EMResult) -> float:
         """Return the mean log-likelihood less the penalties."""
-        weights = result.mixture.weights
         return result.mean_log_likelihood - sum(
-            penalty.cost * np.count_nonzero(weights < penalty.below) for penalty in self._penalties
+            penalty.of(result.mixture) for penalty in self._penalties
         )
 
     def choose(self, component_cost: float) -> Mixture:
@@ -130,6 +114,11 @@ class MixtureSearch:
                 self.objective(result) - component_cost * result.mixture.n_components
             ),
         ).mixture
+
+    def largest(self) -> Mixture:
+        """Return the best mixture of the largest size that the penalties do not rule out."""
+        sizes = [size for size, found in self.best.items() if self.objective(found) > -math.inf]
+        return self.best[max(sizes, default=max(self.best))].mixture
 
     def _offer(self, candidates: Iterable[Mixture]) -> None:
         """Run EM from the most promising candidates; keep those that beat their size's best."""

@@ -61,12 +61,23 @@ def choose_atoms(
             numbers.values, "categorical", f"{_count(n, 'distinct number')}, each a mode of its own"
         )
     masses = _point_masses(sketch, declared, max_modes) if find else declared
-    found = numbers_of(np.union1d(masses, declared), numbers.values.dtype)
+    what = "declared atoms" if np.isin(masses, declared).all() else "point masses"
+    return _choice(sketch, np.union1d(masses, declared), what)
+
+
+def with_point_masses(sketch: Sketch, choice: AtomChoice, values: Numbers) -> AtomChoice:
+    """Return a choice to which point masses are added."""
+    return _choice(sketch, np.union1d(choice.values, values), "point masses")
+
+
+def _choice(sketch: Sketch, atoms: Numbers, what: str) -> AtomChoice:
+    """Return a choice of atoms, and the kind that they make of the column."""
+    numbers = sketch.numbers
+    found = numbers_of(atoms, numbers.values.dtype)
     if not found.size:
         return AtomChoice(found, "continuous", f"{_distinct(sketch)} and no point masses")
     rows = int(numbers.counts[np.isin(numbers.values, found)].sum())
     share = rows / max(sketch.tally.body.rows, 1)
-    what = "declared atoms" if np.isin(found, declared).all() else "point masses"
     if rows == sketch.tally.body.rows:
         return AtomChoice(found, "categorical", f"all of its numbers are {what}")
     return AtomChoice(found, "mixed", f"{share:.1%} of its numbers are {what}")

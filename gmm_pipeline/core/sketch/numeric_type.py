@@ -36,8 +36,12 @@ _SMALLEST_EXPONENT = -1000
 """Numbers this many octaves below the largest would underflow if all were scaled."""
 
 
-_DTYPES = {53: np.float64, 24: np.float32, 11: np.float16}
-"""Floating-point types by their binary digits."""
+_LARGEST = {
+    53: float(np.finfo(np.float64).max),
+    24: float(np.finfo(np.float32).max),
+    11: float(np.finfo(np.float16).max),
+}
+"""The largest finite number of floating-point types, by their binary digits."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class FloatType:
     def within_bounds(self, numbers: Numbers) -> Numbers:
         """Return numbers with those beyond the largest finite ones of the type moved to these."""
         x = numbers.astype(np.float64, copy=False)
-        largest = float(np.finfo(_DTYPES[self.digits]).max)
+        largest = _LARGEST[self.digits]
         low, high = min_max(x)
         return x if -largest <= low and high <= largest else np.clip(x, -largest, largest)
 

@@ -10,17 +10,14 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.sketch.coordinate import Coordinate, without_coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
+from gmm_pipeline.core.sketch.lattice import learned_step
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.value_counts import ValueCounts
-from gmm_pipeline.core.sketch.weighted_points import Extents, WeightedPoints, usual_weights
+from gmm_pipeline.core.sketch.weighted_points import Extents, WeightedPoints
 from gmm_pipeline.errors import ColumnDataError
 
-_NEARBY_STEPS = 2.5
-"""Values at most two steps apart are neighbours on the grid; half a step is for rounding."""
-_HEAPED = 3.0
-"""A value with this many times its neighbours' rows is heaped, as round numbers are."""
-_SMALL_PART = 1e-3
-"""Spread of a value that stands for itself, in steps: not 0, lest a component collapse on it."""
+_COARSER = 1.5
+"""A learned step of this many steps of the coordinate's grid is another one."""
 
 Label = str | int | float | bool
 """A category: the value as Python holds it."""
@@ -196,9 +193,23 @@ class Sketch:
             positions = np.concatenate([positions, cells])[order]
             weights = np.concatenate([weights, body.counts.astype(np.float64)])[order]
             spreads = np.concatenate([spreads, cell_spreads])[order]
-        return WeightedPoints(
-            positions, weights, spreads + _rounding_variances(positions, weights, self.coordinate)
-        )
+        # Rounding to steps hides a variance of step² / 12 (Sheppard, 1898): every value stands for
+        # the interval around it, so no component can be narrower than that.
+        return WeightedPoints(positions, weights, spreads + np.square(self.steps(positions)) / 12)
+
+    def steps(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the distance to the next value that the column may hold, shape (n,).
+
+        It is that of the coordinate's grid, or of a coarser lattice that the values lie on; 0 if
+        they lie on neither.
+        """
+        if self.coordinate is None:
+            raise ValueError("categories have no coordinates")
+        spacing = self.coordinate.spacing(positions)
+        learned = learned_step(self.numbers.values) if self.complete else 0.0
+        steps = learned / self.coordinate.stretch(positions)
+        # A learned step of one step of the grid is that step, apart from rounding.
+        return np.where(steps > _COARSER * spacing, steps, spacing)
 
     def extents(self, without: Numbers | None = None) -> Extents:
         """Return where finite numbers lie, except those of `without`: single values and cells."""
@@ -235,20 +246,3 @@ def _coordinates(coordinate: Coordinate, numbers: ValueCounts) -> NDArray[np.flo
     except ColumnDataError as error:
         rows = numbers.select(without_coordinate(coordinate, numbers.values)).rows
         raise ColumnDataError(error.problem, rows=rows, remedy=error.remedy) from error
-
-
-def _rounding_variances(
-    positions: NDArray[np.float64], weights: NDArray[np.float64], coordinate: Coordinate
-) -> NDArray[np.float64]:
-    """Return the variance that rounding to the column's grid hides, shape (n,), in coordinates.
-
-    A value whose neighbours on the grid are in use stands for the interval around it, of variance
-    step² / 12 (Sheppard, 1898), which keeps components from collapsing on single values. A value
-    without neighbours stands for itself; so does one with several times the rows of those around
-    it, as round numbers have, and components there may get far narrower than a step.
-    """
-    steps = coordinate.spacing(positions)
-    gaps = np.diff(positions, prepend=-np.inf, append=np.inf)
-    dense = np.minimum(gaps[:-1], gaps[1:]) <= _NEARBY_STEPS * steps
-    heaped = weights > _HEAPED * usual_weights(weights)
-    return np.square(steps) * np.where(dense & ~heaped, 1 / 12, _SMALL_PART * _SMALL_PART)
