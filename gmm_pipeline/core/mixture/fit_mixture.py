@@ -124,7 +124,7 @@ def fit_mixture(
     standardised, center, exponent = points.standardised()
     standardised = _with_ties_spread(standardised, least)
     coarse = standardised.coarsened(SEARCH_POINTS)
-    penalties = _penalties(standardised, least)
+    penalties = _penalties(standardised, least, on_outliers=n_components is None)
     mixture = (
         _of_fewest_needed(coarse, max_components, min_weight, penalties, seed)
         if n_components is None
@@ -200,12 +200,14 @@ def _with_ties_spread(points: WeightedPoints, frequent: float) -> WeightedPoints
     return WeightedPoints(points.positions, points.weights, spreads)
 
 
-def _penalties(points: WeightedPoints, frequent: float) -> tuple[Penalty, ...]:
+def _penalties(
+    points: WeightedPoints, frequent: float, *, on_outliers: bool
+) -> tuple[Penalty, ...]:
     """Return what keeps components from collapsing onto few rows of standardised points."""
     rows = points.total_weight
     return (
         LightComponentPenalty(FEW_ROWS / rows, FEW_ROWS_COST / rows),
-        SpikePenalty.on(points, VARIANCE_FLOOR, frequent / rows),
+        SpikePenalty.on(points, VARIANCE_FLOOR, frequent / rows, on_outliers=on_outliers),
     )
 
 
@@ -228,8 +230,11 @@ def _of_fewest_needed(
 def _of_size(
     coarse: WeightedPoints, n_components: int, penalties: tuple[Penalty, ...], seed: int
 ) -> Mixture:
-    """Return the best mixture of a given size, or of the next smaller one found."""
+    """Return the best mixture of a given size, or of the next smaller one without spikes."""
     size = min(n_components, coarse.size)
+    smallest = max(size - SMALLER_SIZES, 1)
     search = MixtureSearch(coarse, variance_floor=VARIANCE_FLOOR, penalties=penalties)
-    search.run(max(size - SMALLER_SIZES, 1), size, seed)
-    return search.largest()
+    search.run(smallest, size, seed)
+    if smallest > 1 and search.largest() is None:
+        search.run(1, smallest, seed)
+    return search.largest() or search.best[max(search.best)].mixture

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.sketch.weighted_points import FURTHEST
+
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
@@ -49,8 +51,16 @@ class Mixture:
         return float(np.average(self.log_density(x), weights=sample_weight))
 
     def responsibilities(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the posterior probability of each component at each x, shape (n, n_components)."""
-        return np.exp(self.weighted_log_densities(x) - self.log_density(x)[:, np.newaxis])
+        """Return the posterior probability of each component at each x, shape (n, n_components).
+
+        0 where the densities of all components are 0 in float64.
+        """
+        terms = self.weighted_log_densities(x)
+        largest = np.maximum(terms.max(axis=1), -np.finfo(np.float64).max)
+        with np.errstate(under="ignore"):
+            relative = np.exp(terms - largest[:, np.newaxis])
+        totals = relative.sum(axis=1)
+        return relative / np.where(totals > 0, totals, 1.0)[:, np.newaxis]
 
     def rescaled(self, center: float, exponent: int) -> Mixture:
         """Return the mixture of center + 2**exponent · x.
@@ -66,10 +76,11 @@ class Mixture:
 
     def standardised(self, center: float, exponent: int) -> Mixture:
         """Return the mixture of (x − center) / 2**exponent, as points are standardised."""
+        with np.errstate(over="ignore"):
+            means = np.ldexp(self.means - center, -exponent)
+            stds = np.ldexp(self.stds, -exponent)
         return Mixture(
-            self.weights,
-            np.ldexp(self.means - center, -exponent),
-            np.ldexp(self.stds, -exponent),
+            self.weights, np.clip(means, -FURTHEST, FURTHEST), np.minimum(stds, FURTHEST)
         )
 
     def select(self, kept: NDArray[np.bool_]) -> Mixture:

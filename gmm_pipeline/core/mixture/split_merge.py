@@ -115,10 +115,10 @@ class MixtureSearch:
             ),
         ).mixture
 
-    def largest(self) -> Mixture:
+    def largest(self) -> Mixture | None:
         """Return the best mixture of the largest size that the penalties do not rule out."""
         sizes = [size for size, found in self.best.items() if self.objective(found) > -math.inf]
-        return self.best[max(sizes, default=max(self.best))].mixture
+        return self.best[max(sizes)].mixture if sizes else None
 
     def _offer(self, candidates: Iterable[Mixture]) -> None:
         """Run EM from the most promising candidates; keep those that beat their size's best."""

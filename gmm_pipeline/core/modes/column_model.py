@@ -63,7 +63,7 @@ class FitSummary:
     Parameters
     ----------
     mean_log_likelihood : float
-        Per row of the continuous part, in the units of the column.
+        Per row that Gaussian modes reach, in the units of the column.
     n_iter : int
     converged : bool
     n_points : int

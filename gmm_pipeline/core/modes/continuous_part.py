@@ -14,7 +14,7 @@ from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.core.modes.atoms import AtomChoice
 from gmm_pipeline.core.modes.column_model import FitSummary
 from gmm_pipeline.core.modes.modes import GaussianMode, TailMode
-from gmm_pipeline.core.modes.select_components import ComponentSelector
+from gmm_pipeline.core.modes.select_components import ComponentSelector, reached_points
 from gmm_pipeline.core.modes.tails import tail_modes
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
@@ -81,7 +81,7 @@ def gaussian_part(
             # Without spreads, the points are the rows.
             fitted.mean_log_likelihood
             if sketch.complete
-            else _mean_log_likelihood(fitted.mixture, points),
+            else _mean_log_likelihood(fitted.mixture, reached_points(fitted.mixture, points)),
             fitted.n_iter,
             fitted.converged,
             fitted.n_points,

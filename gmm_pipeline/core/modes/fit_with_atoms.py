@@ -8,6 +8,7 @@ without it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,15 @@ from gmm_pipeline.core.mixture.fit_mixture import (
 from gmm_pipeline.core.mixture.mixture import Mixture
 from gmm_pipeline.core.mixture.penalties import COLLAPSED
 from gmm_pipeline.core.modes.atoms import AtomChoice, with_point_masses
-from gmm_pipeline.core.modes.select_components import ComponentSelector
+from gmm_pipeline.core.modes.select_components import ComponentSelector, reached_points
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.sketch import Sketch
 from gmm_pipeline.core.sketch.weighted_points import WeightedPoints
 
 _HELD = 0.9
 """A component holds a single value if so much of its rows has it."""
+_MOST_REFITS = 3
+"""Outliers that hide one another are left out in turn, a few times."""
 _NO_SPIKES = 2.0
 """A share of the rows that no value has: no component may collapse."""
 
@@ -102,31 +105,46 @@ def _held_positions(mixture: Mixture, points: WeightedPoints) -> NDArray[np.floa
 
 
 def _without_spurious(
-    fitted: MixtureFit, points: WeightedPoints, keep: ComponentSelector, spike_share: float
+    fitted: MixtureFit,
+    points: WeightedPoints,
+    keep: ComponentSelector,
+    spike_share: float,
 ) -> MixtureFit:
     """Return a fit without the components that `keep` does not select and without spikes.
 
-    Spikes are collapsed components of less than `spike_share` of the rows.
+    Spikes are collapsed components of less than `spike_share` of the rows. The others are fitted
+    again to the rows that they reach: an outlier is left to a tail.
     """
-    share = max(spike_share, SPIKE_ROWS / points.total_weight)
-    while True:
-        spikes = _collapsed(fitted.mixture, points) & (fitted.mixture.weights < share)
-        kept = keep(fitted.mixture, points) & ~spikes
-        # At least one has to stay, or nothing could encode the rows.
-        if kept.all() or not kept.any():
+    for _ in range(_MOST_REFITS):
+        kept = _regular(fitted.mixture, points, keep, spike_share)
+        if kept.all():
             return fitted
-        fitted = refit_mixture(points, fitted.mixture.select(kept))
+        rest = fitted.mixture.select(kept)
+        points = reached_points(rest, points)
+        fitted = refit_mixture(points, rest)
+    kept = _regular(fitted.mixture, points, keep, spike_share)
+    return replace(fitted, mixture=fitted.mixture.select(kept))
+
+
+def _regular(
+    mixture: Mixture, points: WeightedPoints, keep: ComponentSelector, spike_share: float
+) -> NDArray[np.bool_]:
+    """Return which components stay, shape (n_components,)."""
+    share = max(spike_share, SPIKE_ROWS / points.total_weight)
+    kept = keep(mixture, points) & ~(_collapsed(mixture, points) & (mixture.weights < share))
+    # At least one has to stay, or nothing could encode the rows.
+    return kept if kept.any() else mixture.weights == mixture.weights.max()
 
 
 def _collapsed(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
     """Return which components have collapsed onto a single value, shape (n_components,)."""
     held = _held_positions(mixture, points)
     places = np.minimum(np.searchsorted(points.positions, held), points.size - 1)
-    floor = np.ldexp(VARIANCE_FLOOR, 2 * points.standardised()[2])
-    narrowest = np.maximum(
-        points.spreads[places] + floor, np.square(np.spacing(np.abs(mixture.means)))
-    )
+    # Stds instead of variances, which may overflow.
+    floor = np.ldexp(np.sqrt(VARIANCE_FLOOR), points.standardised()[2])
+    narrowest = np.maximum(np.sqrt(points.spreads[places]), floor)
+    narrowest = np.maximum(narrowest, np.spacing(np.abs(mixture.means)))
     collapsed: NDArray[np.bool_] = np.isfinite(held) & (
-        np.square(mixture.stds) <= COLLAPSED * narrowest
+        mixture.stds <= np.sqrt(COLLAPSED) * narrowest
     )
     return collapsed

@@ -28,11 +28,7 @@ def supported_components(mixture: Mixture, points: WeightedPoints) -> NDArray[np
 
     A component on a far outlier alone is not a mode of the column: a tail takes such rows.
     """
-    with np.errstate(over="ignore"):
-        distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (
-            HALF_WIDTH_STDS * mixture.stds
-        )
-    rows = points.weights @ (distances <= REACH)
+    rows = points.weights @ _reaches(mixture, points)
     # At least one has to stay, or nothing could encode the rows.
     kept: NDArray[np.bool_] = (rows >= FEW_ROWS) | (rows == rows.max())
     return kept
@@ -58,3 +54,21 @@ def most_likely_components(
     winners = np.argmax(mixture.weighted_log_densities(points.positions), axis=1)
     kept = heavy & np.isin(np.arange(mixture.n_components), winners)
     return kept if kept.any() else heavy
+
+
+def reached_points(mixture: Mixture, points: WeightedPoints) -> WeightedPoints:
+    """Return the points that any component reaches; the others are for tails."""
+    reached = _reaches(mixture, points).any(axis=1)
+    return WeightedPoints(
+        points.positions[reached], points.weights[reached], points.spreads[reached]
+    )
+
+
+def _reaches(mixture: Mixture, points: WeightedPoints) -> NDArray[np.bool_]:
+    """Return which components reach which points, shape (n, n_components)."""
+    with np.errstate(over="ignore"):
+        distances = np.abs(points.positions[:, np.newaxis] - mixture.means) / (
+            HALF_WIDTH_STDS * mixture.stds
+        )
+    reached: NDArray[np.bool_] = distances <= REACH
+    return reached

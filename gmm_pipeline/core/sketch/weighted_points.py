@@ -13,8 +13,8 @@ NEIGHBOURS = 5
 """Values on either side whose median weight is "usual": enough that one heaped value (a round
 number) among them does not move it.
 """
-_FURTHEST = 2.0**500
-"""Squares of positions up to here are finite."""
+FURTHEST = 2.0**500
+"""Squares of standardised positions up to here are finite."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class WeightedPoints:
         weighted = self.weights > 0
         center, exponent = center_and_scale(self.positions[weighted], self.weights[weighted])
         with np.errstate(over="ignore"):
-            positions = np.clip(np.ldexp(self.positions - center, -exponent), -_FURTHEST, _FURTHEST)
+            positions = np.clip(np.ldexp(self.positions - center, -exponent), -FURTHEST, FURTHEST)
         return (
             WeightedPoints(positions, self.weights, np.ldexp(self.spreads, -2 * exponent)),
             center,
