@@ -9,12 +9,14 @@ from typing import Any
 from gmm_pipeline.core.sketch.coordinate import Coordinate, PlainCoordinate
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 
 _PLAIN: dict[str, type[PlainCoordinate]] = {
     "integer": IntegerCoordinate,
     "decimal": DecimalCoordinate,
+    "lattice": LatticeCoordinate,
     "real": RealCoordinate,
 }
 

@@ -19,9 +19,15 @@ from gmm_pipeline.arrow.json_forms import (
 from gmm_pipeline.core.modes.column_model import ColumnModel, EncodingRules, FitSummary
 from gmm_pipeline.core.modes.modes import AtomMode, GaussianMode, RestMode, TailMode
 from gmm_pipeline.core.modes.ranking import Ranking
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
+from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 
-FORMAT = 2
-"""Version of the document. Older ones are not read: their stage is computed again."""
+FORMAT = 3
+"""Newest version of the document. Version 3 has lattices; a document without one is of version 2.
+
+So the documents, and with them the identities, of fits that use nothing new stay the same.
+"""
+_FORMAT_WITHOUT_LATTICE = 2
 _IDENTITY_DIGITS = 16
 """Hexadecimal digits: with 64 bits, two of a million fits collide with a chance of 3e-8."""
 
@@ -38,7 +44,7 @@ def model_document(stored: StoredModel) -> dict[str, Any]:
     """Return a model as a JSON document."""
     model = stored.model
     return {
-        "format": FORMAT,
+        "format": _format_of(model),
         "column": model.column,
         "rows": model.rows,
         "type": str(stored.field.type),
@@ -57,6 +63,13 @@ def model_document(stored: StoredModel) -> dict[str, Any]:
         "fit": None if model.fit is None else asdict(model.fit),
         "rules": asdict(model.rules),
     }
+
+
+def _format_of(model: ColumnModel) -> int:
+    """Return the oldest version that has everything that a model uses."""
+    coordinate = model.coordinate
+    base = coordinate.base if isinstance(coordinate, LogCoordinate) else coordinate
+    return FORMAT if isinstance(base, LatticeCoordinate) else _FORMAT_WITHOUT_LATTICE
 
 
 def model_of(document: dict[str, Any]) -> StoredModel:

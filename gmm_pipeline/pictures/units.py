@@ -19,6 +19,7 @@ from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, texts_o
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.sketch import Label
@@ -39,6 +40,8 @@ from gmm_pipeline.pictures.numbers import (
     value_text,
 )
 
+_MOST_PLACES = 12
+"""Decimal places of a step that are worth writing out."""
 _LARGEST_LOG = 709.0
 """exp of more than 709.78 is no float64."""
 _FEW_TICKS = 3
@@ -78,6 +81,8 @@ class Units:
             origin, step = (Fraction(n, base.per_unit) for n in (base.origin, base.divisor))
         elif isinstance(base, DecimalCoordinate):
             step = Fraction(1, 10**base.places)
+        elif isinstance(base, LatticeCoordinate):
+            step = _decimal_step(base)
         elif isinstance(base, RealCoordinate):
             scale = Fraction(2) ** -base.exponent
         return cls(value_type(field.type), scale, origin, step, shift)
@@ -155,3 +160,10 @@ def _powers_of_ten(first: Fraction, last: Fraction, most: int) -> list[Tick]:
     kept = [Fraction(10) ** order for order in orders if order % every == 0]
     places = [factor * power for factor in factors for power in kept]
     return [Tick(at, number_text(at, at, at)) for at in places if first <= at <= last]
+
+
+def _decimal_step(lattice: LatticeCoordinate) -> Fraction:
+    """Return the step of a lattice of decimals; 0 if its values are not multiples of a decimal."""
+    step = Fraction(str(lattice.multiple)) / Fraction(str(lattice.steps))
+    is_decimal = (step * 10**_MOST_PLACES).denominator == 1
+    return step if is_decimal and not lattice.remainder else Fraction(0)

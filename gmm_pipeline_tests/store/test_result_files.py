@@ -15,6 +15,7 @@ from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.grid import Grid
 from gmm_pipeline.core.sketch.grid_counts import GridCounter, GridCounts
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.sketch import Body, LabelCounts, Sketch, Specials, Tally
@@ -52,6 +53,8 @@ def sketches() -> dict[str, tuple[Sketch, pa.DataType]]:
     dates = IntegerCoordinate(0, -(2**31), 2**31 - 1, 1, 7)
     cents = DecimalCoordinate(2)
     logs = LogCoordinate(cents, 1.0)
+    halves = LatticeCoordinate(5.0, 0.0, 10.0)
+    inches = LogCoordinate(LatticeCoordinate(1.0, 0.0, 2.54, 24), 0.0)
     prices = np.round(rng.lognormal(5, 1, 20_000), 2)
     real = RealCoordinate()
     labels = Counter(
@@ -67,6 +70,17 @@ def sketches() -> dict[str, tuple[Sketch, pa.DataType]]:
         "logarithms of prices": (
             Sketch(Tally(SPECIALS, on_a_grid(prices, logs)), logs),
             pa.float64(),
+        ),
+        "halves": (Sketch(Tally(NULLS, of_values(np.arange(50) / 2)), halves), pa.float64()),
+        "logarithms of inches": (
+            Sketch(
+                Tally(
+                    NULLS,
+                    of_values((np.arange(1, 50) / 2.54).astype(np.float32).astype(np.float64)),
+                ),
+                inches,
+            ),
+            pa.float32(),
         ),
         "dates": (
             Sketch(Tally(Specials(nulls=1), of_values(7 * np.arange(-50, 900))), dates),

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
-PlainCoordinate = RealCoordinate | DecimalCoordinate | IntegerCoordinate
+PlainCoordinate = RealCoordinate | DecimalCoordinate | LatticeCoordinate | IntegerCoordinate
 """Coordinates proportional to the column's numbers."""
 Coordinate = PlainCoordinate | LogCoordinate
 """Any coordinate of a column of numbers."""

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.snap_to_grid import (
+    NARROW,
     all_on_decimal_grid,
     refuse_off_grid,
+    round_to_type,
     snap_decimals,
 )
-
-_NARROW = {24: np.float32, 11: np.float16}
-"""Types of fewer binary digits than float64; decimals of such columns are rounded to them."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,7 @@ class DecimalCoordinate:
         """Return the nearest numbers of the grid, shape (n,)."""
         nearest = np.empty(x.size, dtype=np.float64)
         snap_decimals(x, 10.0**self.places, nearest)
-        if self.digits not in _NARROW:
-            return nearest
-        with np.errstate(over="ignore"):
-            return nearest.astype(_NARROW[self.digits]).astype(np.float64)
+        return round_to_type(nearest, self.digits)
 
     def holds(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which numbers lie on the grid, shape (n,).
@@ -64,7 +60,7 @@ class DecimalCoordinate:
         x: NDArray[np.float64] = numbers.astype(np.float64, copy=False)
         # The kernel decides the usual case quickly; the exact count is needed only for an error, or
         # for narrow types, whose decimals are rounded twice.
-        if self.digits in _NARROW or not all_on_decimal_grid(
+        if self.digits in NARROW or not all_on_decimal_grid(
             x, 10.0**self.places, 2.0 ** (self.digits - 3)
         ):
             refuse_off_grid(

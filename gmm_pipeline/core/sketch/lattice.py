@@ -17,6 +17,8 @@ _SHARE = 0.9
 """Share of the distances that have to be multiples of the step; the others are at strays."""
 _PRECISIONS = (2.0**-52, 2.0**-23)
 """Relative precisions of float64 and float32: numbers may have been rounded to either."""
+_SMALLEST = 1e-280
+"""Numbers that all are smaller have steps whose reciprocals overflow."""
 _ROUNDINGS = 4
 """Roundings that a distance of two computed numbers may have gone through."""
 _CLEAR = 64
@@ -33,6 +35,8 @@ def learned_step(numbers: Numbers) -> float:
         # In floats, as the distance of the extremes may lie beyond int64.
         return _common_step(np.diff(numbers.astype(np.float64)), 0.0)
     largest = float(np.abs(numbers[[0, -1]]).max())
+    if largest < _SMALLEST:
+        return 0.0
     with np.errstate(over="ignore"):
         distances = np.diff(numbers)
         single = bool((numbers.astype(np.float32) == numbers).all())

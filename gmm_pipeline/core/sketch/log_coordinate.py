@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import IntegerCoordinate
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
+_Base = RealCoordinate | DecimalCoordinate | LatticeCoordinate | IntegerCoordinate
 _MAX_LOG = 700.0
 """exp(700) ≈ 1e304: just below the largest float64, so that decoded numbers stay finite."""
 
@@ -23,17 +25,19 @@ class LogCoordinate:
 
     Parameters
     ----------
-    base : RealCoordinate, DecimalCoordinate or IntegerCoordinate
+    base : RealCoordinate, DecimalCoordinate, LatticeCoordinate or IntegerCoordinate
     shift : float
         Added before the logarithm is taken.
     """
 
-    base: RealCoordinate | DecimalCoordinate | IntegerCoordinate
+    base: _Base
     shift: float
 
     @classmethod
     def above(
-        cls, base: RealCoordinate | DecimalCoordinate | IntegerCoordinate, minimum: float
+        cls,
+        base: RealCoordinate | DecimalCoordinate | LatticeCoordinate | IntegerCoordinate,
+        minimum: float,
     ) -> LogCoordinate:
         """Choose the shift by the smallest number, in coordinates of the base.
 

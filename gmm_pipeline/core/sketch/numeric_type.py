@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.sketch.coordinate import PlainCoordinate
 from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import FURTHEST_STEPS, IntegerCoordinate
+from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.min_max import min_max
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
@@ -76,15 +77,17 @@ class FloatType:
     def coordinate(self, numbers: Numbers) -> PlainCoordinate:
         """Return the coordinate for sorted distinct numbers.
 
-        It is the decimal grid of the fewest places that holds all of them, or no grid.
+        It is the decimal grid of the fewest places that holds all of them, a lattice if they are
+        evenly spaced in another way, or no grid.
         """
         x = numbers.astype(np.float64)
         for places in range(_MAX_PLACES + 1):
             decimals = DecimalCoordinate(places, self.digits)
             # The fewest places first: multiples of 0.1 are multiples of 0.01, too.
             if x.size and decimals.holds(x).all():
-                return decimals
-        return RealCoordinate(-_exponent_to_remove(np.abs(x[x != 0.0])))
+                return LatticeCoordinate.found(x, decimals, self.digits) or decimals
+        lattice = LatticeCoordinate.found(x, None, self.digits)
+        return lattice or RealCoordinate(-_exponent_to_remove(np.abs(x[x != 0.0])))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,17 @@ from numpy.typing import NDArray
 from gmm_pipeline.core.kernel import kernel
 from gmm_pipeline.errors import OffGridError
 
+NARROW = {24: np.float32, 11: np.float16}
+"""Types of fewer binary digits than float64; numbers of such columns are rounded to them."""
+
+
+def round_to_type(x: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Return the nearest numbers of a type of so many binary digits, shape (n,), as float64."""
+    if digits not in NARROW:
+        return x
+    with np.errstate(over="ignore"):
+        return x.astype(NARROW[digits]).astype(np.float64)
+
 
 @kernel
 def all_on_decimal_grid(x: NDArray[np.float64], steps: float, furthest: float) -> bool:
