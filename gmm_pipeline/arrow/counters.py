@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -41,6 +42,14 @@ class RowCounter(Protocol):
 
     def tally(self) -> Tally:
         """Return the counts so far."""
+        ...
+
+
+class CountingPass(Protocol):
+    """What an engine provides for sketching: one pass over ranges of a column's rows."""
+
+    def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
+        """Count the rows of the ranges, with as many counters as suit the engine."""
         ...
 
 

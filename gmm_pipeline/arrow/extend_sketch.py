@@ -9,17 +9,25 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pat
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.column_types import Reading, reading_of, value_type
-from gmm_pipeline.arrow.counters import GridNumberCounter, NumberSampler, RowCounter, body_of
+from gmm_pipeline.arrow.counters import (
+    CountingPass,
+    GridNumberCounter,
+    NumberSampler,
+    RowCounter,
+    body_of,
+)
+from gmm_pipeline.arrow.decimal_places import counted_type
 from gmm_pipeline.arrow.numeric_types import numeric_type
 from gmm_pipeline.arrow.sketch_column import (
-    CountingPass,
     SketchRequest,
     check_infinities,
     declared_numbers,
     sketch_column,
+    sketch_numbers,
 )
 from gmm_pipeline.core.sketch.coordinate import Coordinate
 from gmm_pipeline.core.sketch.grid_counts import GridCounts
@@ -70,10 +78,27 @@ def extend_sketch(
         return None
     if not new:
         return sketch
-    if not isinstance(sketch.tally.body, GridCounts):
+    if isinstance(sketch.tally.body, LabelCounts):
         return sketch_column(field, new.stop, request, _NewRowsPass(sketch.tally, count))
+    if not isinstance(sketch.tally.body, GridCounts):
+        return _with_new_values(sketch, field, new, request, count)
     extended = _on_the_same_grid(sketch, field, new, request, count)
     return None if extended is None else check_infinities(extended, request)
+
+
+def _with_new_values(
+    sketch: Sketch, field: pa.Field, new: range, request: SketchRequest, count: CountingPass
+) -> Sketch | None:
+    """Add the new rows to exact counts; return None for decimals that int64 does not hold."""
+    counting = _NewRowsPass(sketch.tally, count)
+    try:
+        extended = sketch_numbers(field, new.stop, request, counting)
+    except ColumnDataError:
+        if not pat.is_decimal(field.type):
+            raise
+        # Counted again in fewer places, the known rows would be other numbers.
+        return None
+    return check_infinities(extended, request)
 
 
 @dataclass(frozen=True)
@@ -99,7 +124,11 @@ def _fits(sketch: Sketch, field: pa.Field, request: SketchRequest) -> bool:
     labels = isinstance(sketch.tally.body, LabelCounts)
     if labels or reading_of(field, request.kind) is Reading.LABELS:
         return labels and reading_of(field, request.kind) is Reading.LABELS
-    numeric = numeric_type(value_type(field.type))
+    plain = value_type(field.type)
+    # Decimals in fewer places than their type's: new rows may use more.
+    if counted_type(plain, sketch.coordinate) != plain:
+        return False
+    numeric = numeric_type(plain)
     return numeric is not None and sketch.numbers.values.dtype == numeric.dtype
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from gmm_pipeline.arrow.decimal_places import counted_type
 from gmm_pipeline.arrow.field_text import field_from_text, field_to_text
 from gmm_pipeline.arrow.json_forms import (
     coordinate_from_json,
@@ -23,11 +24,11 @@ from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.log_coordinate import LogCoordinate
 
 FORMAT = 3
-"""Newest version of the document. Version 3 has lattices; a document without one is of version 2.
+"""Newest version of the document: it may have a lattice, or decimals counted in fewer places.
 
-So the documents, and with them the identities, of fits that use nothing new stay the same.
+Documents without these are of the version before, so that they and their identities stay the same.
 """
-_FORMAT_WITHOUT_LATTICE = 2
+_FORMAT_BEFORE = 2
 _IDENTITY_DIGITS = 16
 """Hexadecimal digits: with 64 bits, two of a million fits collide with a chance of 3e-8."""
 
@@ -44,7 +45,7 @@ def model_document(stored: StoredModel) -> dict[str, Any]:
     """Return a model as a JSON document."""
     model = stored.model
     return {
-        "format": _format_of(model),
+        "format": _format_of(stored),
         "column": model.column,
         "rows": model.rows,
         "type": str(stored.field.type),
@@ -65,11 +66,12 @@ def model_document(stored: StoredModel) -> dict[str, Any]:
     }
 
 
-def _format_of(model: ColumnModel) -> int:
+def _format_of(stored: StoredModel) -> int:
     """Return the oldest version that has everything that a model uses."""
-    coordinate = model.coordinate
+    coordinate = stored.model.coordinate
     base = coordinate.base if isinstance(coordinate, LogCoordinate) else coordinate
-    return FORMAT if isinstance(base, LatticeCoordinate) else _FORMAT_WITHOUT_LATTICE
+    fewer_places = counted_type(stored.field.type, coordinate) != stored.field.type
+    return FORMAT if fewer_places or isinstance(base, LatticeCoordinate) else _FORMAT_BEFORE
 
 
 def model_of(document: dict[str, Any]) -> StoredModel:

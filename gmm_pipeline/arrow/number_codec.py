@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from gmm_pipeline.arrow.decimal_places import counted_type, rounded, with_places
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
 from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.number_batch import NumberBatch
@@ -26,7 +27,7 @@ from gmm_pipeline.core.coding.row_codec import RowCodec
 from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.core.modes.ranking import Ranking
 from gmm_pipeline.core.sketch.atom_index import NO_ATOM, AtomIndex, place_atoms, replace_atoms
-from gmm_pipeline.core.sketch.numbers import numbers_of
+from gmm_pipeline.core.sketch.numbers import Numbers, numbers_of
 from gmm_pipeline.errors import in_column
 
 _UNSEEN = -2
@@ -59,7 +60,8 @@ class NumberCodec:
         field: pa.Field,
         within: Within | None = None,
     ) -> None:
-        numeric = numeric_type(field.type)
+        self._counted = counted_type(field.type, model.coordinate)
+        numeric = numeric_type(self._counted)
         if model.coordinate is None or numeric is None:
             raise ValueError("a model of labels encodes no numbers")
         self.rows = RowCodec(model, ranking.mode_of_rank, within)
@@ -89,7 +91,7 @@ class NumberCodec:
 
     def encode(self, array: pa.Array, first_row: int) -> EncodedRows:
         """Encode consecutive rows."""
-        batch = NumberBatch.of(array)
+        batch = NumberBatch.of(self._in_counted_places(array))
         atoms = self._atoms(batch)
         if self._model.rules.out_of_range == "clip":
             batch, atoms = self._clipped(batch, atoms)
@@ -122,7 +124,10 @@ class NumberCodec:
         """Decode rows and compare them with the original; NaN equals NaN, and null equals null."""
         del first_row
         x, atoms = self.rows.decode(encoded.value, encoded.rank)
-        before, after = NumberBatch.of(array), NumberBatch.of(self._decoded(x, atoms))
+        before, after = (
+            NumberBatch.of(with_places(rows, self._counted))
+            for rows in (array, self._decoded(x, atoms))
+        )
         differently_null = np.zeros(0, dtype=np.bool_)
         if before.nulls is not None or after.nulls is not None:
             differently_null = before.is_null() ^ after.is_null()
@@ -209,7 +214,7 @@ class NumberCodec:
         """Return rows in the column's own type, from their coordinates and atoms."""
         if not self._atom_numbers.size:
             numbers = self._numeric.within_bounds(self._coordinate.backward(x))
-            return from_numbers(numbers, None, self.field.type)
+            return self._in_own_type(numbers, None)
         if self._model.n_continuous:
             # A copy, because the coordinate may have returned x itself.
             numbers = self._numeric.within_bounds(self._coordinate.backward(x)).copy()
@@ -217,4 +222,15 @@ class NumberCodec:
             numbers = np.empty_like(self._atom_numbers, shape=x.shape)
         nulls = np.empty(atoms.size, dtype=np.bool_)
         n_nulls = place_atoms(atoms, self._atom_numbers, self._atom_is_null, numbers, nulls)
-        return from_numbers(numbers, nulls if n_nulls else None, self.field.type)
+        return self._in_own_type(numbers, nulls if n_nulls else None)
+
+    def _in_counted_places(self, array: pa.Array) -> pa.Array:
+        """Return rows in the type that the fit counted; decimals may have fewer places there."""
+        if array.type != self._counted and self._model.rules.out_of_range == "clip":
+            array = rounded(array, self._counted)
+        with in_column(self._model.column):
+            return with_places(array, self._counted)
+
+    def _in_own_type(self, numbers: Numbers, nulls: NDArray[np.bool_] | None) -> pa.Array:
+        array = from_numbers(numbers, nulls, self._counted)
+        return array if self._counted == self.field.type else array.cast(self.field.type)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pat
 
 from gmm_pipeline.arrow.column_types import Reading, reading_of, value_type
 from gmm_pipeline.arrow.counters import (
+    CountingPass,
     DistinctNumberCounter,
     GridNumberCounter,
     MinimumCounter,
     NumberSampler,
     RefusedCounter,
-    RowCounter,
     body_of,
+)
+from gmm_pipeline.arrow.decimal_places import (
+    MOST_PLACES,
+    counting_with_places,
+    places_in_use,
+    refuse_many_places,
+    type_with_places,
 )
 from gmm_pipeline.arrow.label_counter import LabelCounter
 from gmm_pipeline.arrow.numeric_types import number_of, numeric_type
@@ -42,14 +50,6 @@ SAMPLE_WINDOWS = 64
 """Otherwise the sample has 64 windows of 16,384 rows, spread over the column: a million rows."""
 WINDOW_ROWS = 1 << 14
 """Rows of a window: a 16th of a row group, so that only a group's first pages are read."""
-
-
-class CountingPass(Protocol):
-    """What an engine provides for sketching: one pass over ranges of a column's rows."""
-
-    def __call__(self, counter: Callable[[], RowCounter], ranges: Sequence[range], /) -> Tally:
-        """Count the rows of the ranges, with as many counters as suit the engine."""
-        ...
 
 
 def sample_windows(rows: int) -> tuple[list[range], list[range]]:
@@ -134,7 +134,8 @@ def sketch_column(
     """
     if reading_of(field, request.kind) is Reading.LABELS:
         return check_infinities(Sketch(count(LabelCounter, [range(rows)]), None), request)
-    return check_infinities(_sketch_numbers(field, rows, request, count), request)
+    sketch = _sketch_decimals if pat.is_decimal(field.type) else sketch_numbers
+    return check_infinities(sketch(field, rows, request, count), request)
 
 
 def check_infinities(sketch: Sketch, request: SketchRequest) -> Sketch:
@@ -150,9 +151,31 @@ def check_infinities(sketch: Sketch, request: SketchRequest) -> Sketch:
     return sketch
 
 
-def _sketch_numbers(
+def _sketch_decimals(
     field: pa.Field, rows: int, request: SketchRequest, count: CountingPass
 ) -> Sketch:
+    """Sketch decimals in their own places; if int64 does not hold them so, in those in use."""
+    refused: ColumnDataError | None = None
+    if field.type.scale <= MOST_PLACES:
+        try:
+            return sketch_numbers(field, rows, request, count)
+        except ColumnDataError as error:
+            refused = error
+    places = places_in_use(rows, count)
+    if places > MOST_PLACES:
+        raise refuse_many_places(places)
+    if refused is not None and places >= field.type.scale:
+        raise refused
+    counted = type_with_places(field.type, places)
+    return sketch_numbers(
+        field.with_type(counted), rows, request, counting_with_places(count, counted)
+    )
+
+
+def sketch_numbers(
+    field: pa.Field, rows: int, request: SketchRequest, count: CountingPass
+) -> Sketch:
+    """Sketch a column of numbers; arguments as of `sketch_column`."""
     numeric = numeric_type(value_type(field.type))
     if numeric is None:
         raise TypeError(f"{field.type} holds no numbers")

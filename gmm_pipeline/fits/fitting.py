@@ -9,6 +9,7 @@ from functools import partial
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_types import Reading, plain_labels, reading_of, value_type
+from gmm_pipeline.arrow.decimal_places import counted_type
 from gmm_pipeline.arrow.numeric_types import from_numbers
 from gmm_pipeline.arrow.sketch_column import SketchRequest, declared_numbers
 from gmm_pipeline.core.coding.value_dtype import with_narrowest_dtype
@@ -79,7 +80,7 @@ def fit_modes(
     model = model_column(
         sketch,
         field.name,
-        _with_names(choice, field),
+        _with_names(choice, _counted_field(field, sketch)),
         part,
         rules,
         max_categories=settings.max_categories,
@@ -90,13 +91,18 @@ def fit_modes(
 
 def atom_choice(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
     """Return which of a column's numbers are atoms before any fit, and why."""
-    return _with_names(_chosen(sketch, field, settings), field)
+    return _with_names(_chosen(sketch, field, settings), _counted_field(field, sketch))
+
+
+def _counted_field(field: pa.Field, sketch: Sketch) -> pa.Field:
+    """Return the field of a column in the type that its sketch counted."""
+    return field.with_type(counted_type(field.type, sketch.coordinate))
 
 
 def _chosen(sketch: Sketch, field: pa.Field, settings: ColumnSettings) -> AtomChoice:
     return choose_atoms(
         sketch,
-        declared=declared_numbers(field, settings.atoms),
+        declared=declared_numbers(_counted_field(field, sketch), settings.atoms),
         find=_finds_atoms(settings),
         max_modes=settings.max_modes,
         few=settings.kind == "auto",

@@ -60,7 +60,10 @@ class Mixture:
         with np.errstate(under="ignore"):
             relative = np.exp(terms - largest[:, np.newaxis])
         totals = relative.sum(axis=1)
-        return relative / np.where(totals > 0, totals, 1.0)[:, np.newaxis]
+        responsibilities: NDArray[np.float64] = (
+            relative / np.where(totals > 0, totals, 1.0)[:, np.newaxis]
+        )
+        return responsibilities
 
     def rescaled(self, center: float, exponent: int) -> Mixture:
         """Return the mixture of center + 2**exponent · x.
