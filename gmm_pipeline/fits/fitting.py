@@ -140,7 +140,7 @@ def _modes_of_numbers(
     keep, tails = _keep(settings), settings.extremes == "keep"
     if settings.method != "em" or settings.components is not None:
         return choice, gaussian_part(sketch, column, choice, fit, keep=keep, tails=tails)
-    most = max(settings.max_modes - choice.values.size, 0) if _finds_atoms(settings) else None
+    most = settings.max_modes if _finds_atoms(settings) else None
     choice, fitted = fit_with_atoms(sketch, choice, fit, keep=keep, most=most)
     if fitted is None:
         return choice, ContinuousPart()

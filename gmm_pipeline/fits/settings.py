@@ -55,7 +55,8 @@ class ColumnSettings(BaseModel):
         10,
         ge=1,
         le=1000,
-        description="the most Gaussian modes of a column, and the most point masses",
+        description="the most Gaussian modes of a column, the most point masses, and the most "
+        "frequent values that the mixture would spend a component on",
     )
     n_components: int | None = Field(
         None,

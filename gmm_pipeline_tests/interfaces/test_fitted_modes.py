@@ -67,7 +67,7 @@ def carats() -> NDArray[np.float64]:
 def test_a_component_that_would_hold_one_value_is_an_atom() -> None:
     model = model_of(carats())
     assert {0.3, 0.31, 0.7, 1.0, 1.01} <= {atom.value for atom in model.atoms}
-    assert len(model.atoms) <= 10
+    assert len(model.atoms) <= 20
     assert min(mode.std for mode in model.gaussians) > 0.01 / np.sqrt(12)
 
 
