@@ -44,7 +44,7 @@ def ranking_table(stored: StoredModel, ranking: Ranking) -> pa.Table:
 
     Columns: `rank`, `mode` (its number in the model), `type` (gaussian, tail, atom or rest),
     `value` (an atom's, as text, null for the null atom; for dates and times what the middle of any
-    mode decodes to), `weight` (a Gaussian mode's within the mixture, otherwise the share of rows),
+    mode decodes to), `weight` (the share of rows by the fit; all weights sum to 1),
     `mean`, `std`, `low`, `high` (the range that the mode may take; in units of the column, dates in
     days and times in seconds since 1970, logarithms for transform = log), `frequency` (expected
     share of rows).
@@ -58,7 +58,7 @@ def ranking_table(stored: StoredModel, ranking: Ranking) -> pa.Table:
             "mode": pa.array(ranking.mode_of_rank, pa.int64()),
             "type": [_TYPES[type(mode)] for mode in modes],
             "value": pa.array(_texts(stored, modes, ranking), pa.string()),
-            "weight": [mode.weight for mode in modes],
+            "weight": _weights(modes),
             "mean": _placed(stored.model, [getattr(mode, "mean", None) for mode in modes]),
             "std": _in_units(stored.model, [getattr(mode, "std", None) for mode in modes]),
             "low": _placed(stored.model, [low for low, _ in ranges]),
@@ -66,6 +66,16 @@ def ranking_table(stored: StoredModel, ranking: Ranking) -> pa.Table:
             "frequency": ranking.frequencies,
         }
     )
+
+
+def _weights(modes: list[Mode]) -> list[float]:
+    """Return the share of rows of each mode: Gaussian modes divide what the others leave."""
+    weights = np.array([mode.weight for mode in modes], dtype=np.float64)
+    gaussian = np.array([isinstance(mode, GaussianMode) for mode in modes], dtype=np.bool_)
+    if gaussian.any():
+        weights[gaussian] *= (1 - weights[~gaussian].sum()) / weights[gaussian].sum()
+    shares: list[float] = weights.tolist()
+    return shares
 
 
 def write_ranking(folder: Path, stored: StoredModel, ranking: Ranking) -> None:

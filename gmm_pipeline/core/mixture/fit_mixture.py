@@ -36,6 +36,8 @@ On a single row its density has no bound, so any gain could be reached.
 """
 SPIKE_SHARE, SPIKE_ROWS = 0.01, 10.0
 """A component may collapse onto a value of 1 % of the rows, and of ten: it can become an atom."""
+_FINE = 2.0**-10
+"""A step is fine if it is a thousandth of the usual distance of values: a cell of a grid is, too."""
 LEAST_GAIN = 2e-5
 """Nats per row that any component has to add to the mean log-likelihood, however many rows.
 
@@ -196,7 +198,9 @@ def _with_ties_spread(points: WeightedPoints, frequent: float) -> WeightedPoints
     above = padded[2 * NEIGHBOURS :] - points.positions
     usual = np.minimum(np.minimum(below, above) / NEIGHBOURS, 1.0)
     tied = (points.weights > 1) & (points.weights < frequent)
-    spreads = np.where(tied, np.maximum(points.spreads, np.square(usual) / 12), points.spreads)
+    # Values on a step of the same order have spread enough.
+    single = points.spreads < np.square(_FINE * usual) / 12
+    spreads = np.where(tied & single, np.square(usual) / 12, points.spreads)
     return WeightedPoints(points.positions, points.weights, spreads)
 
 
