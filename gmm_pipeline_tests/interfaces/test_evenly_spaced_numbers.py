@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline import TableEncoder
 from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
+from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.errors import ColumnDataError
 
 RANDOM = np.random.default_rng(0)
@@ -63,3 +64,32 @@ def test_a_number_beside_the_lattice_leaves_the_decimals() -> None:
     encoder, frame = fitted(rows)
     assert not isinstance(encoder.model("x").coordinate, LatticeCoordinate)
     assert encoder.inverse_transform(encoder.transform(frame)).collect().equals(frame)
+
+
+def test_numbers_of_a_longer_computation_come_back_but_for_its_roundings() -> None:
+    rows = (BELL - BELL.mean()) / BELL.std()
+    encoder, frame = fitted(rows)
+    decoded = encoder.inverse_transform(encoder.transform(frame)).collect()["x"].to_numpy()
+    np.testing.assert_allclose(decoded, rows, rtol=0, atol=1e-14)
+    generated = pl.DataFrame({"x.value": RANDOM.uniform(-1, 1, 500), "x.rank": [0] * 500})
+    k = encoder.inverse_transform(generated).collect()["x"].to_numpy() * BELL.std() + BELL.mean()
+    np.testing.assert_allclose(k, np.rint(k), rtol=0, atol=1e-9)
+
+
+def test_one_dirty_decimal_leaves_the_column_its_grid() -> None:
+    rows = RANDOM.lognormal(-2, 1, 5000).round(5)
+    rows[7] = 0.07167000000000001
+    encoder, frame = fitted(rows)
+    decoded = encoder.inverse_transform(encoder.transform(frame)).collect()["x"]
+    assert (decoded != frame["x"]).sum() == 1
+    assert decoded[7] == pytest.approx(rows[7], rel=1e-15)
+    new = pl.DataFrame({"x": [0.1 + 0.2, 0.12345]})
+    assert encoder.inverse_transform(encoder.transform(new)).collect()["x"].to_list() == [
+        0.3,
+        0.12345,
+    ]
+
+
+def test_measurements_have_no_lattice() -> None:
+    for rows in (RANDOM.normal(size=4000), RANDOM.random(50), RANDOM.random(4000) * 1e4):
+        assert isinstance(fitted(rows)[0].model("x").coordinate, RealCoordinate)

@@ -37,7 +37,7 @@ On a single row its density has no bound, so any gain could be reached.
 SPIKE_SHARE, SPIKE_ROWS = 0.01, 10.0
 """A component may collapse onto a value of 1 % of the rows, and of ten: it can become an atom."""
 _FINE = 2.0**-10
-"""A step is fine if it is a thousandth of the usual distance of values: a cell of a grid is, too."""
+"""A step is fine if it is below a thousandth of the usual distance of values."""
 LEAST_GAIN = 2e-5
 """Nats per row that any component has to add to the mean log-likelihood, however many rows.
 

@@ -17,6 +17,9 @@ from gmm_pipeline.core.sketch.snap_to_grid import (
     snap_decimals,
 )
 
+MOST_PLACES = 12
+"""Decimal places that are tried; data with more are taken for measurements without a grid."""
+
 
 @dataclass(frozen=True)
 class DecimalCoordinate:

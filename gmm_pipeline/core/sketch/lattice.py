@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gmm_pipeline.core.sketch.numbers import Numbers
 
-_FEWEST = 32
+FEWEST_VALUES = 32
 """Distinct numbers from which even spacing counts as a property of the column."""
 _SHARE = 0.9
 """Share of the distances that have to be multiples of the step; the others are at strays."""
@@ -19,9 +19,9 @@ _PRECISIONS = (2.0**-52, 2.0**-23)
 """Relative precisions of float64 and float32: numbers may have been rounded to either."""
 _SMALLEST = 1e-280
 """Numbers that all are smaller have steps whose reciprocals overflow."""
-_ROUNDINGS = 4
+ROUNDINGS = 4
 """Roundings that a distance of two computed numbers may have gone through."""
-_CLEAR = 64
+CLEAR = 64
 """A step has to be so many times the rounding errors: chance meets that in 1 of 32 distances."""
 _MOST_STEPS = 3
 """The most common distance may be up to so many steps, where every other value is heaped."""
@@ -29,7 +29,7 @@ _MOST_STEPS = 3
 
 def learned_step(numbers: Numbers) -> float:
     """Return the step of the lattice that most sorted distinct numbers lie on; 0 without one."""
-    if numbers.size < _FEWEST:
+    if numbers.size < FEWEST_VALUES:
         return 0.0
     if numbers.dtype == np.int64:
         # In floats, as the distance of the extremes may lie beyond int64.
@@ -41,7 +41,7 @@ def learned_step(numbers: Numbers) -> float:
         distances = np.diff(numbers)
         single = bool((numbers.astype(np.float32) == numbers).all())
     for precision in _PRECISIONS[: 1 + single]:
-        step = _common_step(distances, _ROUNDINGS * precision * largest)
+        step = _common_step(distances, ROUNDINGS * precision * largest)
         if step:
             return step
     return 0.0
@@ -51,13 +51,13 @@ def _common_step(distances: NDArray[np.float64], error: float) -> float:
     """Return the step of which most distances are multiples, up to an error; 0 without one."""
     # Numbers that differ by rounding alone are one value of the lattice.
     apart = distances[(distances > error) & np.isfinite(distances)]
-    if apart.size < _FEWEST - 1:
+    if apart.size < FEWEST_VALUES - 1:
         return 0.0
     common = _most_common(apart, error)
     for steps in range(1, _MOST_STEPS + 1):
         multiples = np.rint(apart * (steps / common))
         fits = (np.abs(apart - multiples * (common / steps)) <= error) & (multiples > 0)
-        if common / steps > _CLEAR * error and np.mean(fits) >= _SHARE:
+        if common / steps > CLEAR * error and np.mean(fits) >= _SHARE:
             return float(apart[fits].sum() / multiples[fits].sum())
     return 0.0
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
-from gmm_pipeline.core.sketch.lattice import learned_step
+from gmm_pipeline.core.sketch.decimal_coordinate import MOST_PLACES, DecimalCoordinate
+from gmm_pipeline.core.sketch.lattice import CLEAR, FEWEST_VALUES, ROUNDINGS, learned_step
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.real_coordinate import RealCoordinate
 from gmm_pipeline.core.sketch.snap_to_grid import refuse_off_grid, round_to_type
@@ -22,8 +23,8 @@ _WRITTEN_DIGITS = (12, 9, 6)
 class LatticeCoordinate:
     """Floating-point numbers (k · multiple + remainder) / steps for whole k.
 
-    Each operation is rounded as in the computation that made the numbers, so they come back bit
-    for bit.
+    If each operation is rounded as in the computation that made the numbers, they come back bit for
+    bit; otherwise to within a few roundings.
 
     Parameters
     ----------
@@ -35,12 +36,15 @@ class LatticeCoordinate:
         Such as 2.54 for numbers that were divided by it.
     digits : int
         Binary digits of the column's type: 53, 24 or 11.
+    error : float
+        How far numbers may lie beside the lattice: 0, or the roundings of a longer computation.
     """
 
     multiple: float
     remainder: float
     steps: float
     digits: int = 53
+    error: float = 0.0
 
     @classmethod
     def found(
@@ -56,7 +60,15 @@ class LatticeCoordinate:
         digits : int
         """
         step = learned_step(x)
-        candidates = cls._of_decimals(x, step, decimals) if decimals else cls._scaled(step, digits)
+        candidates = (
+            cls._of_decimals(x, step, decimals)
+            if decimals
+            else chain(
+                cls._scaled(step, digits),
+                cls._rounded_decimals(x, digits),
+                cls._rounded(x, step, digits),
+            )
+        )
         return next((lattice for lattice in candidates if lattice.holds(x).all()), None)
 
     @classmethod
@@ -79,6 +91,25 @@ class LatticeCoordinate:
             yield cls(float(f"{step:.{written}g}"), 0.0, 1.0, digits)
             yield cls(1.0, 0.0, float(f"{1 / step:.{written}g}"), digits)
 
+    @classmethod
+    def _rounded_decimals(cls, x: NDArray[np.float64], digits: int) -> Iterator[LatticeCoordinate]:
+        """Yield decimals of up to 12 places, of which some are sums or products of others."""
+        error = _rounding_error(x, digits)
+        if x.size >= FEWEST_VALUES:
+            steps = (10.0**places for places in range(MOST_PLACES + 1))
+            yield from (cls(1.0, 0.0, n, digits, error) for n in steps if n * error * CLEAR < 1)
+
+    @classmethod
+    def _rounded(
+        cls, x: NDArray[np.float64], step: float, digits: int
+    ) -> Iterator[LatticeCoordinate]:
+        """Yield the lattice of numbers that come from a longer computation, such as z-scores."""
+        if not step:
+            return
+        k = np.rint((x - x[0]) / step)
+        offset = float(np.median(x - k * step))
+        yield cls(step, offset % step, 1.0, digits, _rounding_error(x, digits))
+
     @property
     def step(self) -> float:
         """The distance of neighbours."""
@@ -99,7 +130,8 @@ class LatticeCoordinate:
         Beyond 2**(digits − 3) steps from 0, any number of the type would seem to lie on it; those
         count as off it.
         """
-        on_lattice: NDArray[np.bool_] = self.snap(x) == x
+        with np.errstate(over="ignore", invalid="ignore"):
+            on_lattice: NDArray[np.bool_] = np.abs(self.snap(x) - x) <= self.error
         return on_lattice & (np.abs(x) <= self.step * 2.0 ** (self.digits - 3))
 
     def forward(self, numbers: Numbers) -> NDArray[np.float64]:
@@ -133,3 +165,8 @@ class LatticeCoordinate:
     def finer(self) -> RealCoordinate:
         """Return a coordinate that also holds the numbers between the steps."""
         return RealCoordinate()
+
+
+def _rounding_error(x: NDArray[np.float64], digits: int) -> float:
+    """Return what the roundings of a computation amount to beside the largest of its results."""
+    return float(ROUNDINGS * 2.0 ** (1 - digits) * np.abs(x).max(initial=0.0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_pipeline.core.sketch.coordinate import PlainCoordinate
-from gmm_pipeline.core.sketch.decimal_coordinate import DecimalCoordinate
+from gmm_pipeline.core.sketch.decimal_coordinate import MOST_PLACES, DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import FURTHEST_STEPS, IntegerCoordinate
 from gmm_pipeline.core.sketch.lattice_coordinate import LatticeCoordinate
 from gmm_pipeline.core.sketch.min_max import min_max
@@ -21,8 +21,6 @@ _NEAR_ZERO = 2**40
 
 float64 resolves 2**-12 at 2**40: fine enough for means and standard deviations there.
 """
-_MAX_PLACES = 12
-"""Decimal places that are tried; data with more are taken for measurements without a grid."""
 _ENOUGH_FOR_A_DIVISOR = 32
 """Distinct numbers from which a common divisor counts as a property of the column.
 
@@ -81,7 +79,7 @@ class FloatType:
         evenly spaced in another way, or no grid.
         """
         x = numbers.astype(np.float64)
-        for places in range(_MAX_PLACES + 1):
+        for places in range(MOST_PLACES + 1):
             decimals = DecimalCoordinate(places, self.digits)
             # The fewest places first: multiples of 0.1 are multiples of 0.01, too.
             if x.size and decimals.holds(x).all():
