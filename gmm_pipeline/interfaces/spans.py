@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from gmm_pipeline.arrow.model_document import fit_identity
+
+if TYPE_CHECKING:
+    from gmm_pipeline.store.fit_view import ColumnFit
 
 Activation = Literal["tanh", "softmax"]
 
@@ -44,6 +49,12 @@ class ColumnSpans:
     ) -> ColumnSpans:
         """Return the spans of a column with so many modes."""
         return cls(column, Span(1, "tanh"), Span(n_modes, "softmax"), discrete, identity)
+
+    @classmethod
+    def of_fit(cls, column: str, fit: ColumnFit) -> ColumnSpans:
+        """Return the spans of a fitted column."""
+        model, identity = fit.stored.model, fit_identity(fit.stored, fit.ranking)
+        return cls.of(column, model.n_modes, discrete=not model.n_continuous, identity=identity)
 
     @property
     def outputs(self) -> tuple[Span, ...]:

@@ -13,7 +13,6 @@ import pyarrow as pa
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.identity import check_identities
-from gmm_pipeline.arrow.model_document import fit_identity
 from gmm_pipeline.arrow.rows import TableRows
 from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.core.modes.column_model import ColumnModel
@@ -129,7 +128,8 @@ class TableEncoder:
         StoreError
             If another fit encoded a file, or a file does not say which and `generated` is False.
         """
-        codecs = self._decoding_codecs(encoded, within, generated=generated)
+        codecs = self.codecs(within)
+        check_identities(encoded_files_of(encoded), codecs, generated=generated)
         return lazy_frame(
             tables.decoded_schema(codecs),
             lambda: tables.decode_batches(stream_user_table(encoded), codecs),
@@ -160,7 +160,8 @@ class TableEncoder:
         within: Within | None = None,
     ) -> int:
         """Write the decoded rows to a folder of Parquet parts, as `transform_to` does."""
-        codecs = self._decoding_codecs(encoded, within, generated=generated)
+        codecs = self.codecs(within)
+        check_identities(encoded_files_of(encoded), codecs, generated=generated)
         return write_parts(
             Path(folder),
             lambda staging: decoded_rows(open_user_table(encoded, staging), codecs),
@@ -175,7 +176,8 @@ class TableEncoder:
         self, encoded: Table, *, generated: bool = False, within: Within | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the decoded rows in Arrow batches; arguments as of `inverse_transform`."""
-        codecs = self._decoding_codecs(encoded, within, generated=generated)
+        codecs = self.codecs(within)
+        check_identities(encoded_files_of(encoded), codecs, generated=generated)
         yield from tables.decode_batches(stream_user_table(encoded), codecs)
 
     @property
@@ -186,15 +188,7 @@ class TableEncoder:
     @property
     def spans(self) -> tuple[ColumnSpans, ...]:
         """A generative model's outputs: for each column a value (tanh) and a rank (softmax)."""
-        return tuple(
-            ColumnSpans.of(
-                name,
-                fit.stored.model.n_modes,
-                discrete=not fit.stored.model.n_continuous,
-                identity=fit_identity(fit.stored, fit.ranking),
-            )
-            for name, fit in self._fits.items()
-        )
+        return tuple(ColumnSpans.of_fit(name, fit) for name, fit in self._fits.items())
 
     def model(self, column: str) -> ColumnModel:
         """Return the model of a column: its modes and how they were fitted.
@@ -296,13 +290,6 @@ class TableEncoder:
         replaced = copy(self)
         replaced._fits = {**self._fits, **fits}  # noqa: SLF001 - of the same class
         return replaced
-
-    def _decoding_codecs(
-        self, encoded: Table, within: Within | None, *, generated: bool
-    ) -> dict[str, ColumnCodec]:
-        codecs = self.codecs(within)
-        check_identities(encoded_files_of(encoded), codecs, generated=generated)
-        return codecs
 
     def _fit_of(self, column: str) -> ColumnFit:
         if column not in self._fits:

@@ -95,6 +95,15 @@ def test_what_is_dropped_from_a_mixture_is_fitted_by_the_rest() -> None:
     assert sum(tail.weight for tail in model.tails) >= 3 / rows.size
 
 
+@pytest.mark.parametrize("method", ["em", "dpgmm"])
+def test_the_weights_of_all_modes_sum_to_1(method: str) -> None:
+    rows = np.concatenate([RANDOM.normal(size=3000), np.zeros(400), [50.0, 1e6, np.nan]])
+    modes = TableEncoder(threads=1, method=method).fit(pl.DataFrame({"x": rows})).modes("x")
+    assert set(modes["type"]) == {"gaussian", "tail", "atom"}
+    assert modes["weight"].sum() == pytest.approx(1, abs=1e-9)
+    assert (modes["weight"] - modes["frequency"]).abs().max() < 0.02
+
+
 @pytest.mark.parametrize(("rows", "n_components"), [(10_000, 5), (200, 4), (15, 2)])
 def test_a_required_number_of_modes_buys_no_spikes(rows: int, n_components: int) -> None:
     sides = RANDOM.choice([-3.0, 3.0], rows)

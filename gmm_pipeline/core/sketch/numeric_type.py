@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_pipeline.core.kernel import read_only
 from gmm_pipeline.core.sketch.coordinate import PlainCoordinate
 from gmm_pipeline.core.sketch.decimal_coordinate import MOST_PLACES, DecimalCoordinate
 from gmm_pipeline.core.sketch.integer_coordinate import FURTHEST_STEPS, IntegerCoordinate
@@ -69,7 +70,7 @@ class FloatType:
         """Return numbers with those beyond the largest finite ones of the type moved to these."""
         x = numbers.astype(np.float64, copy=False)
         largest = _LARGEST[self.digits]
-        low, high = min_max(x)
+        low, high = min_max(read_only(x))
         return x if -largest <= low and high <= largest else np.clip(x, -largest, largest)
 
     def coordinate(self, numbers: Numbers) -> PlainCoordinate:
