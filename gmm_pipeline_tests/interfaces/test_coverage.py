@@ -19,7 +19,7 @@ from gmm_pipeline.fits.fitting import sketch_request
 from gmm_pipeline.fits.settings import ColumnSettings
 
 REALS = [0.1 * number**1.5 for number in range(200)]
-CENTS = [number / 100 for number in range(0, 40_000, 7)]
+CENTS = [0.01, *(number / 100 for number in range(0, 40_000, 7))]
 WHOLE = list(range(1000, 2000, 5))
 
 
