@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
 
-from numba.core import event
-
 COMPILING = (
     "Compiling numerical code for this machine. The first run after an installation does this, for "
     "a minute or two in all; later runs take the code from a cache."
@@ -24,11 +22,23 @@ def tell_compilation(tell: Callable[[str], None]) -> Iterator[None]:
 
     It is called from another thread, or from the one that compiles.
     """
-    with event.install_listener("numba:compile", _Teller(tell)):
+    # As kernels do: most commands and Dagster's servers need no Numba.
+    from numba.core import event
+
+    teller = _Teller(tell)
+
+    class Listener(event.Listener):
+        def on_start(self, _: event.Event) -> None:
+            teller.start()
+
+        def on_end(self, _: event.Event) -> None:
+            teller.end()
+
+    with event.install_listener("numba:compile", Listener()):
         yield
 
 
-class _Teller(event.Listener):
+class _Teller:
     """Tells once that compilations take long; those of kernels within kernels count as one.
 
     Numba compiles one kernel at a time, but that can take half a minute on a busy machine.
@@ -41,7 +51,7 @@ class _Teller(event.Listener):
         self._patience = _SECONDS_UNTIL_TOLD
         self._timer: Timer | None = None
 
-    def on_start(self, _: event.Event) -> None:
+    def start(self) -> None:
         """Tell in a while, or now if other kernels took as long already."""
         self._depth += 1
         if self._depth > 1:
@@ -54,7 +64,7 @@ class _Teller(event.Listener):
             self._timer.daemon = True
             self._timer.start()
 
-    def on_end(self, _: event.Event) -> None:
+    def end(self) -> None:
         """Count the time, and wait for another kernel."""
         self._depth -= 1
         if self._depth == 0:
