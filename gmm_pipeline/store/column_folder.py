@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gmm_pipeline.atomic_write import flush_folder
+from gmm_pipeline.atomic_write import flush_folder, remove_leftovers
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store import legacy
 from gmm_pipeline.store.contents import CONTENTS, content_folder, link_content
@@ -203,6 +203,7 @@ class ColumnFolder:
                 if ("model", content_id_of(earlier / "model")) not in kept:
                     shutil.rmtree(earlier, ignore_errors=True)
             self._remove_drafts()
+            remove_leftovers(self.path)
 
     def tidy(self) -> None:
         """Remove what a killed run left behind, unless another run is writing to this column."""

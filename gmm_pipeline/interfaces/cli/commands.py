@@ -29,6 +29,7 @@ COMMANDS = {
     "run": Entry("run_commands", "Fit and encode the columns of a table."),
     "show": Entry("table_commands", "Show the modes of a column."),
     "status": Entry("status_commands", "Show the state of each column and stage of a fit."),
+    "sync": Entry("sync_command", "Let Dagster show what the store holds."),
     "transform": Entry("table_commands", "Encode other rows with an existing fit."),
     "ui": Entry("ui_command", "Start Dagster's web UI and its daemon."),
 }

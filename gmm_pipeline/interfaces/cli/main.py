@@ -7,8 +7,17 @@ from typing import Any
 
 import click
 
-from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
+from gmm_pipeline.errors import (
+    ColumnDataError,
+    DiskError,
+    PipelineError,
+    UnsupportedTypeError,
+    disk_error,
+)
 from gmm_pipeline.interfaces.cli.commands import LazyGroup
+
+_OF_THE_WORK = (ColumnDataError, DiskError, UnsupportedTypeError)
+"""Errors of what was to be done, not of the call."""
 
 
 @click.group(
@@ -38,9 +47,12 @@ def main(arguments: list[str] | None = None) -> Any:
     """
     try:
         return cli(arguments)
-    except PipelineError as error:
+    except Exception as error:
+        told = disk_error(error) or (error if isinstance(error, PipelineError) else None)
+        if told is None:
+            raise
         # Rich takes a while to load.
         from gmm_pipeline.interfaces.cli.display import stderr
 
-        stderr().print(f"Error: {error}", markup=False)
-        sys.exit(1 if isinstance(error, ColumnDataError | UnsupportedTypeError) else 2)
+        stderr().print(f"Error: {told}", markup=False)
+        sys.exit(1 if isinstance(told, _OF_THE_WORK) else 2)
