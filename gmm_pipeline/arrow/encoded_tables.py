@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_codec import Codecs, ColumnCodec
-from gmm_pipeline.arrow.column_types import cast_to_field
 from gmm_pipeline.arrow.encoded_rows import EncodedRows, rank_name, read_numbers, value_name
+from gmm_pipeline.arrow.exact_cast import cast_to_field
 from gmm_pipeline.arrow.identity import with_identities
 from gmm_pipeline.arrow.one_hot import ranks_from_one_hot, wide_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP

@@ -116,11 +116,17 @@ def last_spec(folder: FitFolder) -> FitSpec | None:
 
 
 def source_files(folder: FitFolder) -> tuple[Path, ...]:
-    """Return the files that a fit's source has now; none if it is gone."""
+    """Return the files that a fit's source has now; none if it is gone or unknown."""
+    spec = last_spec(folder)
     try:
-        return find_files(load_spec(folder).source).files
+        return () if spec is None else find_files(spec.source).files
     except SourceError:
         return ()
+
+
+def is_same_source(one: str, other: str) -> bool:
+    """Whether two names are of the same file, folder or glob."""
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:

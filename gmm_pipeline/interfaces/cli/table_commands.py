@@ -16,7 +16,7 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.snapshots import view_remarks
-from gmm_pipeline.fits.spec import FitSpec, source_files
+from gmm_pipeline.fits.spec import FitSpec, last_spec, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.fits.stored_columns import stored_columns
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
@@ -32,6 +32,7 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.table_output import check_output, open_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import FitView
 from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import Store
@@ -65,7 +66,7 @@ def transform(
       gmm-pipeline transform new_rows --fit sales --out encoded --engine spark
     """
     folder = Store(store).require_fit(fit)
-    check_output(out, [*find_files(source).files, *source_files(folder)], engine)
+    _check_output(out, folder, engine, source)
     with open_engine(engine, threads) as row_engine, folder.reading() as view:
         encoder = _encoder(view, threads, csv_nulls, row_engine)
         if is_folder(out):
@@ -118,7 +119,7 @@ def inverse(
       gmm-pipeline inverse encoded --fit sales --out sales_again --engine spark
     """
     folder = Store(store).require_fit(fit)
-    check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
+    _check_output(out, folder, engine, encoded)
     with open_engine(engine, threads) as row_engine, folder.reading(newest=True) as view:
         encoder = _decoder(view, encoded, threads, row_engine)
         if is_folder(out):
@@ -155,7 +156,7 @@ def export(
       gmm-pipeline export --fit flights --out flights_parts --engine spark
     """
     folder = Store(store.absolute()).require_present_fit(fit)
-    check_output(out, source_files(folder), engine)
+    _check_output(out, folder, engine)
     with open_engine(engine, threads) as row_engine, folder.reading() as view:
         codecs = _encoder(view, threads, ()).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
@@ -206,6 +207,14 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
         pl.when(null).then(pl.lit("null")).otherwise(pl.col("value")).alias("value")
     )
     print_table(shown.columns, shown.iter_rows(), title=f"{column}: {len(modes)} modes")
+
+
+def _check_output(out: Path, folder: FitFolder, engine: EngineChoice, *read: str) -> None:
+    """Raise SourceError if writing to `out` touches a fit's source or what the command reads."""
+    inputs = [file for source in read for file in find_files(source).files]
+    spec = last_spec(folder)
+    sources = [*read, *([] if spec is None else [spec.source])]
+    check_output(out, [*inputs, *source_files(folder)], sources, engine)
 
 
 def _check_rows(rows: Mapping[str, int]) -> None:
