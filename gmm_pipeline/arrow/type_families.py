@@ -10,7 +10,6 @@ import pyarrow.types as pat
 
 from gmm_pipeline.arrow.column_types import is_text, value_type
 
-
 _INTEGERS = pa.decimal128(20, 0)
 """Holds all integers: the largest of uint64 has 20 digits."""
 

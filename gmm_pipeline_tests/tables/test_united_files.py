@@ -13,7 +13,7 @@ from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_table
 
 
-def dictionary(values: list[str], index: pa.DataType, ordered: bool = False) -> pa.Array:
+def dictionary(values: list[str], index: pa.DataType, *, ordered: bool = False) -> pa.Array:
     plain = pa.array(values).dictionary_encode()
     return pa.DictionaryArray.from_arrays(
         plain.indices.cast(index), plain.dictionary, ordered=ordered
@@ -101,7 +101,6 @@ def test_types_that_mean_different_things_are_not_united(
     [
         (pa.array([2**53 + 1]), pa.array([1.5])),
         (pa.array([2**63], pa.uint64()), pa.array([-1])),
-        (pa.array([10**10], pa.timestamp("ms")), pa.array([1], pa.timestamp("ns"))),
         (pa.array([10**15], pa.timestamp("ms")), pa.array([1], pa.timestamp("ns"))),
     ],
     ids=lambda array: str(array.type),
@@ -111,14 +110,9 @@ def test_a_value_that_the_common_type_cannot_hold_is_refused_by_file_and_column(
 ) -> None:
     table = table_of(tmp_path, one, other)
 
-    try:
-        found = read(table)
-    except ColumnDataError as refused:
-        assert refused.column == "x"
-        assert "0.parquet" in refused.problem
-        assert refused.remedy
-    else:
-        assert found == [*one.to_pylist(), *other.to_pylist()]
+    with pytest.raises(ColumnDataError, match=r"column 'x': values of .*/0.parquet") as refused:
+        read(table)
+    assert refused.value.remedy
 
 
 def test_dictionaries_of_several_files_are_together_longer_than_one_may_be(
