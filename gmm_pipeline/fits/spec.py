@@ -102,8 +102,9 @@ def load_spec(folder: FitFolder) -> FitSpec:
         return FitSpec.model_validate_json(folder.spec_path.read_bytes())
     except ValueError as error:
         raise StoreError(
-            f"{folder.spec_path} cannot be read: {error}",
-            remedy="Write it again with `gmm-pipeline run SOURCE`",
+            f"{folder.spec_path} is damaged",
+            remedy=f"Write it again with `gmm-pipeline run SOURCE --fit {folder.path.name}`, which "
+            "keeps the results",
         ) from error
 
 
@@ -117,16 +118,22 @@ def last_spec(folder: FitFolder) -> FitSpec | None:
 
 def source_files(folder: FitFolder) -> tuple[Path, ...]:
     """Return the files that a fit's source has now; none if it is gone or unknown."""
-    spec = last_spec(folder)
+    source = known_source(folder)
     try:
-        return () if spec is None else find_files(spec.source).files
+        return () if source is None else find_files(source).files
     except SourceError:
         return ()
 
 
+def known_source(folder: FitFolder) -> str | None:
+    """Return the source of a fit; None if it was a table in memory, or the spec is damaged."""
+    spec = last_spec(folder)
+    return spec.source if spec is not None and spec.source else None
+
+
 def is_same_source(one: str, other: str) -> bool:
-    """Whether two names are of the same file, folder or glob."""
-    return Path(one).resolve() == Path(other).resolve()
+    """Whether two names are of the same file, folder or glob; no name is of a table in memory."""
+    return bool(one) == bool(other) and Path(one).resolve() == Path(other).resolve()
 
 
 def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:

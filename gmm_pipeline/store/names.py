@@ -87,7 +87,7 @@ def owned_folder(folder: Path, column: str) -> Path | None:
     """
     try:
         owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))["column"]
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
     if owner == column:
         return folder

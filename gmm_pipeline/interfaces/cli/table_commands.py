@@ -16,7 +16,7 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.snapshots import view_remarks
-from gmm_pipeline.fits.spec import FitSpec, last_spec, source_files
+from gmm_pipeline.fits.spec import FitSpec, known_source, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.fits.stored_columns import stored_columns
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
@@ -212,8 +212,8 @@ def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
 def _check_output(out: Path, folder: FitFolder, engine: EngineChoice, *read: str) -> None:
     """Raise SourceError if writing to `out` touches a fit's source or what the command reads."""
     inputs = [file for source in read for file in find_files(source).files]
-    spec = last_spec(folder)
-    sources = [*read, *([] if spec is None else [spec.source])]
+    source = known_source(folder)
+    sources = read if source is None else (*read, source)
     check_output(out, [*inputs, *source_files(folder)], sources, engine)
 
 
