@@ -73,6 +73,16 @@ def dictionary_of(text_type: pa.DataType) -> pa.DataType:
     return pa.dictionary(pa.int32(), pa.string() if pat.is_string_view(text_type) else text_type)
 
 
+def with_wide_indices(dictionary: pa.DataType) -> pa.DataType:
+    """Return a dictionary type that has room for the labels of several dictionaries.
+
+    Each row group, file or chunk has a dictionary of its own, which need not have the same labels.
+    """
+    if dictionary.index_type.bit_width >= pa.int32().bit_width:
+        return dictionary
+    return pa.dictionary(pa.int32(), dictionary.value_type, dictionary.ordered)
+
+
 def with_dictionary(array: pa.Array, target: pa.DataType) -> pa.Array:
     """Return text, plain or as a dictionary, as a dictionary of a given type."""
     encoded = array if pat.is_dictionary(array.type) else array.dictionary_encode()

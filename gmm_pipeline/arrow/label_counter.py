@@ -40,7 +40,7 @@ class LabelCounter:
         self._specials = self._specials.merge(Specials(nulls=encoded.indices.null_count))
         self._pending.append(
             (
-                _with_large_offsets(plain_labels(encoded.dictionary.take(pa.array(used)))),
+                _with_large_offsets(plain_labels(encoded.dictionary).take(pa.array(used))),
                 counts[used],
             )
         )

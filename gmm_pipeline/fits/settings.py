@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gmm_pipeline.core.modes.column_model import (
@@ -175,6 +176,11 @@ class TableSettings(BaseModel):
     settings: dict[str, Any] = {}
     columns: dict[str, dict[str, Any]] = {}
 
+    @field_validator("settings", "columns", mode="before")
+    @classmethod
+    def _of_python(cls, values: Any) -> Any:
+        return _without_numpy(values)
+
     @classmethod
     def from_models(
         cls, settings: ColumnSettings, columns: Mapping[str, ColumnSettings]
@@ -277,6 +283,15 @@ def read_settings(path: Path) -> TableSettings:
 
 def _explicit(settings: ColumnSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_unset=True)
+
+
+def _without_numpy(value: Any) -> Any:
+    """Return settings with Python's numbers and lists in the place of NumPy's."""
+    if isinstance(value, Mapping):
+        return {name: _without_numpy(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_numpy(each) for each in value]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _value(text: str) -> Any:

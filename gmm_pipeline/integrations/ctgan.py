@@ -20,7 +20,7 @@ from gmm_pipeline.interfaces.spans import SpanInfo, ctgan_output_info
 
 if TYPE_CHECKING:
     from gmm_pipeline.interfaces.table_encoder import TableEncoder
-    from gmm_pipeline.tables.user_tables import Table
+    from gmm_pipeline.tables.table_forms import Table
 
 try:
     from ctgan import CTGAN, TVAE

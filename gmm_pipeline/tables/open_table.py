@@ -8,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.types as pat
 
+from gmm_pipeline.arrow.column_types import with_wide_indices
 from gmm_pipeline.arrow.encoded_rows import are_encoded
 from gmm_pipeline.arrow.parquet_rows import Footers, ParquetRows
 from gmm_pipeline.errors import SourceError
@@ -116,14 +118,22 @@ def _open_parquet(source: str, versions: SourceFiles, names: Sequence[str]) -> L
             f"source {source!r} has no rows", remedy="Give a table with at least one row"
         )
     united = UnitedSchema.of(schemas, file_rows, names)
+    pieces = sum(file.metadata.num_row_groups for file in opened)
     return LocalTable(
-        united.schema,
+        united.schema if pieces == 1 else _with_wide_indices(united.schema),
         files,
         file_rows,
         united.first_files,
         united.conflicts,
         versions,
         footers,
+    )
+
+
+def _with_wide_indices(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        field.with_type(with_wide_indices(field.type)) if pat.is_dictionary(field.type) else field
+        for field in schema
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.types as pat
 
 from gmm_pipeline.arrow.type_families import common_type
 from gmm_pipeline.errors import SourceError
@@ -72,7 +71,6 @@ class UnitedSchema:
             if first > start:
                 first_files[column] = first
             known = holders[0].fields[column] if field is None else field
-            known = _with_wide_indices(known) if len(names) > 1 else known
             fields.append(known.with_nullable(True) if first > start else known)
         return cls(pa.schema(fields), first_files, conflicts)
 
@@ -101,14 +99,6 @@ def _united_field(fields: Sequence[pa.Field]) -> pa.Field | None:
     united = common_type(field.type for field in fields)
     nullable = any(field.nullable for field in fields)
     return None if united is None else pa.field(fields[0].name, united, nullable)
-
-
-def _with_wide_indices(field: pa.Field) -> pa.Field:
-    """Return a field whose dictionary may be longer than that of any single file."""
-    kind = field.type
-    if not pat.is_dictionary(kind) or kind.index_type.bit_width >= pa.int32().bit_width:
-        return field
-    return field.with_type(pa.dictionary(pa.int32(), kind.value_type, kind.ordered))
 
 
 def _conflict(
