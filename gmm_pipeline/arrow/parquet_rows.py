@@ -12,8 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gmm_pipeline.arrow.column_types import is_text, value_type
 from gmm_pipeline.arrow.int96 import int96_columns, refuse_nanoseconds, schema_in_microseconds
 from gmm_pipeline.arrow.parquet import name_read_errors, open_reader, read_footer
+from gmm_pipeline.arrow.reader_pool import ReaderPool
 
 _MAX_INDEX_BYTES = 4
 """A dictionary index takes at most 4 bytes a row; plain text takes more."""
@@ -29,18 +31,20 @@ class ParquetRows:
     metadata : pyarrow.parquet.FileMetaData
     starts : tuple of int
         The first row of each row group, and the row after the last.
+    pool : ReaderPool
     """
 
     path: Path
     metadata: pq.FileMetaData
     starts: tuple[int, ...]
+    pool: ReaderPool
 
     @classmethod
-    def of(cls, path: Path) -> ParquetRows:
+    def of(cls, path: Path, pool: ReaderPool) -> ParquetRows:
         """Read the footer of a file."""
         metadata = read_footer(path)
         sizes = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-        return cls(path, metadata, tuple(accumulate(sizes, initial=0)))
+        return cls(path, metadata, tuple(accumulate(sizes, initial=0)), pool)
 
     @property
     def rows(self) -> int:
@@ -64,14 +68,16 @@ class ParquetRows:
         batch_rows : int
             Most rows of a batch.
         dictionaries : sequence of str
-            Columns of text to read as dictionaries.
+            Columns of text to read as dictionaries: all of `columns`, or none.
         """
         groups = self._row_groups(rows)
         # Row groups are read from their first row on; rows before the range are skipped.
         skip, remaining = rows.start - self.starts[groups.start], len(rows)
         with (
             name_read_errors(self.path),
-            open_reader(self.path, self.metadata, dictionaries) as reader,
+            self.pool.reader(
+                self.path, self.metadata, self._text if dictionaries else ()
+            ) as reader,
         ):
             # Pages after the last row of a batch are neither decompressed nor verified.
             size = min(batch_rows, len(rows))
@@ -112,6 +118,11 @@ class ParquetRows:
         return {column.path: number for number, column in enumerate(columns)}
 
     @cached_property
+    def _text(self) -> list[str]:
+        """The columns of text: a file that is open to read one as a dictionary will do for all."""
+        return [field.name for field in self.schema if is_text(value_type(field.type))]
+
+    @cached_property
     def _times(self) -> list[str]:
         return int96_columns(self.metadata)
 
@@ -137,11 +148,12 @@ class Footers:
 
     def __init__(self) -> None:
         self._files: dict[Path, ParquetRows] = {}
+        self._pool = ReaderPool()
 
     def of(self, path: Path) -> ParquetRows:
         """Return a file with its footer, which is read at the first call."""
         if path not in self._files:
-            self._files[path] = ParquetRows.of(path)
+            self._files[path] = ParquetRows.of(path, self._pool)
         return self._files[path]
 
     def __reduce__(self) -> tuple[type[Footers], tuple[()]]:

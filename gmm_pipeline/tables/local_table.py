@@ -64,7 +64,7 @@ class LocalTable:
         SourceError
             If there is none of that name, or the files do not agree on it.
         """
-        require_column(name, self.schema.names)
+        require_column(name, self.schema)
         if name in self.conflicts:
             raise self.conflicts[name]
         first = self.first_files.get(name, 0)

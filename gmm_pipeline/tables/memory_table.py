@@ -51,7 +51,7 @@ class MemoryTable:
 
     def column(self, name: str) -> MemoryColumn:
         """Return one column; raise SourceError if there is none of that name."""
-        require_column(name, self.schema.names)
+        require_column(name, self.schema)
         return MemoryColumn(self.schema.field(name), self.table[name])
 
 
