@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import Any
 
@@ -10,6 +12,7 @@ import click
 from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
 from gmm_pipeline.interfaces.cli.commands import LazyGroup
 
+TRACEBACK_VARIABLE = "GMM_PIPELINE_TRACEBACK"
 
 @click.group(
     cls=LazyGroup,
@@ -34,13 +37,28 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line.
 
-    The exit status is 0 if all is done, 1 if a column could not be processed, 2 for a wrong call.
+    The exit status is 0 if all is done, 1 if a column could not be processed or something
+    unexpected happened, 2 for a wrong call.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal cannot show is replaced, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return cli(arguments)
     except PipelineError as error:
-        # Rich takes a while to load.
-        from gmm_pipeline.interfaces.cli.display import stderr
-
-        stderr().print(f"Error: {error}", markup=False)
+        _print_error(str(error))
         sys.exit(1 if isinstance(error, ColumnDataError | UnsupportedTypeError) else 2)
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        _print_error(f"unexpected {what}. Set {TRACEBACK_VARIABLE}=1 to see where it happened.")
+        sys.exit(1)
+
+
+def _print_error(message: str) -> None:
+    # Rich takes a while to load.
+    from gmm_pipeline.interfaces.cli.display import stderr
+
+    stderr().print(f"Error: {message}", markup=False)
