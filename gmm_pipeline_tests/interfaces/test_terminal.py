@@ -35,6 +35,19 @@ def test_show_prints_the_most_frequent_modes_of_many(fitted: Workplace) -> None:
     assert len(fitted.call("show", "city", "--fit", "t", "--json").json()["modes"]) == 60
 
 
+def test_plan_says_which_columns_seem_to_identify_rows(workplace: Workplace) -> None:
+    ids = [f"{number:032x}" for number in range(200)]
+    frame = pl.DataFrame({"id": ids, "city": CITIES[:50] * 4, "amount": range(200)})
+    frame.write_parquet(workplace.path / "t.parquet")
+
+    plain = workplace.call("plan", "t.parquet", "--json").json()["columns"]
+    merged = workplace.call("plan", "t.parquet", "--json", "--set", "id.max_categories=9").json()
+
+    assert [entry["column"] for entry in plain if "as ids have" in entry["reason"]] == ["id"]
+    assert "--columns '!id'" in plain[0]["reason"]
+    assert "as ids have" not in merged["columns"][0]["reason"]
+
+
 def test_a_table_that_would_be_very_wide_is_written_only_if_that_is_meant(
     fitted: Workplace,
 ) -> None:
