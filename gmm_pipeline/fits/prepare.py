@@ -24,6 +24,7 @@ from gmm_pipeline.fits.spec import (
     FitSpec,
     default_fit_name,
     is_same_source,
+    known_source,
     last_spec,
     save_spec,
     select_columns,
@@ -237,10 +238,14 @@ def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Pr
 
 
 def _refuse_fit_of_another_source(request: FitRequest, folder: FitFolder) -> None:
-    last = last_spec(folder)
-    if request.fit is None and last is not None and not is_same_source(last.source, request.source):
+    """Raise SourceError if a fit of another source has the default name of a request.
+
+    A fit that `TableEncoder.save` wrote may be of a table in memory, which has no name.
+    """
+    known = known_source(folder)
+    if request.fit is None and known is not None and not is_same_source(known, request.source):
         raise SourceError(
-            f"the store has a fit {request.name!r} already, of another source: {last.source}",
+            f"the store has a fit {request.name!r} already, of another source: {known}",
             remedy=f"Name the new fit with --fit NAME, or use --fit {request.name} to give that "
             "fit this source",
         )

@@ -133,8 +133,8 @@ def known_source(folder: FitFolder) -> str | None:
 
 
 def is_same_source(one: str, other: str) -> bool:
-    """Whether two names are of the same file, folder or glob; no name is of a table in memory."""
-    return bool(one) == bool(other) and Path(one).resolve() == Path(other).resolve()
+    """Whether two names are of the same file, folder or glob."""
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
