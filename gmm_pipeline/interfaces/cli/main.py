@@ -14,6 +14,7 @@ from gmm_pipeline.interfaces.cli.commands import LazyGroup
 
 TRACEBACK_VARIABLE = "GMM_PIPELINE_TRACEBACK"
 
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
