@@ -9,7 +9,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gmm_pipeline.core.modes.column_model import (
@@ -21,6 +20,7 @@ from gmm_pipeline.core.modes.column_model import (
 )
 from gmm_pipeline.errors import SettingsError, did_you_mean
 from gmm_pipeline.fits.config_text.documents import read_document
+from gmm_pipeline.fits.config_text.plain_values import without_numpy
 from gmm_pipeline.fits.config_text.validation import validate_document
 from gmm_pipeline.fits.presets import PRESETS
 
@@ -179,7 +179,7 @@ class TableSettings(BaseModel):
     @field_validator("settings", "columns", mode="before")
     @classmethod
     def _of_python(cls, values: Any) -> Any:
-        return _without_numpy(values)
+        return without_numpy(values)
 
     @classmethod
     def from_models(
@@ -283,15 +283,6 @@ def read_settings(path: Path) -> TableSettings:
 
 def _explicit(settings: ColumnSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_unset=True)
-
-
-def _without_numpy(value: Any) -> Any:
-    """Return settings with Python's numbers and lists in the place of NumPy's."""
-    if isinstance(value, Mapping):
-        return {name: _without_numpy(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_numpy(each) for each in value]
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _value(text: str) -> Any:

@@ -1,6 +1,7 @@
 """A run takes the table that is meant: no store, no output and no other fit by accident."""
 
 import pathlib
+from dataclasses import replace
 
 import polars as pl
 import pyarrow as pa
@@ -9,38 +10,26 @@ import pytest
 from workplace import Workplace
 
 from gmm_pipeline import TableEncoder
-from gmm_pipeline.errors import ColumnDataError
+from gmm_pipeline.errors import ColumnDataError, SourceError
+from gmm_pipeline.fits.prepare import FitRequest, prepare
 
 FRAME = pl.DataFrame({"x": ["a", "b"]})
-OTHER = pl.DataFrame({"x": ["c", "d", "e"]})
 
 
-def test_a_store_in_the_folder_of_its_source_is_not_taken_for_a_part_of_it(
-    workplace: Workplace,
-) -> None:
-    FRAME.write_parquet(workplace.path / "t.parquet")
-    assert workplace.call("run", ".", "--fit", "t").status == 0
-
-    again = workplace.call("run", ".", "--fit", "t")
-
-    assert "Everything is up to date" in again.err
-
-
-@pytest.mark.parametrize("command", [["export"], ["transform", "new.parquet"]])
-def test_nothing_is_written_into_the_folder_of_the_source(
-    workplace: Workplace, command: list[str]
-) -> None:
+def test_nothing_is_written_into_the_folder_of_the_source(workplace: Workplace) -> None:
     (workplace.path / "sales").mkdir()
     FRAME.write_parquet(workplace.path / "sales" / "t.parquet")
     FRAME.write_parquet(workplace.path / "new.parquet")
-    assert workplace.call("run", "sales").status == 0
+    TableEncoder().fit(workplace.path / "sales").save(workplace.store / "sales")
 
-    for out in ("sales/encoded.parquet", "sales/parts"):
-        refused = workplace.call(*command, "--fit", "sales", "--out", out)
-        assert refused.status == 2
-        assert f"{out} would become a part of" in refused.err
-        assert "Give another --out" in refused.err
-    assert workplace.call(*command, "--fit", "sales", "--out", "encoded.parquet").status == 0
+    for command in (["export"], ["transform", "new.parquet"]):
+        for out in ("sales/encoded.parquet", "sales/parts"):
+            refused = workplace.call(*command, "--fit", "sales", "--out", out)
+            assert refused.status == 2
+            assert f"{out} would become a part of" in refused.err
+            assert "Give another --out" in refused.err
+    transform = ("transform", "new.parquet", "--fit", "sales")
+    assert workplace.call(*transform, "--out", "encoded.parquet").status == 0
 
 
 @pytest.mark.parametrize(
@@ -52,22 +41,26 @@ def test_nothing_is_written_into_the_folder_of_the_source(
     ],
 )
 def test_a_second_source_of_the_same_default_name_needs_a_name_of_its_own(
-    workplace: Workplace, one: str, other: str, name: str
+    tmp_path: pathlib.Path, one: str, other: str, name: str
 ) -> None:
-    for file, frame in ((one, FRAME), (other, OTHER)):
-        (workplace.path / file).parent.mkdir(exist_ok=True)
-        frame.write_parquet(workplace.path / file)
-    assert workplace.call("run", one).status == 0
+    for file in (one, other):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        FRAME.write_parquet(tmp_path / file)
+    first, second = FitRequest(str(tmp_path / one)), FitRequest(str(tmp_path / other))
+    prepare(first, tmp_path / "store").save()
 
-    for command in ("run", "plan"):
-        refused = workplace.call(command, other)
-        assert refused.status == 2
-        assert f"a fit {name!r} already, of another source: " in refused.err
-        assert str(workplace.path / one) in refused.err
-        assert "--fit NAME" in refused.err
-    assert workplace.call("run", workplace.path / one).status == 0
-    assert workplace.call("run", other, "--fit", name).status == 0
-    assert workplace.call("run", other).status == 0
+    with pytest.raises(
+        SourceError, match=f"a fit '{name}' already, of another source: "
+    ) as refused:
+        prepare(second, tmp_path / "store")
+
+    assert str(tmp_path / one) in str(refused.value)
+    assert "--fit NAME" in str(refused.value)
+    # The same source by another way to name it, and a fit that is meant, go on.
+    elsewhere = FitRequest(str(tmp_path / "store" / ".." / one))
+    assert prepare(elsewhere, tmp_path / "store").spec.name == name
+    prepare(replace(second, fit=name), tmp_path / "store").save()
+    assert prepare(second, tmp_path / "store").spec.name == name
 
 
 def test_text_that_is_not_utf_8_fails_its_column_alone(workplace: Workplace) -> None:
