@@ -56,13 +56,13 @@ def test_a_run_heals_a_damaged_spec(two_fits: Workplace) -> None:
 def test_a_damaged_file_beside_it_ends_no_command_in_a_traceback(
     two_fits: Workplace, file: str, content: bytes
 ) -> None:
-    shutil.copytree(two_fits.store / "u", two_fits.store / "v", symlinks=True, dirs_exist_ok=True)
+    shutil.rmtree(two_fits.store / "v", ignore_errors=True)
+    shutil.copytree(two_fits.store / "u", two_fits.store / "v", symlinks=True)
     (two_fits.store / "v" / file).write_bytes(content)
 
     for command in (["status"], ["show", "x"], ["export", "--out", "e.parquet"]):
         finished = two_fits.call(*command, "--fit", "v")
         assert finished.status == 0, finished.err
-    shutil.rmtree(two_fits.store / "v")
 
 
 def test_a_manifest_that_is_not_utf_8_is_told_and_healed_by_a_run(two_fits: Workplace) -> None:
