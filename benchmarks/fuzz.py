@@ -101,6 +101,22 @@ TYPES: dict[pa.DataType, Values] = {
     pa.list_(pa.int8()): st.lists(st.integers(0, 9), max_size=2),
 }
 
+WIDER: dict[pa.DataType, pa.DataType] = {
+    pa.int8(): pa.int16(),
+    pa.int16(): pa.int32(),
+    pa.int32(): pa.int64(),
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int64(),
+    pa.float16(): pa.float32(),
+    pa.float32(): pa.float64(),
+    pa.decimal128(9, 2): pa.decimal128(20, 4),
+    pa.timestamp("ms"): pa.timestamp("us"),
+    pa.duration("ms"): pa.duration("us"),
+    pa.string(): pa.large_string(),
+    pa.dictionary(pa.int8(), pa.string()): pa.dictionary(pa.int16(), pa.string()),
+}
+"""Types that the first file may have where the others have a wider one."""
+
 
 @dataclass(frozen=True)
 class DrawnTable:
@@ -117,6 +133,8 @@ class DrawnTable:
         Rows of a row group.
     part : int
         Rows at the beginning that are transformed by themselves.
+    widen : bool
+        Whether all files but the first are written in `WIDER` types.
     """
 
     table: pa.Table
@@ -124,18 +142,25 @@ class DrawnTable:
     writer: str
     group: int
     part: int
+    widen: bool
 
     def write(self, folder: pathlib.Path) -> pa.Table:
         """Write the files, and return the rows that they hold."""
         bounds = [0, *sorted(self.ends), self.table.num_rows]
         for number, (start, stop) in enumerate(itertools.pairwise(bounds)):
             piece, path = self.table.slice(start, stop - start), folder / f"{number}.parquet"
+            if self.widen and number:
+                piece = piece.cast(_wider(piece.schema))
             if self.writer == "polars":
                 pl.DataFrame(piece).write_parquet(path, row_group_size=self.group)
             else:
                 pq.write_table(piece, path, row_group_size=self.group)
         files = sorted(folder.glob("*.parquet"))
         return pa.concat_tables(map(pq.read_table, files), promote_options="permissive")
+
+
+def _wider(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(field.with_type(WIDER.get(field.type, field.type)) for field in schema)
 
 
 @st.composite
@@ -177,6 +202,7 @@ def drawn_tables(draw: st.DrawFn) -> DrawnTable:
         draw(st.sampled_from(["pyarrow"] if foreign else ["pyarrow", "polars"])),
         draw(st.sampled_from([1, 7, MOST_ROWS])),
         draw(st.integers(1, rows)),
+        draw(st.booleans()),
     )
 
 
