@@ -49,7 +49,7 @@ class _Kernel:
 
         # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
         compiled = numba.njit(nogil=True, error_model="numpy")(self.py_func)
-        # Numba has no folder to write to; one that others can write to is no place for machine code.
+        # Without a folder of its own: one that others can write to is no place for machine code.
         with suppress(RuntimeError):
             compiled.enable_caching()
         return compiled
