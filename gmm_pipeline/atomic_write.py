@@ -28,14 +28,21 @@ write pauses for minutes at most."""
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path; its file replaces `path` at the end, or is removed after an error."""
+    """Give a temporary path; its file replaces `path` at the end, or is removed after an error.
+
+    It is on the disk by then: after a power failure, `path` is the old file or the complete new
+    one, where the file system keeps its promises.
+    """
     remove_leftovers(path.parent, path.name)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         yield partial
+        # A name may reach the disk before the bytes that it stands for.
+        flush(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    flush_folder(path.parent)
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
@@ -71,14 +78,18 @@ def write_durably(path: Path, text: str) -> None:
     """Replace a small file by a text in UTF-8, and make it survive a power failure."""
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        flush(partial)
-    flush_folder(path.parent)
 
 
 def flush(path: Path) -> None:
     """Flush a file's content to the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def flush_tree(folder: Path) -> None:
+    """Flush the files in a folder, and their names, to the disk."""
+    for path in [folder, *folder.rglob("*")]:
+        (flush_folder if path.is_dir() else flush)(path)
 
 
 def flush_folder(path: Path) -> None:
@@ -100,8 +111,10 @@ def replace_folder(folder: Path, target: Path) -> None:
     """
     if not (target.exists() or target.is_symlink()):
         folder.rename(target)
+        flush_folder(target.parent)
         return
     if _exchange(folder, target):
+        flush_folder(target.parent)
         _remove(folder)
         return
     aside = folder.with_name(f"{folder.name}-{uuid.uuid4().hex}")
@@ -113,6 +126,7 @@ def replace_folder(folder: Path, target: Path) -> None:
             raise
         shutil.rmtree(target)
     folder.rename(target)
+    flush_folder(target.parent)
     _remove(aside)
 
 

@@ -20,7 +20,15 @@ from gmm_pipeline.fits.source_ledger import (
     save_ledger,
     update_ledger,
 )
-from gmm_pipeline.fits.spec import FitSpec, default_fit_name, last_spec, save_spec, select_columns
+from gmm_pipeline.fits.spec import (
+    FitSpec,
+    default_fit_name,
+    is_same_source,
+    known_source,
+    last_spec,
+    save_spec,
+    select_columns,
+)
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.files import looks_complete
@@ -212,11 +220,13 @@ def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Pr
     Raises
     ------
     SourceError
-        If the source is missing, empty or unreadable, or a pattern matches no column.
+        If the source is missing, empty or unreadable, or a pattern matches no column; or if a fit
+        of another source has the name that this one would get by default.
     SettingsError
         If a setting is wrong.
     """
     folder = Store(store).fit(request.name)
+    _refuse_fit_of_another_source(request, folder)
     ledger = current_ledger(request.source, folder, accept=lambda _: True)
     table = open_batches(
         request.source,
@@ -225,6 +235,20 @@ def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Pr
         csv_nulls=request.csv_nulls,
     )
     return Prepared(request.spec(table.schema.names), folder, ledger, table)
+
+
+def _refuse_fit_of_another_source(request: FitRequest, folder: FitFolder) -> None:
+    """Raise SourceError if a fit of another source has the default name of a request.
+
+    A fit that `TableEncoder.save` wrote may be of a table in memory, which has no name.
+    """
+    known = known_source(folder)
+    if request.fit is None and known is not None and not is_same_source(known, request.source):
+        raise SourceError(
+            f"the store has a fit {request.name!r} already, of another source: {known}",
+            remedy=f"Name the new fit with --fit NAME, or use --fit {request.name} to give that "
+            "fit this source",
+        )
 
 
 def prepare_stored(spec: FitSpec, folder: FitFolder) -> Prepared:

@@ -28,9 +28,9 @@ from gmm_pipeline.interfaces.written_tables import write_parts
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
+from gmm_pipeline.tables.table_forms import Table
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 from gmm_pipeline.tables.user_tables import (
-    Table,
     encoded_files_of,
     lazy_frame,
     open_user_table,

@@ -23,7 +23,8 @@ from gmm_pipeline.fits.snapshots import commit_exactly
 from gmm_pipeline.fits.spec import FitSpec, save_spec, select_columns
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit
-from gmm_pipeline.tables.user_tables import Table, open_user_table
+from gmm_pipeline.tables.table_forms import Table
+from gmm_pipeline.tables.user_tables import open_user_table
 
 
 def fit_table(

@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import Timeout
 from pydantic import JsonValue
 
-from gmm_pipeline.atomic_write import remove_leftovers
+from gmm_pipeline.atomic_write import flush_folder, remove_leftovers
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.file_lock import hold_lock
 from gmm_pipeline.store.column_folder import ColumnFolder
@@ -188,6 +188,8 @@ class FitFolder:
                     if entry != before.get(name):
                         self.column(name).flush()
                 present = self.snapshots.write_next(present, dict(fit), entries)
+                for folder in (self.path, self.path.parent):
+                    flush_folder(folder)
             self._show(present, renewed)
             self._collect(renewed)
         return present

@@ -1,28 +1,32 @@
-"""Tables as Python users have them: paths, Polars frames, Arrow tables."""
+"""Tables as Python users have them: opened by columns, streamed by batches, handed back lazily."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as pa_dataset
 from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow.identity import EncodedFile, identities_in
+from gmm_pipeline.arrow.output_types import batch_in, in_polars, schema_in
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.parquet_rows import Footers
-from gmm_pipeline.errors import UnsupportedTypeError
 from gmm_pipeline.tables.csv import header
-from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.forked import refuse_where_polars_hangs
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
-from gmm_pipeline.tables.open_table import open_table, read_table_footer
-
-Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
-"""The path of a Parquet or CSV file, a folder or a glob; or a table in memory."""
+from gmm_pipeline.tables.open_table import open_batches, read_table_footer
+from gmm_pipeline.tables.table_forms import (
+    Table,
+    files_of,
+    map_stream,
+    stream_of,
+    table_in_memory,
+)
 
 
 def open_user_table(
@@ -32,10 +36,10 @@ def open_user_table(
 
     Parameters
     ----------
-    table : str, Path, DataFrame, LazyFrame or pyarrow.Table
-        A lazy frame is collected.
+    table : Table
+        Streams are read once, into `staging`.
     staging : Path
-        A folder for the Parquet form of CSV files.
+        A folder for the Parquet form of CSV files, and for rows that come in a stream.
     csv_nulls : sequence of str
         Texts that mean null in CSV files, besides the empty field.
     csv_schema : pyarrow.Schema, optional
@@ -44,30 +48,20 @@ def open_user_table(
     Raises
     ------
     SourceError
-        If the table is missing, has no rows, or has duplicate or empty column names.
+        If the table is missing, has no rows, or has duplicate or empty column names, or if the
+        argument is no table.
     UnsupportedTypeError
         If Arrow does not have the type of a column.
     """
-    if isinstance(table, str | Path):
-        return open_table(str(table), staging, csv_nulls=csv_nulls, csv_schema=csv_schema)
-    if isinstance(table, pa.Table):
-        return MemoryTable.of(table)
-    frame = table.collect() if isinstance(table, pl.LazyFrame) else table
-    return MemoryTable.of(_to_arrow(frame))
-
-
-def _to_arrow(frame: pl.DataFrame) -> pa.Table:
-    """Return a frame as an Arrow table; UnsupportedTypeError names a column without Arrow type."""
-    for column in frame.iter_columns():
-        try:
-            column.head(0).to_arrow()
-        except pa.ArrowException as error:
-            raise UnsupportedTypeError(
-                f"type {column.dtype} cannot be encoded",
-                column=column.name,
-                remedy="Leave the column out, or cast it",
-            ) from error
-    return frame.to_arrow()
+    files = files_of(table)
+    if files is not None:
+        if files.is_csv:
+            refuse_where_polars_hangs()
+        return open_batches(
+            _name_of(table), [files], staging, csv_nulls=csv_nulls, csv_schema=csv_schema
+        )
+    known = table_in_memory(table)
+    return MemoryTable.of(map_stream(stream_of(table), staging) if known is None else known)
 
 
 def encoded_files_of(table: Table) -> list[EncodedFile]:
@@ -75,34 +69,46 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
 
     Frames of Polars say nothing and are taken as they are: they come from this process.
     """
-    if isinstance(table, str | Path):
-        found = find_files(str(table))
+    found = files_of(table)
+    if found is not None:
         if found.is_csv:
             return [EncodedFile(frozenset(header(file)), {}) for file in found.files]
         opened = map(partial(read_table_footer, Footers()), found.files)
         return [EncodedFile.of(file.metadata.schema.to_arrow_schema()) for file in opened]
-    if isinstance(table, pa.Table) and identities_in(table.schema.metadata):
-        return [EncodedFile.of(table.schema)]
+    if isinstance(table, pa.Table | pa.RecordBatch | pa.RecordBatchReader | pa_dataset.Dataset):
+        return [EncodedFile.of(table.schema)] if identities_in(table.schema.metadata) else []
     return []
 
 
 def stream_user_table(table: Table) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table in batches; files are streamed, not loaded."""
-    if isinstance(table, str | Path):
-        found = find_files(str(table))
-        if not found.is_csv:
-            yield from batches(found.files)
-            return
-        table = pl.scan_csv(list(found.files))
-    if isinstance(table, pa.Table):
-        yield from table.to_batches(ROWS_PER_GROUP)
+    files = files_of(table)
+    if files is not None and not files.is_csv:
+        yield from batches(files.files)
         return
-    for frame in table.lazy().collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
-        yield from frame.to_arrow().to_batches()
+    if files is not None:
+        table = pl.scan_csv(list(files.files))
+    known = table_in_memory(table)
+    yield from stream_of(table) if known is None else known.to_batches(ROWS_PER_GROUP)
+
+
+def _name_of(table: Table) -> str:
+    """Return what messages call the files of a table."""
+    return ", ".join(map(str, table)) if isinstance(table, list | tuple) else str(table)
 
 
 def lazy_frame(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) -> pl.LazyFrame:
-    """Return a frame whose rows `make` yields each time that it is collected."""
+    """Return a frame whose rows `make` yields each time that it is collected.
+
+    Times in zones without a name are in UTC, as Polars knows no others.
+
+    Raises
+    ------
+    PipelineError
+        If Polars would hang, in a forked process.
+    """
+    refuse_where_polars_hangs()
+    schema = schema_in(in_polars, schema)
 
     def scan(
         columns: list[str] | None,
@@ -112,7 +118,7 @@ def lazy_frame(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) 
     ) -> Iterator[pl.DataFrame]:
         remaining = n_rows
         for batch in make():
-            frame = pl.DataFrame(pa.Table.from_batches([batch], schema=schema))
+            frame = pl.DataFrame(pa.Table.from_batches([batch_in(schema, batch)], schema=schema))
             if remaining is not None:
                 frame = frame.head(remaining)
                 remaining -= frame.height
