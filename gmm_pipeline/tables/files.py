@@ -14,7 +14,10 @@ from pathlib import Path
 from gmm_pipeline.errors import MissingSourceError, SourceError
 
 _PARQUET = {".parquet", ".pq"}
-_CSV = {".csv"}
+_CSV = {".csv", ".tsv"}
+_TEXT = {".txt", ".tab", ".dat", ".data"}
+"""Endings of text that may be a table: where a file is named, not where a folder is searched."""
+_COMPRESSED = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"}
 _PARQUET_END = b"PAR1"
 QUIET_SECONDS = 10.0
 """A file without an end mark counts as complete once nobody wrote to it for this long: less than
@@ -78,7 +81,7 @@ class SourceFiles:
     @property
     def is_csv(self) -> bool:
         """Whether they are CSV; Parquet otherwise."""
-        return self.stamps[0].path.suffix.lower() in _CSV
+        return _ending(self.stamps[0].path) in _CSV | _TEXT
 
     def fingerprint(self) -> str:
         """Return a digest of the files' names, sizes and times of change."""
@@ -134,8 +137,8 @@ def find_files(source: str) -> SourceFiles:
             f"source {source!r} {problem}",
             remedy="Give a Parquet or CSV file, a folder of them, or a quoted glob",
         )
-    formats = {file.suffix.lower() for file in found}
-    if not (formats <= _PARQUET or formats <= _CSV):
+    formats = set(map(_ending, found))
+    if not (formats <= _PARQUET or formats <= _CSV | _TEXT):
         raise SourceError(
             f"source {source!r} has files of several or unknown formats: "
             f"{', '.join(sorted(formats))}",
@@ -160,7 +163,7 @@ def looks_complete(file: Path) -> bool:
     Parquet files end in a footer; other formats have no such mark, so those files are complete once
     nobody has written to them for `QUIET_SECONDS`.
     """
-    if file.suffix.lower() in _PARQUET:
+    if _ending(file) in _PARQUET:
         return _ends_as_parquet(file)
     return _quiet_seconds(file) >= QUIET_SECONDS
 
@@ -195,4 +198,10 @@ def _ends_as_parquet(file: Path) -> bool:
 def _is_data(file: Path, folder: Path) -> bool:
     """Whether a file is data, not one of the hidden ones that other tools leave in folders."""
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    return not hidden and file.suffix.lower() in _PARQUET | _CSV and file.is_file()
+    return not hidden and _ending(file) in _PARQUET | _CSV and file.is_file()
+
+
+def _ending(file: Path) -> str:
+    """Return the ending of a file in lower case, without that of its compression."""
+    ending = file.suffix.lower()
+    return Path(file.stem).suffix.lower() if ending in _COMPRESSED else ending

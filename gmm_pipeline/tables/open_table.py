@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
-from itertools import groupby
 from pathlib import Path
 
-import pyarrow as pa
-
-from gmm_pipeline.arrow.parquet_rows import Footers, ParquetRows
-from gmm_pipeline.errors import SourceError
-from gmm_pipeline.tables import csv
-from gmm_pipeline.tables.column_names import check_names
+from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.open_csv import open_csv
+from gmm_pipeline.tables.open_parquet import open_parquet
+
+_NOTHING_KNOWN = Known()
 
 
-def open_table(
-    source: str,
-    staging: Path,
-    *,
-    csv_nulls: Sequence[str] = (),
-    csv_schema: pa.Schema | None = None,
-) -> LocalTable:
+def open_table(source: str, staging: Path, csv: Known = _NOTHING_KNOWN) -> LocalTable:
     """Open a table; CSV is converted to Parquet first, once.
 
     Parameters
@@ -32,127 +23,25 @@ def open_table(
         A file, a folder or a glob.
     staging : Path
         A folder for the Parquet form of CSV files; it need not exist yet.
-    csv_nulls : sequence of str
-        Texts that mean null in CSV files, besides the empty field.
-    csv_schema : pyarrow.Schema, optional
-        Known types of columns of CSV files.
+    csv : Known, optional
+        What is known of CSV files: how they are written, and types of columns.
 
     Raises
     ------
     SourceError
         If the table is missing, unreadable or without rows, or has duplicate or empty column names.
     """
-    return open_batches(
-        source, [find_files(source)], staging, csv_nulls=csv_nulls, csv_schema=csv_schema
-    )
+    return open_batches(source, [find_files(source)], staging, csv)
 
 
 def open_batches(
-    source: str,
-    batches: Sequence[SourceFiles],
-    staging: Path,
-    *,
-    csv_nulls: Sequence[str] = (),
-    csv_schema: pa.Schema | None = None,
+    source: str, batches: Sequence[SourceFiles], staging: Path, csv: Known = _NOTHING_KNOWN
 ) -> LocalTable:
     """Open a table whose files came in batches; rows are in the order of batches and files.
 
-    Each batch of CSV files is converted on its own, so that files that were added do not cause the
-    earlier ones to be converted again. Later batches are read in the types of the first. Where
-    that fails, all files are converted together, to types that suit all of them; files with other
-    columns than the rest are always converted on their own.
-
-    See `open_table` for the other parameters.
+    See `open_table` for the other parameters, and `open_csv` for batches of CSV.
     """
+    if batches[0].is_csv:
+        return open_csv(source, batches, staging, csv)
     together = SourceFiles(tuple(stamp for batch in batches for stamp in batch.stamps))
-    files = together.files
-    if not batches[0].is_csv:
-        return _open_parquet(source, together, [file.name for file in files])
-    headers = {file: tuple(csv.header(file)) for file in files}
-    check_names(f"source {source!r}", headers[files[0]])
-    groups = [
-        SourceFiles(tuple(group))
-        for batch in batches
-        for _, group in groupby(batch.stamps, key=lambda stamp: headers[stamp.path])
-    ]
-    staged = csv.CsvStaging(staging, csv_nulls)
-    differ = len(set(headers.values())) > 1
-    if len(groups) > 1:
-        with nullcontext() if differ else suppress(SourceError):
-            table = _open_groups(source, groups, staged, csv_schema)
-            if differ or not table.conflicts:
-                return table
-    parquet = SourceFiles.of([staged.parquet_of(together, csv_schema)])
-    return _open_parquet(source, parquet, [files[0].name])
-
-
-def _open_groups(
-    source: str, groups: Sequence[SourceFiles], staged: csv.CsvStaging, schema: pa.Schema | None
-) -> LocalTable:
-    """Open groups of CSV files as one table; later groups are read in the types of the first."""
-    first = staged.parquet_of(groups[0], schema)
-    known = read_table_footer(Footers(), first).schema.remove_metadata()
-    parquet = SourceFiles.of([first, *(staged.parquet_of(group, known) for group in groups[1:])])
-    return _open_parquet(source, parquet, [group.files[0].name for group in groups])
-
-
-def _open_parquet(source: str, versions: SourceFiles, names: Sequence[str]) -> LocalTable:
-    """Open a table of Parquet files; messages call each by its name."""
-    files, footers = versions.files, Footers()
-    opened = [read_table_footer(footers, file) for file in files]
-    schemas = [file.schema.remove_metadata() for file in opened]
-    for schema in schemas:
-        if schema is schemas[0] or not schema.equals(schemas[0]):
-            check_names(f"source {source!r}", schema.names)
-    file_rows = tuple(file.rows for file in opened)
-    if not sum(file_rows):
-        raise SourceError(
-            f"source {source!r} has no rows", remedy="Give a table with at least one row"
-        )
-    if all(schema.equals(schemas[0]) for schema in schemas[1:]):
-        return LocalTable(schemas[0], files, file_rows, {}, {}, versions, footers)
-    columns = dict.fromkeys(name for schema in schemas for name in schema.names)
-    first = {
-        name: next(n for n, schema in enumerate(schemas) if name in schema.names)
-        for name in columns
-    }
-    fields = [schemas[first[name]].field(name) for name in columns]
-    conflicts = {
-        name: _conflict(name, schemas[start:], names[start:]) for name, start in first.items()
-    }
-    return LocalTable(
-        pa.schema([field.with_nullable(True) if first[field.name] else field for field in fields]),
-        files,
-        file_rows,
-        {name: start for name, start in first.items() if start},
-        {name: conflict for name, conflict in conflicts.items() if conflict},
-        versions,
-        footers,
-    )
-
-
-def _conflict(name: str, schemas: Sequence[pa.Schema], names: Sequence[str]) -> SourceError | None:
-    """Return how files differ in the type of a column that the first of them has; None if not."""
-    kind = schemas[0].field(name).type
-    for schema, file in zip(schemas[1:], names[1:], strict=True):
-        other = schema.field(name).type if name in schema.names else None
-        if other != kind:
-            return SourceError(
-                f"files of one table differ: type {kind} in {names[0]}, "
-                f"{other or 'missing'} in {file}",
-                column=name,
-                remedy="Write the files with one schema, run them as separate tables, or leave the "
-                "column out",
-            )
-    return None
-
-
-def read_table_footer(footers: Footers, file: Path) -> ParquetRows:
-    """Return a file with its footer read; raise SourceError if it is not a Parquet file."""
-    try:
-        return footers.of(file)
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(
-            f"file {file} cannot be read as Parquet: {error}",
-            remedy="Write the file again, or leave it out",
-        ) from error
+    return open_parquet(source, together, [file.name for file in together.files])

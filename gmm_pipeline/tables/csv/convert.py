@@ -1,0 +1,197 @@
+"""Converts CSV to Parquet, so that columns can be read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
+from gmm_pipeline.arrow.regroup import split_rows
+from gmm_pipeline.atomic_write import atomic_write
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.find_forms import form_of
+from gmm_pipeline.tables.csv.find_types import ColumnReading, TypeSearch
+from gmm_pipeline.tables.csv.forms import Form
+from gmm_pipeline.tables.csv.report import CsvReport, Misfits
+from gmm_pipeline.tables.csv.rows import CsvFile
+from gmm_pipeline.tables.csv.survey import filled
+from gmm_pipeline.tables.csv.typed_cells import form_for, needs_form, read_as
+from gmm_pipeline.tables.files import SourceFiles
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of files before they are looked at.
+
+    Parameters
+    ----------
+    told : CsvDialect
+        What the user says.
+    found : CsvDialect, optional
+        What was found from earlier files of the table.
+    schema : pyarrow.Schema, optional
+        Types of columns.
+    """
+
+    told: CsvDialect = CsvDialect()
+    found: CsvDialect | None = None
+    schema: pa.Schema | None = None
+
+    def open(self, path: Path) -> CsvFile:
+        """Open a file by the dialect of earlier files if it has their columns, else by its own."""
+        if self.found is not None:
+            kept = CsvFile.open(path, self.told.over(self.found.model_copy(update={"types": {}})))
+            if set(self.found.types) <= set(kept.names):
+                return kept
+        return CsvFile.open(path, self.told)
+
+
+def convert(files: SourceFiles, target: Path, known: Known) -> None:
+    """Write the rows of CSV files to a Parquet file, streaming; it appears complete or not at all.
+
+    Cells that are no values of a known type are null, and in the report of the Parquet file.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read as CSV, or changed since it was found.
+    SettingsError
+        If a type is told for a column that is not there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(target) as partial, files.require_unchanged():
+        opened = _open_files(files.files, known)
+        first = opened[0]
+        readings = _readings(opened, known)
+        types = {name: reading.form for name, reading in readings.items()}
+        dialect = first.dialect.model_copy(update={"types": types})
+        columns = _columns(dialect, known)
+        report = CsvReport(dialect=dialect, readings=readings, remarks=_remarks(first))
+        _write(partial, opened, columns, report)
+
+
+def _open_files(paths: Sequence[Path], known: Known) -> list[CsvFile]:
+    """Open files; those after the first are read by its dialect, apart from their encoding."""
+    first = known.open(paths[0])
+    known.told.check_columns(first.names)
+    own = first.dialect.model_copy(update={"encoding": known.told.encoding, "skip": known.told.skip})
+    return [first, *(CsvFile.open(path, own) for path in paths[1:])]
+
+
+def _readings(files: Sequence[CsvFile], known: Known) -> dict[str, ColumnReading]:
+    """Return how each column is read: as told, by its known type, or as its cells are written."""
+    first = files[0]
+    told = {
+        name: ColumnReading(form=form_of(form, first.dialect, name).text, why="as told")
+        for name, form in known.told.types.items()
+    }
+    kept = {} if known.found is None else known.found.types
+    fields = {} if known.schema is None else {field.name: field for field in known.schema}
+    typed = {
+        name: ColumnReading(form=kept.get(name, "string"), why="the type is known")
+        for name, field in fields.items()
+        if name in kept or not needs_form(field)
+    }
+    open_ = [name for name in first.names if name not in {**typed, **told}]
+    dialect = first.dialect.model_copy(update={"types": kept})
+    search = TypeSearch(dialect, first.quoted_digits, lambda: _rows(files))
+    found = search.readings(open_) if open_ else {}
+    everything = {**found, **typed, **told}
+    return {name: everything[name] for name in first.names}
+
+
+def _rows(files: Sequence[CsvFile]) -> Iterator[pl.DataFrame]:
+    names = list(files[0].names)
+    for file in files:
+        for frame in file.batches():
+            yield frame.select(names)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How the cells of a column become values."""
+
+    name: str
+    form: Form
+    field: pa.Field | None
+
+    @property
+    def values(self) -> pl.Expr:
+        cell = pl.col(self.name)
+        read = self.form.read(cell) if self.field is None else read_as(cell, self.form, self.field)
+        return read.alias(self.name)
+
+    @property
+    def kind(self) -> str:
+        return self.form.text if self.field is None else str(self.field.type)
+
+
+def _columns(dialect: CsvDialect, known: Known) -> list[_Column]:
+    fields = {} if known.schema is None else {field.name: field for field in known.schema}
+    columns = []
+    for name, text in dialect.types.items():
+        form, field = form_of(text, dialect, name), fields.get(name)
+        if field is not None:
+            form = form_for(field, form, dialect)
+        columns.append(_Column(name, form, field))
+    return columns
+
+
+def _write(
+    target: Path, files: Sequence[CsvFile], columns: Sequence[_Column], report: CsvReport
+) -> None:
+    schema = _schema(columns)
+    misfits: dict[str, Misfits] = {}
+    # The form is read once or a few times: lz4 costs less time than it saves on most disks.
+    with pq.ParquetWriter(target, schema, compression="lz4") as writer:
+        batches = (
+            batch
+            for frame in _values(_rows(files), columns, misfits)
+            for batch in frame.to_arrow().cast(schema).to_batches()
+        )
+        for pieces in split_rows(batches, ROWS_PER_GROUP):
+            writer.write_table(pa.Table.from_batches(pieces, schema=schema), ROWS_PER_GROUP)
+        report.model_copy(update={"misfits": misfits}).add_to(writer)
+
+
+def _values(
+    rows: Iterator[pl.DataFrame], columns: Sequence[_Column], misfits: dict[str, Misfits]
+) -> Iterator[pl.DataFrame]:
+    """Yield rows of values; cells that are none are null, and added to the misfits."""
+    cells = [filled(pl.col(column.name)).sum().alias(column.name) for column in columns]
+    before = 0
+    for frame in rows:
+        values = frame.select([column.values for column in columns])
+        wanted = frame.select(cells).row(0, named=True)
+        for column in columns:
+            missing = wanted[column.name] - values[column.name].count()
+            if missing > 0:
+                lost = filled(frame[column.name]) & values[column.name].is_null()
+                _add(misfits, column, int(missing), before + int(lost.arg_max() or 0) + 1)
+        before += frame.height
+        yield values
+
+
+def _add(misfits: dict[str, Misfits], column: _Column, rows: int, first: int) -> None:
+    earlier = misfits.get(column.name)
+    misfits[column.name] = Misfits(
+        rows=rows + (earlier.rows if earlier else 0),
+        first=earlier.first if earlier else first,
+        kind=column.kind,
+    )
+
+
+def _schema(columns: Sequence[_Column]) -> pa.Schema:
+    empty = pl.DataFrame(schema={column.name: pl.String for column in columns})
+    return empty.select([column.values for column in columns]).to_arrow().schema
+
+
+def _remarks(file: CsvFile) -> tuple[str, ...]:
+    dialect = file.dialect
+    skipped = f"{dialect.skip} lines before the header are left out" if dialect.skip else ""
+    return tuple(filter(None, [*file.layout.remarks, skipped]))
