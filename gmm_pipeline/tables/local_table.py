@@ -14,6 +14,7 @@ from gmm_pipeline.arrow.parquet_column import BATCH_ROWS, ParquetColumn
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.column_names import require_column
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.report import CsvReport
 from gmm_pipeline.tables.files import SourceFiles
 
@@ -50,6 +51,11 @@ class LocalTable:
     versions: SourceFiles
     footers: Footers
     csv: CsvReport | None = None
+
+    @property
+    def dialect(self) -> CsvDialect | None:
+        """How the files are written, if they are CSV."""
+        return None if self.csv is None else self.csv.dialect
 
     @property
     def rows(self) -> int:

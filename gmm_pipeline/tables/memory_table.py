@@ -37,6 +37,10 @@ class MemoryTable:
         return self.table.schema
 
     @property
+    def dialect(self) -> None:
+        """None: it is no CSV."""
+
+    @property
     def rows(self) -> int:
         """Rows of the table."""
         return int(self.table.num_rows)

@@ -8,7 +8,6 @@ from itertools import groupby
 from pathlib import Path
 
 from gmm_pipeline.arrow.parquet_rows import Footers
-from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.column_names import check_names
 from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.report import CsvReport

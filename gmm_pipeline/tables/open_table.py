@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gmm_pipeline.tables.csv.convert import Known
+from gmm_pipeline.tables.csv.convert import NOTHING_KNOWN, Known
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_csv import open_csv
 from gmm_pipeline.tables.open_parquet import open_parquet
 
-_NOTHING_KNOWN = Known()
 
-
-def open_table(source: str, staging: Path, csv: Known = _NOTHING_KNOWN) -> LocalTable:
+def open_table(source: str, staging: Path, csv: Known = NOTHING_KNOWN) -> LocalTable:
     """Open a table; CSV is converted to Parquet first, once.
 
     Parameters
@@ -35,7 +33,7 @@ def open_table(source: str, staging: Path, csv: Known = _NOTHING_KNOWN) -> Local
 
 
 def open_batches(
-    source: str, batches: Sequence[SourceFiles], staging: Path, csv: Known = _NOTHING_KNOWN
+    source: str, batches: Sequence[SourceFiles], staging: Path, csv: Known = NOTHING_KNOWN
 ) -> LocalTable:
     """Open a table whose files came in batches; rows are in the order of batches and files.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -15,18 +16,21 @@ from gmm_pipeline.arrow.identity import EncodedFile, identities_in
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.errors import UnsupportedTypeError
-from gmm_pipeline.tables.csv import header
+from gmm_pipeline.tables.csv.convert import NOTHING_KNOWN, Known
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.rows import CsvFile
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
-from gmm_pipeline.tables.open_table import open_table, read_table_footer
+from gmm_pipeline.tables.open_parquet import read_table_footer
+from gmm_pipeline.tables.open_table import open_table
 
 Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
 """The path of a Parquet or CSV file, a folder or a glob; or a table in memory."""
 
 
 def open_user_table(
-    table: Table, staging: Path, csv_nulls: Sequence[str] = (), csv_schema: pa.Schema | None = None
+    table: Table, staging: Path, csv: Known = NOTHING_KNOWN
 ) -> LocalTable | MemoryTable:
     """Open a table to read its columns one by one.
 
@@ -36,10 +40,8 @@ def open_user_table(
         A lazy frame is collected.
     staging : Path
         A folder for the Parquet form of CSV files.
-    csv_nulls : sequence of str
-        Texts that mean null in CSV files, besides the empty field.
-    csv_schema : pyarrow.Schema, optional
-        Known types of columns of CSV files.
+    csv : Known, optional
+        What is known of CSV files: how they are written, and types of columns.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def open_user_table(
         If Arrow does not have the type of a column.
     """
     if isinstance(table, str | Path):
-        return open_table(str(table), staging, csv_nulls=csv_nulls, csv_schema=csv_schema)
+        return open_table(str(table), staging, csv)
     if isinstance(table, pa.Table):
         return MemoryTable.of(table)
     frame = table.collect() if isinstance(table, pl.LazyFrame) else table
@@ -78,7 +80,8 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
     if isinstance(table, str | Path):
         found = find_files(str(table))
         if found.is_csv:
-            return [EncodedFile(frozenset(header(file)), {}) for file in found.files]
+            names = [CsvFile.open(file, CsvDialect()).names for file in found.files]
+            return [EncodedFile(frozenset(each), {}) for each in names]
         opened = map(partial(read_table_footer, Footers()), found.files)
         return [EncodedFile.of(file.metadata.schema.to_arrow_schema()) for file in opened]
     if isinstance(table, pa.Table) and identities_in(table.schema.metadata):
@@ -86,14 +89,25 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
     return []
 
 
-def stream_user_table(table: Table) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a table in batches; files are streamed, not loaded."""
+def stream_user_table(table: Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table in batches; files are streamed, not loaded.
+
+    Parameters
+    ----------
+    table : Table
+    schema : pyarrow.Schema
+        Types of columns, which CSV files do not tell.
+    """
     if isinstance(table, str | Path):
-        found = find_files(str(table))
-        if not found.is_csv:
-            yield from batches(found.files)
+        if not find_files(str(table)).is_csv:
+            yield from batches(find_files(str(table)).files)
             return
-        table = pl.scan_csv(list(found.files))
+        with tempfile.TemporaryDirectory() as staging:
+            opened = open_table(str(table), Path(staging), Known(schema=schema))
+            for conflict in opened.conflicts.values():
+                raise conflict
+            yield from batches(opened.files)
+        return
     if isinstance(table, pa.Table):
         yield from table.to_batches(ROWS_PER_GROUP)
         return

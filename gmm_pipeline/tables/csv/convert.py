@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -38,17 +38,23 @@ class Known:
         Types of columns.
     """
 
-    told: CsvDialect = CsvDialect()
+    told: CsvDialect = field(default_factory=CsvDialect)
     found: CsvDialect | None = None
     schema: pa.Schema | None = None
 
     def open(self, path: Path) -> CsvFile:
         """Open a file by the dialect of earlier files if it has their columns, else by its own."""
         if self.found is not None:
-            kept = CsvFile.open(path, self.told.over(self.found.model_copy(update={"types": {}})))
+            # Encodings and titles are found in each file.
+            shared = self.found.model_copy(update={"types": {}, "encoding": None, "skip": None})
+            kept = CsvFile.open(path, self.told.over(shared))
             if set(self.found.types) <= set(kept.names):
                 return kept
         return CsvFile.open(path, self.told)
+
+
+NOTHING_KNOWN = Known()
+"""Of files that are looked at for the first time."""
 
 
 def convert(files: SourceFiles, target: Path, known: Known) -> None:
@@ -60,8 +66,6 @@ def convert(files: SourceFiles, target: Path, known: Known) -> None:
     ------
     SourceError
         If a file cannot be read as CSV, or changed since it was found.
-    SettingsError
-        If a type is told for a column that is not there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(target) as partial, files.require_unchanged():
@@ -78,8 +82,9 @@ def convert(files: SourceFiles, target: Path, known: Known) -> None:
 def _open_files(paths: Sequence[Path], known: Known) -> list[CsvFile]:
     """Open files; those after the first are read by its dialect, apart from their encoding."""
     first = known.open(paths[0])
-    known.told.check_columns(first.names)
-    own = first.dialect.model_copy(update={"encoding": known.told.encoding, "skip": known.told.skip})
+    own = first.dialect.model_copy(
+        update={"encoding": known.told.encoding, "skip": known.told.skip}
+    )
     return [first, *(CsvFile.open(path, own) for path in paths[1:])]
 
 
@@ -89,6 +94,7 @@ def _readings(files: Sequence[CsvFile], known: Known) -> dict[str, ColumnReading
     told = {
         name: ColumnReading(form=form_of(form, first.dialect, name).text, why="as told")
         for name, form in known.told.types.items()
+        if name in first.names
     }
     kept = {} if known.found is None else known.found.types
     fields = {} if known.schema is None else {field.name: field for field in known.schema}
@@ -171,8 +177,9 @@ def _values(
         for column in columns:
             missing = wanted[column.name] - values[column.name].count()
             if missing > 0:
-                lost = filled(frame[column.name]) & values[column.name].is_null()
-                _add(misfits, column, int(missing), before + int(lost.arg_max() or 0) + 1)
+                cell = frame.select(filled(pl.col(column.name))).to_series()
+                first = int((cell & values[column.name].is_null()).arg_max() or 0)
+                _add(misfits, column, int(missing), before + first + 1)
         before += frame.height
         yield values
 
@@ -194,4 +201,5 @@ def _schema(columns: Sequence[_Column]) -> pa.Schema:
 def _remarks(file: CsvFile) -> tuple[str, ...]:
     dialect = file.dialect
     skipped = f"{dialect.skip} lines before the header are left out" if dialect.skip else ""
-    return tuple(filter(None, [*file.layout.remarks, skipped]))
+    quoted = "every cell is quoted, so that quotes do not tell codes from numbers"
+    return tuple(filter(None, [*file.layout.remarks, skipped, quoted * (dialect.quoted == "all")]))

@@ -95,8 +95,10 @@ def _forms_of(cell: str, cells: Sequence[str], dialect: CsvDialect) -> list[Form
 
 
 def _plain_numbers(cells: Sequence[str]) -> list[Form]:
-    """Return the plain forms. A number such as 3e7 among integers is a code, as long as no point
-    shows that there are other numbers than integers."""
+    """Return the plain forms; none for codes.
+
+    A cell such as 3e7 among integers is a code, unless a point shows that there are other numbers.
+    """
     compact: list[Form] = [TimeForm("%Y%m%d")] if all(map(_COMPACT_DATE.fullmatch, cells)) else []
     whole = [cell for cell in cells if _INTEGER.fullmatch(cell)]
     bare = [cell for cell in cells if _BARE_EXPONENT.fullmatch(cell)]

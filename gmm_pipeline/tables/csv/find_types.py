@@ -19,7 +19,28 @@ _SAMPLE_ROWS = 1000
 _FEW = 0.1
 """Up to this share of other cells, it is doubted that a column is text."""
 _NULL_WORDS = frozenset(
-    "NA N/A n/a na NaN nan NaT NULL Null null NONE None none nil ? - -- . #N/A <NA>".split()
+    [
+        "NA",
+        "N/A",
+        "n/a",
+        "na",
+        "NaN",
+        "nan",
+        "NaT",
+        "NULL",
+        "Null",
+        "null",
+        "NONE",
+        "None",
+        "none",
+        "nil",
+        "?",
+        "-",
+        "--",
+        ".",
+        "#N/A",
+        "<NA>",
+    ]
 )
 """What other programs write for null."""
 _CODE = re.compile(r"(\+|-?0\d).*")
@@ -86,8 +107,7 @@ class TypeSearch:
     def _likely(
         self, names: Sequence[str], cells: Mapping[str, Sequence[str]], sample: pl.DataFrame
     ) -> dict[str, list[Form]]:
-        """Return the forms to measure on all rows; columns that are text by the sample have none
-        to measure."""
+        """Return the forms to measure on all rows; nothing is measured of text, by the sample."""
         types = self.dialect.types
         kept = {name: [form_of(types[name], self.dialect, name)] for name in names if name in types}
         found = [name for name in names if name not in kept and name not in self.quoted_digits]
@@ -107,7 +127,7 @@ class TypeSearch:
         best = min((fit for fit in fits if fit.form), key=lambda fit: fit.others, default=None)
         if best is None:
             return _text_by_sample(cells)
-        return _text_by_others(name, best)
+        return _text_by_others(best)
 
 
 def _first_and_twins(fits: Sequence[Fit]) -> list[Form]:
@@ -138,7 +158,7 @@ def _text_by_sample(cells: Sequence[str]) -> ColumnReading:
     return ColumnReading(form=_TEXT, why="text", doubt=doubt)
 
 
-def _text_by_others(name: str, best: Fit) -> ColumnReading:
+def _text_by_others(best: Fit) -> ColumnReading:
     """Return the reading of a column of which some cells do not have the best form."""
     share = f"{best.others:,} of {best.cells:,} cells"
     if all(map(_CODE.fullmatch, best.examples)):
@@ -170,9 +190,9 @@ def _with_order_of_days(
         for name in readings
     }
     unsure = {name: forms for name, forms in twins.items() if len(set(map(_order, forms))) > 1}
-    orders = {
-        _order(forms[0]) for name, forms in twins.items() if forms and name not in unsure
-    } - {None}
+    orders = {_order(forms[0]) for name, forms in twins.items() if forms and name not in unsure} - {
+        None
+    }
     decided = dict(readings)
     for name, forms in unsure.items():
         agreed = [form for form in forms if orders == {_order(form)}]

@@ -33,7 +33,7 @@ class Form(Protocol):
         ...
 
     def restores(self, cell: pl.Expr) -> pl.Expr:
-        """Whether a cell that is read is still known by its value, such as no code that starts with 0."""
+        """Whether the value of a cell that is read tells the cell: 7 does not tell the code 007."""
         ...
 
     def write(self, value: pl.Expr) -> pl.Expr:
@@ -74,8 +74,8 @@ class WordsForm:
 
     def read(self, cell: pl.Expr) -> pl.Expr:
         """Return booleans."""
-        found = pl.when(cell == self.true).then(pl.lit(True))  # noqa: FBT003 - a value
-        return found.when(cell == self.false).then(pl.lit(False))  # noqa: FBT003 - a value
+        found = pl.when(cell == self.true).then(pl.lit(True))
+        return found.when(cell == self.false).then(pl.lit(False))
 
     def restores(self, cell: pl.Expr) -> pl.Expr:
         """Return true for each cell."""
@@ -104,16 +104,15 @@ class TimeForm:
         return FORMATS.get(self.text, self.text)
 
     @property
-    def dtype(self) -> pl.DataType:
+    def dtype(self) -> pl.Date | pl.Time | pl.Datetime:
         """The type of the values."""
         hours = any(part in self.format for part in _HOURS)
         if hours and not any(part in self.format for part in _DAYS):
             return pl.Time()
         if not hours:
             return pl.Date()
-        unit = "ns" if _NANOSECONDS in self.format else "us"
         zone = "UTC" if self.format.endswith(("Z", "%z")) else None
-        return pl.Datetime(unit, zone)
+        return pl.Datetime("ns" if _NANOSECONDS in self.format else "us", zone)
 
     def read(self, cell: pl.Expr) -> pl.Expr:
         """Return dates, times or datetimes."""

@@ -56,9 +56,15 @@ def find_layout(rows: Sequence[list[str]], dialect: CsvDialect, splitter: CellSp
         dropped = _without_end(names, width)
         if dropped is not None:
             return dropped
-    if body and width == len(names) + 1 and all(len(row) == width for row in body):
+    if _has_row_names(body, len(names)):
         names = ("", *names)
     return _with_index(names)
+
+
+def _has_row_names(body: Sequence[list[str]], named: int) -> bool:
+    """Whether rows have one cell more than the header: names of the rows, which are unique."""
+    first = [row[0] for row in body if len(row) == named + 1]
+    return bool(first) and len(first) == len(body) == len(set(first))
 
 
 def _without_end(names: tuple[str, ...], width: int) -> Layout | None:

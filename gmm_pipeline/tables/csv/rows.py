@@ -1,4 +1,4 @@
-"""The rows of a CSV file as text, batch by batch. Rows that are too short or too long are refused."""
+"""The rows of a CSV file as text, batch by batch. Rows of a wrong number of cells are refused."""
 
 from __future__ import annotations
 
@@ -104,6 +104,10 @@ class CsvFile:
         if last is not None:
             self._require_closed(last)
 
+    def rows(self) -> int:
+        """Return the number of rows: a pass over the file."""
+        return sum(frame.height for frame in self.batches())
+
     def _frame(self, batch: pa.RecordBatch) -> pl.DataFrame:
         frame = pl.DataFrame(pa.Table.from_batches([batch]).select(list(self.names)))
         if self.dialect.blanks == "strip" and not self.filtered:
@@ -152,7 +156,7 @@ class CsvFile:
 
     def _filtered(self, file: IO[bytes]) -> IO[bytes]:
         pieces = (line.encode() for line in _plain_lines(file, self.dialect))
-        return pa.PythonFile(io.BufferedReader(stream.ByteStream(pieces)), mode="r")
+        return io.BufferedReader(stream.ByteStream(pieces))
 
     def _require_closed(self, last: pl.DataFrame) -> None:
         """Refuse a file whose last quote is not closed: its row would hold the rest of the file."""
@@ -190,7 +194,9 @@ def _quoted_digits(found: Start, layout: Layout) -> frozenset[str]:
     quoted = set()
     for number, name in enumerate(layout.names):
         cells = [row[number] for row in found.body if number < len(row) and row[number]]
-        if cells and all(splitter.is_quoted(c) and _DIGITS.fullmatch(splitter.value(c)) for c in cells):
+        if cells and all(
+            splitter.is_quoted(c) and _DIGITS.fullmatch(splitter.value(c)) for c in cells
+        ):
             quoted.add(name)
     return frozenset(quoted)
 

@@ -120,14 +120,12 @@ def _titles(rows: Sequence[list[str]]) -> int:
     return next((number for number, size in enumerate(sizes) if size > 1), 0)
 
 
-def _skip_lines(
-    text: str, dialect: CsvDialect, rows: Sequence[list[str]], titles: int
-) -> int:
+def _skip_lines(text: str, dialect: CsvDialect, rows: Sequence[list[str]], titles: int) -> int:
     """Return the number of lines before the header, without those of comments."""
     kept = without_comments(text, dialect.mark("comment"))
     lines = kept.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if titles:
-        header = dialect.delimiter if dialect.delimiter else ","
+        header = dialect.delimiter or ","
         first = header.join(rows[titles])
         return next((n for n, line in enumerate(lines) if line == first), titles)
     return next((n for n, line in enumerate(lines) if line.strip()), 0)

@@ -18,7 +18,12 @@ from gmm_pipeline.errors import SourceError
 SAMPLE_BYTES = 1 << 18
 """Bytes by which a file's dialect is found: thousands of lines of an ordinary table."""
 UTF_8 = "utf-8"
-_CODECS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+_CODECS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+}
 """The first bytes of compressed files, and Arrow's names of the codecs."""
 _XZ, _ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04"
 _MARKS = {

@@ -42,7 +42,7 @@ class Fit:
 
 def measure(batches: Iterable[pl.DataFrame], forms: Forms) -> dict[str, list[Fit]]:
     """Return how the columns of some rows fit forms: for each column its forms, in their order."""
-    fits = {name: [Fit(form) for form in each or [None]] for name, each in forms.items()}
+    fits = {name: [*map(Fit, each)] or [Fit(None)] for name, each in forms.items()}
     if not fits:
         return {}
     expressions = [

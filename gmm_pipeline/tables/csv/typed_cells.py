@@ -54,7 +54,7 @@ def read_as(cell: pl.Expr, form: Form, field: pa.Field) -> pl.Expr:
         fits = cell.str.contains(rf"^[^.eE]*(\.[0-9]{{0,{kind.scale}}}0*)?$")
         return pl.when(fits).then(cell.cast(_polars_type(kind), strict=False))
     if not pat.is_integer(kind) and not pat.is_duration(kind):
-        return form.read(cell).cast(pl.Float64)
+        return form.read(cell).cast(pl.Float32 if pat.is_float32(kind) else pl.Float64)
     return _integers(cell, form, pl.UInt64 if pat.is_uint64(kind) else pl.Int64)
 
 
@@ -69,11 +69,10 @@ def _integers(cell: pl.Expr, form: NumberForm, dtype: type[pl.DataType]) -> pl.E
 
 def _booleans(cell: pl.Expr, form: WordsForm) -> pl.Expr:
     """Return booleans, also those that are written in other letters or as 1 and 0."""
-    found = form.read(cell)
     word = cell.str.to_lowercase()
-    usual = pl.when(word.is_in(["true", "1", "1.0"])).then(pl.lit(True))  # noqa: FBT003 - a value
-    usual = usual.when(word.is_in(["false", "0", "0.0"])).then(pl.lit(False))  # noqa: FBT003
-    return pl.coalesce(found, usual)
+    true = pl.when(word.is_in(["true", "1", "1.0"])).then(pl.lit(True))
+    false = pl.when(word.is_in(["false", "0", "0.0"])).then(pl.lit(False))
+    return pl.coalesce(form.read(cell), true, false)
 
 
 def _polars_type(kind: pa.DataType) -> pl.DataType:
