@@ -36,7 +36,7 @@ def open_csv(
     """
     staged = CsvStaging(staging)
     together = SourceFiles(tuple(stamp for batch in batches for stamp in batch.stamps))
-    headers = {file: known.open(file).names for file in together.files}
+    headers = _headers(together.files, known)
     for names in headers.values():
         check_names(f"source {source!r}", names)
     known.told.check_columns([name for names in headers.values() for name in names])
@@ -51,6 +51,14 @@ def open_csv(
             return table
     parquet = [staged.parquet_of(together, known)]
     return _open(source, parquet, [together.files[0].name])
+
+
+def _headers(files: Sequence[Path], known: Known) -> dict[Path, tuple[str, ...]]:
+    """Return the columns of each file; those after the first are looked at in its dialect."""
+    first = known.open(files[0])
+    types = dict.fromkeys(first.names, "string")
+    later = replace(known, found=first.dialect.model_copy(update={"types": types}))
+    return {files[0]: first.names, **{file: later.open(file).names for file in files[1:]}}
 
 
 def _open_groups(

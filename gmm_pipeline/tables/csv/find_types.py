@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.find_forms import form_of, possible_forms
 from gmm_pipeline.tables.csv.forms import Form, TextForm, TimeForm
-from gmm_pipeline.tables.csv.survey import Fit, filled, measure
+from gmm_pipeline.tables.csv.survey import Fit, measure
 
 _SAMPLE_ROWS = 1000
 """Rows by which the forms to measure are found."""
@@ -44,6 +44,7 @@ _NULL_WORDS = frozenset(
 )
 """What other programs write for null."""
 _CODE = re.compile(r"(\+|-?0\d).*")
+_GROUPS_OR_DECIMALS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")
 _INTEGER = re.compile(r"-?\d+")
 _BARE_EXPONENT = re.compile(r"-?\d+[eE]\d+")
 _TEXT = TextForm().text
@@ -89,7 +90,8 @@ class TypeSearch:
     def readings(self, names: Sequence[str]) -> dict[str, ColumnReading]:
         """Return how each column is read."""
         sample = next(iter(self.batches()), pl.DataFrame()).head(_SAMPLE_ROWS)
-        cells = {name: _cells(sample, name) for name in names}
+        sampled = sample.to_dict(as_series=False)
+        cells = {name: [cell for cell in sampled.get(name, []) if cell] for name in names}
         fits = measure(self.batches(), self._likely(names, cells, sample))
         others = {name: each for name, each in fits.items() if _found(each) is None}
         seen = {
@@ -122,12 +124,30 @@ class TypeSearch:
             return ColumnReading(form=_TEXT, why="its digits are quoted, those of others are not")
         found = _found(fits)
         if found is not None:
-            why = "as in earlier files" if name in self.dialect.types else "all cells"
-            return ColumnReading(form=found.text, why=why)
-        best = min((fit for fit in fits if fit.form), key=lambda fit: fit.others, default=None)
-        if best is None:
-            return _text_by_sample(cells)
-        return _text_by_others(best)
+            kept = name in self.dialect.types
+            why, doubt = ("as in earlier files", "") if kept else ("all cells", self._doubt(cells))
+            return ColumnReading(form=found.text, why=why, doubt=doubt)
+        measured = [fit for fit in fits if fit.form]
+        if not measured:
+            return _text_by_sample(cells, self._doubt(cells))
+        return _text_by_others(measured)
+
+    def _doubt(self, cells: Sequence[str]) -> str:
+        """Say that the mark of numbers such as 1.234 may be the decimal or the thousands mark.
+
+        With commas between cells, decimal commas are rare; elsewhere both are usual.
+        """
+        marked = [cell for cell in cells if not _INTEGER.fullmatch(cell)]
+        if self.dialect.delimiter == "," or self.dialect.thousands != "none":
+            return ""
+        if not marked or not all(map(_GROUPS_OR_DECIMALS.fullmatch, marked)):
+            return ""
+        mark = "," if "," in marked[0] else "."
+        other = "." if mark == "," else ","
+        return (
+            f"numbers such as {'1' + mark + '234'} have a decimal or a thousands mark; use "
+            f"--csv decimal={mark} or --csv decimal={other} --csv thousands={mark}"
+        )
 
 
 def _first_and_twins(fits: Sequence[Fit]) -> list[Form]:
@@ -147,24 +167,28 @@ def _found(fits: Sequence[Fit]) -> Form | None:
     return next((fit.form for fit in fits if fit.form and fit.cells and not fit.others), None)
 
 
-def _text_by_sample(cells: Sequence[str]) -> ColumnReading:
+def _text_by_sample(cells: Sequence[str], doubt: str) -> ColumnReading:
     """Return the reading of a column without a form that any of its cells could have."""
     if not cells:
         return ColumnReading(form=_TEXT, why="no cell holds anything")
     if any(map(_BARE_EXPONENT.fullmatch, cells)):
         return ColumnReading(form=_TEXT, why="codes: cells such as 3e7 among integers")
     words = sorted(set(cells) & _NULL_WORDS)
-    doubt = f"cells hold {' and '.join(words)}; {_nulls(words)}" if words else ""
+    if words and not doubt:
+        doubt = f"cells hold {' and '.join(words)}; {_nulls(words)}"
     return ColumnReading(form=_TEXT, why="text", doubt=doubt)
 
 
-def _text_by_others(best: Fit) -> ColumnReading:
-    """Return the reading of a column of which some cells do not have the best form."""
+def _text_by_others(fits: Sequence[Fit]) -> ColumnReading:
+    """Return the reading of a column of which some cells do not have any of the forms."""
+    for fit in fits:
+        share = f"{fit.others:,} of {fit.cells:,} cells"
+        if all(map(_CODE.fullmatch, fit.examples)):
+            return ColumnReading(form=_TEXT, why=f"codes: {share} start with 0 or +")
+        if all(map(_INTEGER.fullmatch, fit.examples)):
+            return ColumnReading(form=_TEXT, why=f"{share} have more digits than numbers hold")
+    best = min(fits, key=lambda fit: fit.others)
     share = f"{best.others:,} of {best.cells:,} cells"
-    if all(map(_CODE.fullmatch, best.examples)):
-        return ColumnReading(form=_TEXT, why=f"codes: {share} start with 0 or +")
-    if all(map(_INTEGER.fullmatch, best.examples)):
-        return ColumnReading(form=_TEXT, why=f"{share} are integers beyond those of 64 bits")
     words = sorted(set(best.examples)) if set(best.examples) <= _NULL_WORDS else []
     if not words and best.others > _FEW * best.cells:
         return ColumnReading(form=_TEXT, why="text")
@@ -223,12 +247,6 @@ def _order(form: Form | None) -> str | None:
     if min(day, month) < 0 or "%d.%m" in marks:
         return None
     return "d" if day < month else "m"
-
-
-def _cells(sample: pl.DataFrame, name: str) -> list[str]:
-    if name not in sample.columns:
-        return []
-    return sample.select(pl.col(name).filter(filled(pl.col(name))))[name].to_list()
 
 
 def _words(cells: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +24,11 @@ _PADDED = 0.9
 _POINT_COMMA = re.compile(r"-?\d+,\d+")
 _COMMA_DECIMALS = re.compile(r"-?(\d+,\d{1,2}|\d+,\d{4,}|\d{1,3}(\.\d{3})+,\d+|0,\d+)%?")
 _COMMA_GROUPS = re.compile(r"-?[$€£¥]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})%?")
-_GROUPED = re.compile(r"-?[$€£¥]?\s?(\d{1,3})(?:([,.' \u00a0\u202f’])\d{3})+(?!\d)")
+_GROUPED = re.compile(
+    r"-?[$€£¥]?\s?(\d{1,3})(?:([,.' \u00a0\u202f’])\d{3})+(?:[.,]\d+)?\s?[%$€£¥]?"
+)
+_SEPARATOR = re.compile(r"sep=(.)\r?\n")
+"""The first line by which spreadsheets are told the delimiter."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +63,17 @@ def splitter_of(dialect: CsvDialect) -> CellSplitter:
 
 def find_dialect(text: str, told: CsvDialect) -> Start:
     """Complete what is told of a dialect by the first lines of a file; all marks are set then."""
+    said = _SEPARATOR.match(text)
+    if said and told.skip is None and told.delimiter in {None, said[1]}:
+        told = told.model_copy(update={"delimiter": said[1], "skip": 1})
     dialect = _with_marks(text, told)
-    rows = _rows(without_comments(text, dialect.mark("comment")), splitter_of(dialect))
-    skip = _titles(rows) if dialect.skip is None else 0
-    lines = _skip_lines(text, dialect, rows, skip) if dialect.skip is None else dialect.skip
-    if dialect.skip:
-        kept = without_comments(text, dialect.mark("comment"))
-        rows = _rows("".join(kept.splitlines(keepends=True)[dialect.skip :]), splitter_of(dialect))
-    rows = rows[skip:]
-    cells = _with_cells(rows, dialect)
-    header = has_header(rows, cells) if dialect.header is None else dialect.header
-    return Start(cells.model_copy(update={"skip": lines, "header": header}), rows)
+    lines = list(io.StringIO(without_comments(text, dialect.mark("comment")), newline=""))
+    splitter = splitter_of(dialect)
+    skip = _lines_before_header(lines, splitter) if told.skip is None else told.skip
+    rows = _rows("".join(lines[skip:]), splitter)
+    dialect = _with_cells(rows, dialect)
+    header = has_header(rows, dialect) if told.header is None else told.header
+    return Start(dialect.model_copy(update={"skip": skip, "header": header}), rows)
 
 
 def _rows(text: str, splitter: CellSplitter) -> list[list[str]]:
@@ -111,24 +116,16 @@ def _has_comments(text: str, splitter: CellSplitter) -> bool:
     return not others or marked[0] != others[0] or len(marked) > 1
 
 
-def _titles(rows: Sequence[list[str]]) -> int:
-    """Return how many rows before the header hold a title: a single cell where others have more."""
-    sizes = [len(row) for row in rows]
-    usual = Counter(sizes).most_common(1)[0][0] if sizes else 1
-    if usual <= 2:  # noqa: PLR2004 - a header of one cell may belong to rows of two
-        return 0
-    return next((number for number, size in enumerate(sizes) if size > 1), 0)
-
-
-def _skip_lines(text: str, dialect: CsvDialect, rows: Sequence[list[str]], titles: int) -> int:
-    """Return the number of lines before the header, without those of comments."""
-    kept = without_comments(text, dialect.mark("comment"))
-    lines = kept.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if titles:
-        header = dialect.delimiter or ","
-        first = header.join(rows[titles])
-        return next((n for n, line in enumerate(lines) if line == first), titles)
-    return next((n for n, line in enumerate(lines) if line.strip()), 0)
+def _lines_before_header(lines: Sequence[str], splitter: CellSplitter) -> int:
+    """Return how many lines are blank, or hold a title: a single cell where rows have several."""
+    sizes = Counter(len(row) for row in _rows("".join(lines), splitter))
+    usual = sizes.most_common(1)[0][0] if sizes else 1
+    for number, line in enumerate(lines):
+        row = next(splitter.rows(line), [])
+        # A header of one cell may belong to rows of two, whose first column has no name.
+        if row and (len(row) > 1 or usual <= 2):  # noqa: PLR2004
+            return number
+    return 0
 
 
 def _with_cells(rows: Sequence[list[str]], dialect: CsvDialect) -> CsvDialect:
@@ -179,7 +176,7 @@ def _find_thousands(values: Sequence[str], decimal: str, delimiter: str | None) 
     sure = delimiter == "," or any(map(_COMMA_GROUPS.fullmatch, values))
     found: Counter[str] = Counter()
     for value in values:
-        match = _GROUPED.match(value)
+        match = _GROUPED.fullmatch(value)
         if match and match[2] != decimal:
             found[match[2]] += 1
     if not sure:
