@@ -35,6 +35,21 @@ NUMBERS = {"id": [1, 2], "qty": [1.5, 2.25], "city": ["Köln", "Bonn"]}
         ("id,qty,city\n\n1,1.5,Köln\n\n\n2,2.25,Bonn\n\n   \n", "t.csv"),
         ('"id","qty","city"\n"1","1.5","Köln"\n"2","2.25","Bonn"\n', "t.csv"),
     ],
+    ids=[
+        "commas",
+        "semicolons and decimal commas",
+        "tabs",
+        "bars",
+        "sep=",
+        "comments",
+        "a title",
+        "blanks",
+        "blanks and quotes",
+        "a comma at each line's end",
+        "a comma at each row's end",
+        "blank lines",
+        "all quoted",
+    ],
 )
 def test_the_same_table_is_found_however_it_is_written(
     tmp_path: pathlib.Path, text: str, name: str
@@ -53,6 +68,7 @@ def test_the_same_table_is_found_however_it_is_written(
         (b"id,qty,city\n1,1.5,K\xf6ln\n2,2.25,Bonn\n", ["encoding=latin-1"]),
         ("id,qty,city\n1,1.5,Köln\n2,2.25,Bonn\n".encode("utf-16-le"), ["encoding=utf-16-le"]),
     ],
+    ids=["delimiter", "quote", "decimal", "comment", "skip", "latin-1", "utf-16-le"],
 )
 def test_what_is_told_holds(tmp_path: pathlib.Path, text: str | bytes, told: list[str]) -> None:
     assert read(tmp_path, text, *told).values == NUMBERS
@@ -77,7 +93,7 @@ def _zipped(content: bytes, folder: pathlib.Path) -> bytes:
 @pytest.mark.parametrize(
     "compress",
     [
-        lambda content, _: gzip.compress(content),
+        lambda content, _: gzip.compress(content, mtime=0),
         lambda content, _: bz2.compress(content),
         lambda content, _: lzma.compress(content),
         lambda content, _: pa.compress(content, "zstd", asbytes=True),
@@ -96,7 +112,7 @@ def test_compressed_files_are_known_by_what_they_hold(
 def test_a_folder_gives_its_compressed_files_but_no_other_text(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "a.csv.gz").write_bytes(gzip.compress(b"x,y\n1,2\n"))
+    (source / "a.csv.gz").write_bytes(gzip.compress(b"x,y\n1,2\n", mtime=0))
     (source / "notes.txt").write_text("by hand")
 
     assert open_table(str(source), tmp_path / "staging").rows == 1
@@ -229,8 +245,19 @@ def test_a_wrong_option_is_refused_with_what_is_right(
         (b"x,y\n1,\x93a\x94\n", "t.csv is not UTF-8 in line 2.*--csv encoding=cp1252"),
         ("x,y\n1,é\n".encode("utf-16-le"), "zero byte.*--csv encoding=utf-16-le"),
         (b"x,y\n" + b"1,2\n" * 100_000 + b"3,\xe9\n", "is not UTF-8 in line 100,002"),
-        (gzip.compress(b"x\n1\n" * 9)[:-9], "t.csv cannot be read"),
+        (gzip.compress(b"x\n1\n" * 9, mtime=0)[:-9], "t.csv cannot be read"),
         ("", "t.csv holds no line"),
+    ],
+    ids=[
+        "too few cells",
+        "too many cells",
+        "an open quote",
+        "latin-1",
+        "cp1252",
+        "UTF-16 without a mark",
+        "latin-1 far down",
+        "cut gzip",
+        "empty",
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_by_name_and_line(
