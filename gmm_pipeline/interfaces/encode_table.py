@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def encode_table(
 
 def decode_table(encoded: Table, codecs: Mapping[str, ColumnCodec]) -> Iterator[pa.RecordBatch]:
     """Yield the decoded rows of an encoded table, narrow or wide, in Arrow batches."""
-    return decode_batches(stream_user_table(encoded, schema_to_decode(codecs)), codecs)
+    with closing(stream_user_table(encoded, schema_to_decode(codecs))) as rows:
+        yield from decode_batches(rows, codecs)
 
 
 def _cast(column: ColumnRows, codec: ColumnCodec) -> Iterator[pa.Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -89,7 +89,7 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
     return []
 
 
-def stream_user_table(table: Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def stream_user_table(table: Table, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
     """Yield the rows of a table in batches; files are streamed, not loaded.
 
     Parameters
