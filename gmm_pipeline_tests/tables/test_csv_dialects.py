@@ -187,6 +187,14 @@ def test_blanks_around_cells_stay_where_only_some_text_has_them(tmp_path: pathli
     assert found.values == {"k": [" a", "b ", "c"], "x": [1, 2, 3]}
 
 
+def test_blanks_around_some_numbers_are_told(tmp_path: pathlib.Path) -> None:
+    text = "name,amount,x\nBob,  12.5,1\nAnn,   3.0,2\n"
+
+    assert "--csv blanks=strip" in read(tmp_path, text).doubt("amount")
+    told = read(tmp_path, text, "blanks=strip", name="told.csv")
+    assert told.values["amount"] == [12.5, 3.0]
+
+
 def test_blanks_in_quotes_belong_to_the_cell(tmp_path: pathlib.Path) -> None:
     found = read(tmp_path, 'x, k\n1, " a, b "\n2, c \n')
 

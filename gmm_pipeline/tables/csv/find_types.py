@@ -129,7 +129,7 @@ class TypeSearch:
             return ColumnReading(form=found.text, why=why, doubt=doubt)
         measured = [fit for fit in fits if fit.form]
         if not measured:
-            return _text_by_sample(cells, self._doubt(cells))
+            return _text_by_sample(cells, self._doubt(cells) or self._doubt_of_blanks(cells))
         return _text_by_others(measured)
 
     def _doubt(self, cells: Sequence[str]) -> str:
@@ -148,6 +148,13 @@ class TypeSearch:
             f"numbers such as {'1' + mark + '234'} have a decimal or a thousands mark; use "
             f"--csv decimal={mark} or --csv decimal={other} --csv thousands={mark}"
         )
+
+    def _doubt_of_blanks(self, cells: Sequence[str]) -> str:
+        """Say that cells would be numbers or dates without the blanks around them."""
+        stripped = [cell.strip() for cell in cells]
+        if stripped == list(cells) or not possible_forms(stripped, self.dialect):
+            return ""
+        return "blanks surround numbers or dates; use --csv blanks=strip"
 
 
 def _first_and_twins(fits: Sequence[Fit]) -> list[Form]:

@@ -21,6 +21,8 @@ _REGULAR = 0.5
 """A delimiter gives at least this share of the rows one number of cells."""
 _PADDED = 0.9
 """Blanks around cells belong to the dialect if at least this share of the cells has them."""
+_MANY = 20
+"""So many cells with blanks around them are no chance."""
 _POINT_COMMA = re.compile(r"-?\d+,\d+")
 _COMMA_DECIMALS = re.compile(r"-?(\d+,\d{1,2}|\d+,\d{4,}|\d{1,3}(\.\d{3})+,\d+|0,\d+)%?")
 _COMMA_GROUPS = re.compile(r"-?[$€£¥]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})%?")
@@ -133,7 +135,7 @@ def _with_cells(rows: Sequence[list[str]], dialect: CsvDialect) -> CsvDialect:
     splitter = splitter_of(dialect)
     body = [cell for row in rows[1:] for cell in row if cell.strip()]
     plain = [cell for cell in body if not splitter.is_quoted(cell)]
-    blanks = dialect.blanks or ("strip" if _is_padded(rows[1:], splitter) else "keep")
+    blanks = dialect.blanks or ("strip" if _is_padded(rows, splitter) else "keep")
     quoted = dialect.quoted or ("all" if body and not plain else "some")
     values = [splitter.value(cell).strip() for cell in body]
     decimal = dialect.decimal or _find_decimal(values, dialect)
@@ -144,14 +146,21 @@ def _with_cells(rows: Sequence[list[str]], dialect: CsvDialect) -> CsvDialect:
 
 
 def _is_padded(rows: Sequence[list[str]], splitter: CellSplitter) -> bool:
-    """Whether blanks surround cells everywhere, not only where some text has them."""
-    cells = [cell for row in rows for cell in row[1:] if cell.strip()]
-    padded = [
-        cell
-        for cell in cells
-        if cell != cell.strip(" \t") and (cell[0] in " \t" or not splitter.is_quoted(cell))
-    ]
-    return bool(cells) and len(padded) >= _PADDED * len(cells)
+    """Whether blanks surround cells everywhere, not only where some text has them.
+
+    A few cells of text are not enough, unless the first row has the blanks as well.
+    """
+    cells = [cell for row in rows[1:] for cell in row[1:] if cell.strip()]
+    padded = [cell for cell in cells if _has_blanks(cell, splitter)]
+    if not cells or len(padded) < _PADDED * len(cells):
+        return False
+    first = [_has_blanks(cell, splitter) for cell in rows[0][1:]]
+    return all(first) or len(padded) >= _MANY
+
+
+def _has_blanks(cell: str, splitter: CellSplitter) -> bool:
+    inside_quotes = splitter.is_quoted(cell) and cell[:1] not in {" ", "\t"}
+    return cell != cell.strip(" \t") and not inside_quotes
 
 
 def _find_decimal(values: Sequence[str], dialect: CsvDialect) -> str:
