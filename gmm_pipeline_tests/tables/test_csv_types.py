@@ -5,12 +5,13 @@ import pathlib
 
 import pyarrow as pa
 import pytest
-from csv_files import read
+from csv_files import Read, read
 
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
-from gmm_pipeline.tables.open_table import open_table
+from gmm_pipeline.tables.files import SourceFiles
+from gmm_pipeline.tables.open_table import open_batches, open_table
 
 
 @pytest.mark.parametrize(
@@ -205,15 +206,26 @@ def test_a_new_cell_that_is_no_value_of_the_type_fails_its_column_by_row(
 
 
 def test_a_form_that_was_found_holds_for_files_that_do_not_show_it(tmp_path: pathlib.Path) -> None:
-    first = read(tmp_path, "day,zip\n12/31/2023,00501\n", name="first.csv")
+    (tmp_path / "1.csv").write_text("day,zip\n12/31/2023,00501\n")
+    (tmp_path / "2.csv").write_text("day,zip\n01/02/2024,10001\n")
+    batches = [SourceFiles.of([tmp_path / name]) for name in ("1.csv", "2.csv")]
+
+    table = open_batches("t", batches, tmp_path / "staging")
+
+    assert Read(table).values == {
+        "day": [dt.date(2023, 12, 31), dt.date(2024, 1, 2)],
+        "zip": ["00501", "10001"],
+    }
+
+
+def test_forms_of_a_fit_hold_for_its_changed_source_but_text_is_looked_at_again(
+    tmp_path: pathlib.Path,
+) -> None:
+    first = read(tmp_path, "day,x\n12/31/2023,1\n12/30/2023,oops\n")
+    (tmp_path / "t.csv").write_text("day,x\n01/02/2024,1\n02/03/2024,2\n")
+
     known = Known(CsvDialect(), first.table.dialect)
-    (tmp_path / "second.csv").write_text("day,zip\n01/02/2024,10001\n")
+    changed = Read(open_table(str(tmp_path / "t.csv"), tmp_path / "staging", known))
 
-    table = open_table(str(tmp_path / "second.csv"), tmp_path / "staging", known)
-
-    values = [
-        array.to_pylist()
-        for name in ("day", "zip")
-        for array in table.column(name).arrays(range(1))
-    ]
-    assert values == [[dt.date(2024, 1, 2)], ["10001"]]
+    assert first.types["x"] == "large_string"
+    assert changed.values == {"day": [dt.date(2024, 1, 2), dt.date(2024, 2, 3)], "x": [1, 2]}

@@ -76,7 +76,8 @@ class TypeSearch:
     Parameters
     ----------
     dialect : CsvDialect
-        Complete. Its types are forms of earlier files: they hold here if all cells are written so.
+        Complete. Its types are forms of earlier files: those of numbers and dates hold here if all
+        cells are written so.
     quoted_digits : frozenset of str
         Columns whose numbers are quoted where those of others are not.
     batches : callable
@@ -110,7 +111,8 @@ class TypeSearch:
         self, names: Sequence[str], cells: Mapping[str, Sequence[str]], sample: pl.DataFrame
     ) -> dict[str, list[Form]]:
         """Return the forms to measure on all rows; nothing is measured of text, by the sample."""
-        types = self.dialect.types
+        # Text may have been repaired: it is looked at again.
+        types = {name: form for name, form in self.dialect.types.items() if form != _TEXT}
         kept = {name: [form_of(types[name], self.dialect, name)] for name in names if name in types}
         found = [name for name in names if name not in kept and name not in self.quoted_digits]
         possible = {name: possible_forms(_words(cells[name]), self.dialect) for name in found}
