@@ -178,7 +178,23 @@ def test_a_mark_that_may_be_either_is_told(tmp_path: pathlib.Path, cells: str) -
 def test_blank_lines_are_no_rows_but_nulls_where_there_is_one_column(
     tmp_path: pathlib.Path,
 ) -> None:
-    assert read(tmp_path, "x\n1\n\n3\n").values == {"x": [1, None, 3]}
+    found = read(tmp_path, "x\n1\n\n3\n")
+
+    assert found.values == {"x": [1, None, 3]}
+    assert "1 blank lines and cells are null" in found.remarks
+
+
+def test_a_comment_mark_within_quotes_starts_no_comment(tmp_path: pathlib.Path) -> None:
+    found = read(tmp_path, '# by hand\nk,x\n"a\n# b",1\n# c\nd,2\n')
+
+    assert found.values == {"k": ["a\n# b", "d"], "x": [1, 2]}
+
+
+def test_a_wrong_byte_far_down_is_told_in_files_with_comments_too(tmp_path: pathlib.Path) -> None:
+    content = b"# by hand\nx,y\n" + b"1,2\n" * 100_000 + b"3,\xe9\n"
+
+    with pytest.raises(SourceError, match="is not UTF-8 in line 100,003"):
+        read(tmp_path, content)
 
 
 def test_blanks_around_cells_stay_where_only_some_text_has_them(tmp_path: pathlib.Path) -> None:

@@ -16,6 +16,7 @@ from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import json_option
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings, store_of
 from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.column_names import check_names
 from gmm_pipeline.tables.csv.rows import CsvFile
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.open_table import open_table
@@ -104,6 +105,7 @@ def _found(dataset: DatasetSettings, last: FitSpec | None) -> dict[str, Any]:
     table = None if files.is_csv else open_table(dataset.source, Path())
     opened = [CsvFile.open(file, dataset.csv) for file in files.files] if files.is_csv else []
     names = table.schema.names if table else opened[0].names
+    check_names(f"source {dataset.source!r}", names)
     # Columns that are gone stay in the fit until they are left out.
     known = last.columns if last and last.source == dataset.source else ()
     columns = select_columns(tuple(dict.fromkeys((*names, *known))), dataset.columns)

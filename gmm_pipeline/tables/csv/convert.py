@@ -153,6 +153,7 @@ def _write(
 ) -> None:
     schema = _schema(columns)
     misfits: dict[str, Misfits] = {}
+    blank = 0
     # The form is read once or a few times: lz4 costs less time than it saves on most disks.
     with pq.ParquetWriter(target, schema, compression="lz4") as writer:
         batches = (
@@ -161,8 +162,12 @@ def _write(
             for batch in frame.to_arrow().cast(schema).to_batches()
         )
         for pieces in split_rows(batches, ROWS_PER_GROUP):
-            writer.write_table(pa.Table.from_batches(pieces, schema=schema), ROWS_PER_GROUP)
-        report.model_copy(update={"misfits": misfits}).add_to(writer)
+            group = pa.Table.from_batches(pieces, schema=schema)
+            blank += group.column(0).null_count if len(columns) == 1 else 0
+            writer.write_table(group, ROWS_PER_GROUP)
+        remark = f"{blank:,} blank lines and cells are null, as there is a single column"
+        remarks = (*report.remarks, *([remark] if blank else []))
+        report.model_copy(update={"misfits": misfits, "remarks": remarks}).add_to(writer)
 
 
 def _values(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
-import csv as python_csv
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +17,11 @@ import pyarrow.csv as pa_csv
 
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.csv import stream
-from gmm_pipeline.tables.csv.cells import CellSplitter
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.layout import Layout, find_layout
-from gmm_pipeline.tables.csv.sniff import Start, find_dialect, splitter_of
+from gmm_pipeline.tables.csv.line_errors import require_readable
+from gmm_pipeline.tables.csv.lines import plain_lines
+from gmm_pipeline.tables.csv.sniff import Start, find_dialect
 
 _DIGITS = re.compile(r"[+-]?\d+")
 _BLOCK_BYTES = 1 << 22
@@ -155,7 +154,7 @@ class CsvFile:
         return read, parse, convert
 
     def _filtered(self, file: IO[bytes]) -> IO[bytes]:
-        pieces = (line.encode() for line in _plain_lines(file, self.dialect))
+        pieces = (line.encode() for line in plain_lines(file, self.dialect))
         return io.BufferedReader(stream.ByteStream(pieces))
 
     def _require_closed(self, last: pl.DataFrame) -> None:
@@ -176,10 +175,7 @@ class CsvFile:
 
     def _explain(self, error: Exception) -> NoReturn:
         """Raise what is wrong with the file, by its line."""
-        with stream.open_bytes(self.path) as file:
-            _require_encoding(self.path, file, self.dialect)
-        with suppress(UnicodeError), stream.open_bytes(self.path) as file:
-            _require_width(self.path, file, self)
+        require_readable(self.path, self.dialect, len(self.layout.names))
         raise SourceError(
             f"CSV cannot be read: file {self.path}: {str(error).splitlines()[0]}",
             remedy="Check the delimiter and the quotes (--csv delimiter=…, --csv quote=…)",
@@ -204,97 +200,3 @@ def _quoted_digits(found: Start, layout: Layout) -> frozenset[str]:
 def _skip_blanks(row: Any) -> str:
     """Skip lines of blanks alone, and refuse other rows of a wrong number of cells."""
     return "error" if row.text.strip() else "skip"
-
-
-def _lines(file: IO[bytes], encoding: str) -> Iterator[str]:
-    """Yield the lines of a file with their ends, without a byte order mark."""
-    reader = io.TextIOWrapper(io.BufferedReader(_Unclosed(file)), encoding, newline="")
-    for number, line in enumerate(reader):
-        yield line.removeprefix("\ufeff") if number == 0 else line
-    reader.detach()
-
-
-class _Unclosed(io.RawIOBase):
-    """A file that stays open when what reads it is closed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _plain_lines(file: IO[bytes], dialect: CsvDialect) -> Iterator[str]:
-    """Yield lines without comments, and cells without the blanks around them."""
-    comment = dialect.mark("comment")
-    lines = (
-        line
-        for line in _lines(file, dialect.encoding or stream.UTF_8)
-        if comment is None or not line.startswith(comment)
-    )
-    if dialect.blanks != "strip":
-        yield from lines
-        return
-    splitter = splitter_of(dialect)
-    mark = dialect.delimiter or ","
-    for row in _rows_of(lines, splitter):
-        yield mark.join(cell.strip(" \t") for cell in row) + "\n"
-
-
-def _rows_of(lines: Iterator[str], splitter: CellSplitter) -> Iterator[list[str]]:
-    """Yield rows of raw cells; a row goes on in the next line while a quote is open."""
-    held = ""
-    for line in lines:
-        held += line
-        if splitter.quote is not None and held.count(splitter.quote) % 2:
-            continue
-        yield from splitter.rows(held if held.endswith(("\n", "\r")) else held + "\n")
-        held = ""
-    if held:
-        yield from splitter.rows(held + "\n")
-
-
-def _require_encoding(path: Path, file: IO[bytes], dialect: CsvDialect) -> None:
-    encoding = dialect.encoding or stream.UTF_8
-    decoder = codecs.getincrementaldecoder(encoding)()
-    line = 1
-    while piece := file.read(_BLOCK_BYTES):
-        try:
-            decoder.decode(piece)
-        except UnicodeDecodeError as error:
-            line += piece.count(b"\n", 0, error.start)
-            problem = f"is not {encoding.upper()} in line {line:,}"
-            raise stream.encoding_error(path, stream.likely_encoding(piece), problem) from None
-        line += piece.count(b"\n")
-
-
-def _require_width(path: Path, file: IO[bytes], csv: CsvFile) -> None:
-    """Raise SourceError for the first row that has another number of cells than the header."""
-    dialect, width = csv.dialect, len(csv.layout.names)
-    quote, comment = dialect.mark("quote"), dialect.mark("comment")
-    lines = _lines(file, dialect.encoding or stream.UTF_8)
-    reader = python_csv.reader(
-        # A blank line in place of a comment, as lines are counted.
-        ("\n" if comment and line.startswith(comment) else line for line in lines),
-        delimiter=dialect.delimiter or ",",
-        quotechar=quote or '"',
-        quoting=python_csv.QUOTE_MINIMAL if quote else python_csv.QUOTE_NONE,
-        skipinitialspace=dialect.blanks == "strip",
-    )
-    first = (dialect.skip or 0) + int(bool(dialect.header))
-    start = 1
-    for row in reader:
-        if row and len(row) != width and start > first:
-            few = "few" if len(row) < width else "many"
-            raise SourceError(
-                f"CSV cannot be read: line {start:,} of {path} has too {few} cells, {len(row)} "
-                f"instead of {width}",
-                remedy="Repair the line, or check the delimiter and the quotes (--csv delimiter=…, "
-                "--csv quote=…)",
-            )
-        start = reader.line_num + 1
