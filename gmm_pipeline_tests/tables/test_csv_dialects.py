@@ -181,7 +181,7 @@ def test_blank_lines_are_no_rows_but_nulls_where_there_is_one_column(
     found = read(tmp_path, "x\n1\n\n3\n")
 
     assert found.values == {"x": [1, None, 3]}
-    assert "1 blank lines and cells are null" in found.remarks
+    assert "blank lines are nulls, as there is a single column (1 nulls)" in found.remarks
 
 
 def test_a_comment_mark_within_quotes_starts_no_comment(tmp_path: pathlib.Path) -> None:

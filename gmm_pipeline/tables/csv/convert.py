@@ -165,7 +165,7 @@ def _write(
             group = pa.Table.from_batches(pieces, schema=schema)
             blank += group.column(0).null_count if len(columns) == 1 else 0
             writer.write_table(group, ROWS_PER_GROUP)
-        remark = f"{blank:,} blank lines and cells are null, as there is a single column"
+        remark = f"blank lines are nulls, as there is a single column ({blank:,} nulls)"
         remarks = (*report.remarks, *([remark] if blank else []))
         report.model_copy(update={"misfits": misfits, "remarks": remarks}).add_to(writer)
 
