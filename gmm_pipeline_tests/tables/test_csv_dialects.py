@@ -127,8 +127,10 @@ def test_rows_without_a_header_are_rows(tmp_path: pathlib.Path) -> None:
         "column_3": [77516, 83311, 215646],
     }
     assert "no header" in found.remarks
-    told = read(tmp_path, "a,b\nb,a\n", "header=none", name="told.csv")
-    assert told.values == {"column_1": ["a", "b"], "column_2": ["b", "a"]}
+    letters = read(tmp_path, "p,x,s\ne,x,s\ne,b,y\np,x,y\n", name="letters.csv")
+    assert letters.values["column_1"] == ["p", "e", "e", "p"]
+    told = read(tmp_path, "a,b\nc,d\n", "header=none", name="told.csv")
+    assert told.values == {"column_1": ["a", "c"], "column_2": ["b", "d"]}
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,10 @@ def test_codes_stay_as_they_are_written(tmp_path: pathlib.Path, cells: list[str]
     assert found.why("code") != "text"
 
 
+def test_numbers_beyond_those_of_float64_stay_text(tmp_path: pathlib.Path) -> None:
+    assert read(tmp_path, "n,x\n1e400,1\n1.5,1\n").values["n"] == ["1e400", "1.5"]
+
+
 def test_a_code_far_down_makes_its_column_text(tmp_path: pathlib.Path) -> None:
     found = read(tmp_path, "code,x\n" + "501,1\n" * 200_000 + "00501,1\n")
 
@@ -139,6 +143,7 @@ def test_dates_without_a_day_or_a_century_stay_text(
         (["1/13/2023 9:05 PM"], "timestamp[us]", dt.datetime.fromisoformat("2023-01-13 21:05")),
         (["13.01.2023 21:05"], "timestamp[us]", dt.datetime.fromisoformat("2023-01-13 21:05")),
         (["10:05:00"], "time64[ns]", dt.time(10, 5)),
+        (["10:05"], "time64[ns]", dt.time(10, 5)),
         (["TRUE", "FALSE"], "bool", True),
         (["$1234.50"], "double", 1234.5),
         (["-$12.30"], "double", -12.3),

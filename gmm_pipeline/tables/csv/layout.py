@@ -90,7 +90,8 @@ def has_header(rows: Sequence[list[str]], dialect: CsvDialect) -> bool:
     """Whether the first row names the columns.
 
     It does not if it holds numbers where the other rows do, and nothing that looks like a name:
-    neither text above numbers, nor years or running numbers.
+    neither text above numbers, nor years or running numbers. Where all is text, it does not if most
+    of its cells come again in their columns, as values do.
     """
     splitter = CellSplitter(dialect.delimiter or ",", dialect.mark("quote"))
     if len(rows) < 2:  # noqa: PLR2004 - nothing to compare with
@@ -105,7 +106,9 @@ def has_header(rows: Sequence[list[str]], dialect: CsvDialect) -> bool:
         for number, cells in enumerate(columns)
         if cells and all(map(_NUMBER.fullmatch, cells))
     ]
-    if not numeric or any(first[n] and not _NUMBER.fullmatch(first[n]) for n in numeric):
+    if not numeric:
+        return not _are_values(first, columns)
+    if any(first[n] and not _NUMBER.fullmatch(first[n]) for n in numeric):
         return True
     above = [first[number] for number in numeric if first[number]]
     if not above:
@@ -126,6 +129,12 @@ def _is_a_range(cells: Sequence[str]) -> bool:
     )
     years = len(set(numbers)) == len(numbers) and all(number in _YEARS for number in numbers)
     return running or years
+
+
+def _are_values(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether most cells of the first row come again below it."""
+    again = [cell in column for cell, column in zip(first, columns, strict=True) if cell]
+    return sum(again) > len(again) / 2
 
 
 def _repeats(

@@ -59,14 +59,15 @@ class NumberForm:
         return digits.cast(pl.Int64 if self.whole else pl.Float64, strict=False)
 
     def restores(self, cell: pl.Expr) -> pl.Expr:
-        """Whether a cell is no code, and has no more digits than its type holds."""
+        """Whether a cell is no code, and its type holds it: all of its digits, and its size."""
         if not self.plain:
             return cell.is_not_null()
         code = cell.str.contains(_CODE)
         if self.whole:
             return ~code
         long = (cell.str.len_bytes() > _EXACT_DIGITS) & ~cell.str.contains(".", literal=True)
-        return ~(code | long)
+        beyond = self.read(cell).is_infinite() & cell.str.contains("[0-9]")
+        return ~(code | long | beyond)
 
     def write(self, value: pl.Expr) -> pl.Expr:
         """Return numbers with their marks."""
