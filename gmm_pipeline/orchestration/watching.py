@@ -102,7 +102,7 @@ def statuses_of(
     if not columns:
         return []
     spec = dataset.spec()
-    digests = complete_ledger(spec.source, folder).digests(spec.csv_nulls)
+    digests = complete_ledger(spec.source, folder).digests(spec.csv)
     return [
         column_status(name, folder.column(name), spec.settings.of(name), digests)
         for name in spec.columns
