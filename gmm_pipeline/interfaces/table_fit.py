@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +51,10 @@ def fit_table(
         source = open_user_table(table, Path(staging), Known(csv))
         names = select_columns(source.schema.names, include)
         settings.check(names)
+        for name in names:
+            if name in source.doubts:
+                # Level 3 is the caller of `TableEncoder.fit`.
+                warnings.warn(f"column {name!r}: {source.doubts[name]}", UserWarning, stacklevel=3)
         # Before the first fit, which may take minutes.
         for name in names:
             reading_of(source.schema.field(name), settings.of(name).kind)

@@ -58,6 +58,11 @@ class LocalTable:
         return None if self.csv is None else self.csv.dialect
 
     @property
+    def doubts(self) -> Mapping[str, str]:
+        """What is doubtful in how columns of CSV were read, by name."""
+        return {} if self.csv is None else self.csv.doubts
+
+    @property
     def rows(self) -> int:
         """Rows of all files."""
         return sum(self.file_rows)

@@ -228,6 +228,13 @@ def test_what_is_told_in_the_command_or_in_python_is_kept_with_the_fit(
         assert FitFolder(folder).spec_path.exists()
 
 
+def test_python_is_warned_of_what_is_doubtful(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "1,2\n" * 20 + "oops,3\n")
+
+    with pytest.warns(UserWarning, match="column 'x': 1 of 21 cells are not written as integer"):
+        TableEncoder().fit(tmp_path / "t.csv")
+
+
 def test_a_fit_of_before_keeps_its_words_for_null() -> None:
     spec = FitSpec.model_validate(
         {"name": "t", "source": "t.csv", "columns": ["x"], "csv_nulls": ["NA"]}

@@ -131,7 +131,10 @@ class TypeSearch:
             return ColumnReading(form=found.text, why=why, doubt=doubt)
         measured = [fit for fit in fits if fit.form]
         if not measured:
-            return _text_by_sample(cells, self._doubt(cells) or self._doubt_of_blanks(cells))
+            doubt = (
+                self._doubt(cells) or self._doubt_of_blanks(cells) or self._doubt_of_nulls(cells)
+            )
+            return _text_by_sample(cells, doubt)
         return _text_by_others(measured)
 
     def _doubt(self, cells: Sequence[str]) -> str:
@@ -158,6 +161,11 @@ class TypeSearch:
             return ""
         return "blanks surround numbers or dates; use --csv blanks=strip"
 
+    def _doubt_of_nulls(self, cells: Sequence[str]) -> str:
+        """Say that cells of text hold what others write for null; what is told is no doubt."""
+        words = sorted(set(cells) & _NULL_WORDS - set(self.dialect.nulls))
+        return f"cells hold {' and '.join(words)}; {_nulls(words)}" if words else ""
+
 
 def _first_and_twins(fits: Sequence[Fit]) -> list[Form]:
     """Return the first form that fits, with those that differ by the order of day and month.
@@ -182,9 +190,6 @@ def _text_by_sample(cells: Sequence[str], doubt: str) -> ColumnReading:
         return ColumnReading(form=_TEXT, why="no cell holds anything")
     if any(map(_BARE_EXPONENT.fullmatch, cells)):
         return ColumnReading(form=_TEXT, why="codes: cells such as 3e7 among integers")
-    words = sorted(set(cells) & _NULL_WORDS)
-    if words and not doubt:
-        doubt = f"cells hold {' and '.join(words)}; {_nulls(words)}"
     return ColumnReading(form=_TEXT, why="text", doubt=doubt)
 
 
