@@ -14,8 +14,8 @@ from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_
 from gmm_pipeline.fits.settings import EngineName, SparkValue, TableSettings
 from gmm_pipeline.fits.source_ledger import SourceLedger
 from gmm_pipeline.store.names import encode_name
-from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_batches

@@ -21,7 +21,7 @@ from gmm_pipeline.arrow.encoded_tables import (
 )
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.errors import in_column
-from gmm_pipeline.tables.csv.convert import Known
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.user_tables import Table, open_user_table, stream_user_table
 
 

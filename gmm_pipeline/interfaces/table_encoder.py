@@ -28,8 +28,8 @@ from gmm_pipeline.interfaces.written_tables import write_parts
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
-from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 from gmm_pipeline.tables.user_tables import (
     Table,

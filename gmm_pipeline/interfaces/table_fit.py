@@ -24,8 +24,8 @@ from gmm_pipeline.fits.snapshots import commit_exactly
 from gmm_pipeline.fits.spec import FitSpec, save_spec, select_columns
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit
-from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.user_tables import Table, open_user_table
 
 

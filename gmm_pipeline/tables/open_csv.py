@@ -9,8 +9,9 @@ from pathlib import Path
 
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.tables.column_names import check_names
-from gmm_pipeline.tables.csv.convert import Known
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.csv.report import CsvReport
+from gmm_pipeline.tables.csv.rows import open_known
 from gmm_pipeline.tables.csv.staging import CsvStaging
 from gmm_pipeline.tables.files import SourceFiles
 from gmm_pipeline.tables.local_table import LocalTable
@@ -55,10 +56,10 @@ def open_csv(
 
 def _headers(files: Sequence[Path], known: Known) -> dict[Path, tuple[str, ...]]:
     """Return the columns of each file; those after the first are looked at in its dialect."""
-    first = known.open(files[0])
+    first = open_known(files[0], known)
     types = dict.fromkeys(first.names, "string")
     later = replace(known, found=first.dialect.model_copy(update={"types": types}))
-    return {files[0]: first.names, **{file: later.open(file).names for file in files[1:]}}
+    return {files[0]: first.names, **{file: open_known(file, later).names for file in files[1:]}}
 
 
 def _open_groups(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gmm_pipeline.tables.csv.convert import NOTHING_KNOWN, Known
+from gmm_pipeline.tables.csv.known import NOTHING_KNOWN, Known
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.local_table import LocalTable
-from gmm_pipeline.tables.open_csv import open_csv
 from gmm_pipeline.tables.open_parquet import open_parquet
 
 
@@ -40,6 +39,9 @@ def open_batches(
     See `open_table` for the other parameters, and `open_csv` for batches of CSV.
     """
     if batches[0].is_csv:
+        # Loads Polars.
+        from gmm_pipeline.tables.open_csv import open_csv
+
         return open_csv(source, batches, staging, csv)
     together = SourceFiles(tuple(stamp for batch in batches for stamp in batch.stamps))
     return open_parquet(source, together, [file.name for file in together.files])

@@ -16,8 +16,8 @@ from gmm_pipeline.arrow.identity import EncodedFile, identities_in
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.errors import UnsupportedTypeError
-from gmm_pipeline.tables.csv.convert import NOTHING_KNOWN, Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import NOTHING_KNOWN, Known
 from gmm_pipeline.tables.csv.rows import CsvFile
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable

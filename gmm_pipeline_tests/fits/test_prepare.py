@@ -28,7 +28,8 @@ from gmm_pipeline.fits.prepare import (
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.tables import files
-from gmm_pipeline.tables.csv.convert import NOTHING_KNOWN, convert
+from gmm_pipeline.tables.csv.convert import convert
+from gmm_pipeline.tables.csv.known import NOTHING_KNOWN
 from gmm_pipeline.tables.csv.rows import CsvFile
 from gmm_pipeline.tables.files import find_files
 

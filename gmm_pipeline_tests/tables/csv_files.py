@@ -4,8 +4,8 @@ import pathlib
 from dataclasses import dataclass
 from typing import Any
 
-from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_table
 

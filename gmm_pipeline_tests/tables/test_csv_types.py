@@ -8,8 +8,8 @@ import pytest
 from csv_files import Read, read
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.files import SourceFiles
 from gmm_pipeline.tables.open_table import open_batches, open_table
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.errors import SourceError
-from gmm_pipeline.tables.csv.convert import Known
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -15,46 +15,14 @@ from gmm_pipeline.arrow.regroup import split_rows
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.find_forms import form_of
-from gmm_pipeline.tables.csv.find_types import ColumnReading, TypeSearch
+from gmm_pipeline.tables.csv.find_types import TypeSearch
 from gmm_pipeline.tables.csv.forms import Form
-from gmm_pipeline.tables.csv.report import CsvReport, Misfits
-from gmm_pipeline.tables.csv.rows import CsvFile
+from gmm_pipeline.tables.csv.known import Known
+from gmm_pipeline.tables.csv.report import ColumnReading, CsvReport, Misfits
+from gmm_pipeline.tables.csv.rows import CsvFile, open_known
 from gmm_pipeline.tables.csv.survey import filled
 from gmm_pipeline.tables.csv.typed_cells import form_for, needs_form, read_as
 from gmm_pipeline.tables.files import SourceFiles
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of files before they are looked at.
-
-    Parameters
-    ----------
-    told : CsvDialect
-        What the user says.
-    found : CsvDialect, optional
-        What was found from earlier files of the table.
-    schema : pyarrow.Schema, optional
-        Types of columns.
-    """
-
-    told: CsvDialect = field(default_factory=CsvDialect)
-    found: CsvDialect | None = None
-    schema: pa.Schema | None = None
-
-    def open(self, path: Path) -> CsvFile:
-        """Open a file by the dialect of earlier files if it has their columns, else by its own."""
-        if self.found is not None:
-            # Encodings and titles are found in each file.
-            shared = self.found.model_copy(update={"types": {}, "encoding": None, "skip": None})
-            kept = CsvFile.open(path, self.told.over(shared))
-            if set(self.found.types) <= set(kept.names):
-                return kept
-        return CsvFile.open(path, self.told)
-
-
-NOTHING_KNOWN = Known()
-"""Of files that are looked at for the first time."""
 
 
 def convert(files: SourceFiles, target: Path, known: Known) -> None:
@@ -81,7 +49,7 @@ def convert(files: SourceFiles, target: Path, known: Known) -> None:
 
 def _open_files(paths: Sequence[Path], known: Known) -> list[CsvFile]:
     """Open files; those after the first are read by its dialect, apart from their encoding."""
-    first = known.open(paths[0])
+    first = open_known(paths[0], known)
     own = first.dialect.model_copy(
         update={"encoding": known.told.encoding, "skip": known.told.skip}
     )

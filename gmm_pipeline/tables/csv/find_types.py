@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.find_forms import form_of, possible_forms
 from gmm_pipeline.tables.csv.forms import Form, TextForm, TimeForm
+from gmm_pipeline.tables.csv.report import ColumnReading
 from gmm_pipeline.tables.csv.survey import Fit, measure
 
 _SAMPLE_ROWS = 1000
@@ -48,25 +48,6 @@ _GROUPS_OR_DECIMALS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")
 _INTEGER = re.compile(r"-?\d+")
 _BARE_EXPONENT = re.compile(r"-?\d+[eE]\d+")
 _TEXT = TextForm().text
-
-
-class ColumnReading(BaseModel):
-    """How a column is read.
-
-    Parameters
-    ----------
-    form : str
-        The name of the form.
-    why : str
-    doubt : str
-        What may be wrong with that, and what to do; empty if nothing is.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    form: str
-    why: str
-    doubt: str = ""
 
 
 @dataclass(frozen=True)

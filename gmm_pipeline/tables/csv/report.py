@@ -9,9 +9,27 @@ from pydantic import BaseModel, ConfigDict
 
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.csv.dialect import CsvDialect
-from gmm_pipeline.tables.csv.find_types import ColumnReading
 
 _KEY = "gmm_pipeline.csv"
+
+
+class ColumnReading(BaseModel):
+    """How a column is read.
+
+    Parameters
+    ----------
+    form : str
+        The name of the form.
+    why : str
+    doubt : str
+        What may be wrong with that, and what to do; empty if nothing is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    form: str
+    why: str
+    doubt: str = ""
 
 
 class Misfits(BaseModel):

@@ -18,6 +18,7 @@ import pyarrow.csv as pa_csv
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.csv import stream
 from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.csv.layout import Layout, find_layout
 from gmm_pipeline.tables.csv.line_errors import require_readable
 from gmm_pipeline.tables.csv.lines import plain_lines
@@ -180,6 +181,17 @@ class CsvFile:
             f"CSV cannot be read: file {self.path}: {str(error).splitlines()[0]}",
             remedy="Check the delimiter and the quotes (--csv delimiter=…, --csv quote=…)",
         ) from error
+
+
+def open_known(path: Path, known: Known) -> CsvFile:
+    """Open a file by the dialect of earlier files if it has their columns, else by its own."""
+    if known.found is not None:
+        # Encodings and titles are found in each file.
+        shared = known.found.model_copy(update={"types": {}, "encoding": None, "skip": None})
+        kept = CsvFile.open(path, known.told.over(shared))
+        if set(known.found.types) <= set(kept.names):
+            return kept
+    return CsvFile.open(path, known.told)
 
 
 def _quoted_digits(found: Start, layout: Layout) -> frozenset[str]:

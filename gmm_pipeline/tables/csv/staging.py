@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gmm_pipeline.tables.csv.convert import Known, convert
+from gmm_pipeline.tables.csv.convert import convert
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.csv.report import CsvReport
 from gmm_pipeline.tables.files import SourceFiles
 
