@@ -54,8 +54,7 @@ class TableEncoder:
         Passes over the rows in `fit` and writes folders, for example a `SparkEngine`; by default
         this process does. Results do not depend on it.
     csv : mapping, optional
-        How CSV files are written, where it is not found: the options of `--csv` by name, such as
-        `{"delimiter": ";", "nulls": ["NA"], "types": {"zip": "string"}}`.
+        How CSV is written, as `--csv` tells: `{"nulls": ["NA"], "types": {"zip": "string"}}`.
     settings
         Settings of all columns, such as `seed` and `max_modes`.
 
