@@ -26,6 +26,7 @@ PURPOSE = {
     "arrow": "between Arrow and the core",
     "core": "numbers only: sketch, mixture, modes, coding",
     "atomic_write": "files that appear complete or not at all",
+    "file_lock": "one process at a time",
     "errors": "what went wrong, where, and what to do",
 }
 """A layer without an entry is an error: the drawing has to say what it is for."""

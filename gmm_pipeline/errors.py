@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,36 @@ class SettingsError(PipelineError):
 
 class StoreError(PipelineError):
     """A result is missing from the store, damaged, or in use by another run."""
+
+
+class DiskError(PipelineError):
+    """Nothing can be written any more: the disk, or what may be used of it, is full."""
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_IN_WORDS = ("no space left on device", "disk is full", "disk i/o error", "os error 28")
+"""How Arrow, Polars and SQLite say it, whose errors have no number of the system's."""
+
+
+def disk_error(error: BaseException) -> DiskError | None:
+    """Return what to tell if a full disk caused an error, in whatever library; otherwise None."""
+    cause: BaseException | None = error
+    while cause is not None:
+        number = cause.errno if isinstance(cause, OSError) else None
+        lines = [line for line in str(cause).splitlines() if _says_full(line)]
+        if number in _FULL or lines:
+            said = lines[0].strip() if lines else str(cause)
+            return DiskError(
+                f"the disk is full or cannot be written to ({said})",
+                remedy="Free some space, and run again: finished results are kept, and nothing is "
+                "half-written",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _says_full(line: str) -> bool:
+    return any(words in line.lower() for words in _FULL_IN_WORDS)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

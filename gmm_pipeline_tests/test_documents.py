@@ -43,7 +43,7 @@ PROGRAMS = {
     *("git", "export", "curl", "rsync", "pytest", "python", "python3.11", "."),
 }
 """What blocks may call which do not run here, besides paths and variables."""
-TAGS = {"gmm_pipeline/because"}
+TAGS = {"gmm_pipeline/because", "gmm_pipeline/process"}
 """Tags of Dagster runs that look like paths."""
 BEFORE_US = ("gmm-pipeline", "uv")
 

@@ -12,7 +12,7 @@ import pyarrow.types as pat
 
 from gmm_pipeline.arrow.number_batch import NumberBatch
 from gmm_pipeline.arrow.numeric_types import counts_units, from_numbers, numeric_type
-from gmm_pipeline.errors import ColumnDataError, UnsupportedTypeError
+from gmm_pipeline.errors import UnsupportedTypeError
 
 
 class Reading(Enum):
@@ -73,6 +73,16 @@ def dictionary_of(text_type: pa.DataType) -> pa.DataType:
     return pa.dictionary(pa.int32(), pa.string() if pat.is_string_view(text_type) else text_type)
 
 
+def with_wide_indices(dictionary: pa.DataType) -> pa.DataType:
+    """Return a dictionary type that has room for the labels of several dictionaries.
+
+    Each row group, file or chunk has a dictionary of its own, which need not have the same labels.
+    """
+    if dictionary.index_type.bit_width >= pa.int32().bit_width:
+        return dictionary
+    return pa.dictionary(pa.int32(), dictionary.value_type, dictionary.ordered)
+
+
 def with_dictionary(array: pa.Array, target: pa.DataType) -> pa.Array:
     """Return text, plain or as a dictionary, as a dictionary of a given type."""
     encoded = array if pat.is_dictionary(array.type) else array.dictionary_encode()
@@ -82,13 +92,22 @@ def with_dictionary(array: pa.Array, target: pa.DataType) -> pa.Array:
     )
 
 
+def without_dictionary(array: pa.Array) -> pa.Array:
+    """Return the values of an array, which may have a dictionary."""
+    if not pat.is_dictionary(array.type):
+        return array
+    # Arrow cannot take views from a dictionary.
+    if pat.is_string_view(array.type.value_type):
+        array = with_dictionary(array, dictionary_of(array.type.value_type))
+    return array.dictionary_decode()
+
+
 def plain_labels(array: pa.Array) -> pa.Array:
     """Return labels as plain values that Arrow's kernels can count and look up.
 
     −0.0 becomes 0.0, dates and times become integers.
     """
-    if pat.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = without_dictionary(array)
     if pat.is_string_view(array.type):
         return array.cast(pa.string())
     if counts_units(array.type):
@@ -108,25 +127,3 @@ def labels_of(values: list[Any], field: pa.Field) -> pa.Array:
         return pa.array(values, pa.string() if pat.is_string_view(plain) else plain)
     nulls = np.array([value is None for value in values], dtype=np.bool_)
     return from_numbers(np.array([value or 0 for value in values], dtype=np.int64), nulls, plain)
-
-
-def cast_to_field(array: pa.Array, field: pa.Field) -> pa.Array:
-    """Return an array in the type that its column was fitted in.
-
-    Raises
-    ------
-    ColumnDataError
-        If the cast would change values.
-    """
-    target = value_type(field.type)
-    # Arrow casts nothing to the null type.
-    if pat.is_null(target) and array.null_count == len(array):
-        return pa.nulls(len(array))
-    try:
-        return array if array.type == target else array.cast(target)
-    except pa.ArrowInvalid as error:
-        raise ColumnDataError(
-            f"holds values that are not {target}, the type of the fitted rows: {error}",
-            column=field.name,
-            remedy="Cast the column, or fit again",
-        ) from error

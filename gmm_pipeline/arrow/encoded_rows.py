@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,13 @@ def value_name(column: str) -> str:
 def rank_name(column: str) -> str:
     """Return the name of a column's rank in narrow tables."""
     return f"{column}.rank"
+
+
+def are_encoded(names: Collection[str]) -> bool:
+    """Whether a table with columns of these names holds encoded rows: values and ranks alone."""
+    columns = {name.removesuffix(value_name("")) for name in names if name.endswith(value_name(""))}
+    ranks = [name for name in names if name.removesuffix(value_name("")) not in columns]
+    return bool(columns) and {name.rpartition(rank_name(""))[0] for name in ranks} == columns
 
 
 def read_numbers(batch: pa.RecordBatch, name: str, column: str) -> NDArray[Any]:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_codec import Codecs, ColumnCodec
-from gmm_pipeline.arrow.column_types import cast_to_field
 from gmm_pipeline.arrow.encoded_rows import EncodedRows, rank_name, read_numbers, value_name
+from gmm_pipeline.arrow.exact_cast import cast_to_field
 from gmm_pipeline.arrow.identity import with_identities
 from gmm_pipeline.arrow.one_hot import ranks_from_one_hot, wide_schema
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
@@ -131,8 +131,16 @@ def names_to_decode(schema: pa.Schema, codecs: Codecs) -> list[str]:
 
 
 def _read_encoded(batch: pa.RecordBatch, column: str, codec: ColumnCodec) -> EncodedRows:
-    """Read the encoded rows of one column, narrow or wide, and check their ranks."""
+    """Read the encoded rows of one column, narrow or wide, and check their values and ranks."""
     value = read_numbers(batch, value_name(column), column)
+    far = np.abs(value) > codec.rows.largest_value
+    if far.any():
+        raise ColumnDataError(
+            f"{value_name(column)!r} holds values beyond ±{codec.rows.largest_value:g}",
+            column=column,
+            rows=int(np.count_nonzero(far)),
+            remedy="Encoded rows lie within ±1: clip the values of a generative model",
+        )
     if rank_name(column) in batch.schema.names:
         rank = read_numbers(batch, rank_name(column), column)
     else:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.column_types import labels_of, plain_labels
+from gmm_pipeline.arrow.column_types import labels_of, plain_labels, with_dictionary
 from gmm_pipeline.arrow.encoded_rows import EncodedRows
 from gmm_pipeline.arrow.model_document import StoredModel, fit_identity
 from gmm_pipeline.arrow.unseen import refuse_unseen_labels
@@ -92,7 +92,7 @@ class LabelCodec:
         if pat.is_dictionary(self.field.type):
             # Before version 26, Arrow encodes no 16-bit floats; 32-bit ones it casts to them.
             wide = labels.cast(pa.float32()) if pat.is_float16(labels.type) else labels
-            labels = wide.dictionary_encode()
+            return with_dictionary(wide, self.field.type)
         return labels.cast(self.field.type)
 
     def compare(self, array: pa.Array, encoded: EncodedRows, first_row: int) -> RoundTrip:

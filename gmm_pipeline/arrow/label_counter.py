@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gmm_pipeline.arrow.column_types import plain_labels
 from gmm_pipeline.arrow.counters import body_of
 from gmm_pipeline.core.sketch.sketch import Label, LabelCounts, Specials, Tally
+from gmm_pipeline.errors import ColumnDataError
 
 _MAX_PENDING = 1 << 16
 """Labels of different arrays that are collected before equal ones are summed: bounds the memory."""
@@ -39,7 +40,7 @@ class LabelCounter:
         self._specials = self._specials.merge(Specials(nulls=encoded.indices.null_count))
         self._pending.append(
             (
-                _with_large_offsets(plain_labels(encoded.dictionary.take(pa.array(used)))),
+                _with_large_offsets(plain_labels(encoded.dictionary).take(pa.array(used))),
                 counts[used],
             )
         )
@@ -68,7 +69,8 @@ class LabelCounter:
         encoded = pa.concat_arrays(labels).dictionary_encode(null_encoding="encode")
         sums = np.zeros(len(encoded.dictionary), dtype=np.int64)
         np.add.at(sums, encoded.indices.to_numpy(), np.concatenate(counts))
-        for value, rows in zip(encoded.dictionary.to_pylist(), sums.tolist(), strict=True):
+        values = _as_python(encoded.dictionary, sums)
+        for value, rows in zip(values, sums.tolist(), strict=True):
             if value is None:
                 self._specials = self._specials.merge(Specials(nulls=rows))
             elif value != value:  # noqa: PLR0124 - only NaN differs from itself
@@ -76,6 +78,31 @@ class LabelCounter:
             else:
                 self._counts[value] += rows
         self._pending, self._n_pending = [], 0
+
+
+def _as_python(labels: pa.Array, counts: NDArray[np.int64]) -> list[Label | None]:
+    """Return labels as Python values; raise ColumnDataError with the rows of those that cannot be.
+
+    Parquet does not check that text is UTF-8, and Arrow does not when it reads it.
+    """
+    try:
+        values: list[Label | None] = labels.to_pylist()
+    except UnicodeDecodeError as error:
+        broken = [not _is_utf8(each) for each in labels.cast(pa.large_binary()).to_pylist()]
+        raise ColumnDataError(
+            "holds text that is not UTF-8",
+            rows=int(counts[np.array(broken)].sum()),
+            remedy="Write the file again with the text in UTF-8, or leave the column out",
+        ) from error
+    return values
+
+
+def _is_utf8(text: bytes | None) -> bool:
+    try:
+        (text or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _with_large_offsets(labels: pa.Array) -> pa.Array:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.numeric_types import from_numbers, to_numbers
+from gmm_pipeline.arrow.numeric_types import from_numbers, to_numbers, with_whole_decimals
 from gmm_pipeline.core.sketch.min_max import all_finite
 from gmm_pipeline.core.sketch.numbers import Numbers
 from gmm_pipeline.core.sketch.sketch import Specials
@@ -34,6 +34,7 @@ class NumberBatch:
         """Return the rows of an Arrow array of any type that holds numbers."""
         if not array.null_count:
             return cls(to_numbers(array), None)
+        array = with_whole_decimals(array)
         # Filled with 0: Arrow would convert integers with nulls to floats.
         nulls = array.is_null().to_numpy(zero_copy_only=False)
         return cls(

@@ -23,6 +23,8 @@ _DIGITS = {16: 11, 32: 24, 64: 53}
 _MS_PER_DAY = 86_400_000
 _INT64_WORDS = 2
 """Decimals are stored in 32-bit words; the lowest two make an int64."""
+_DECIMALS = {4: pa.decimal32, 8: pa.decimal64, 16: pa.decimal128, 32: pa.decimal256}
+"""Types of decimals by their bytes."""
 _INT64 = (-(1 << 63), (1 << 63) - 1)
 """Numbers beyond these bounds cannot be encoded as numbers."""
 
@@ -92,6 +94,17 @@ def to_numbers(array: pa.Array) -> Numbers:
     if pat.is_date32(arrow_type) or pat.is_time32(arrow_type):
         array = array.cast(pa.int32())
     return _numpy(array, pa.int64())
+
+
+def with_whole_decimals(array: pa.Array) -> pa.Array:
+    """Return decimals of hundreds or thousands as decimals of ones with the same numbers.
+
+    Arrow's kernels take 1 in hundreds for 1 in ones, and then write 100 hundreds.
+    """
+    if not pat.is_decimal(array.type) or array.type.scale >= 0:
+        return array
+    whole = _DECIMALS[array.type.byte_width](array.type.precision, 0)
+    return pa.Array.from_buffers(whole, len(array), array.buffers(), offset=array.offset)
 
 
 def from_numbers(

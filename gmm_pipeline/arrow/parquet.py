@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gmm_pipeline.arrow import int96
 from gmm_pipeline.arrow.column_types import is_text
 from gmm_pipeline.arrow.parquet_encoding import (
     DELTA,
@@ -91,7 +92,10 @@ def _open_writer(
 
 
 def open_reader(
-    path: Path, metadata: pq.FileMetaData | None = None, dictionaries: Sequence[str] = ()
+    path: Path,
+    metadata: pq.FileMetaData | None = None,
+    dictionaries: Sequence[str] = (),
+    int96_unit: str = int96.UNIT,
 ) -> pq.ParquetFile:
     """Open a Parquet file for reading; pages are verified by their checksums.
 
@@ -102,6 +106,8 @@ def open_reader(
         Its footer, if known.
     dictionaries : sequence of str
         Columns of text to read as dictionaries.
+    int96_unit : str
+        The unit in which times of type INT96 are read.
     """
     # Prefetching in Arrow's own threads costs more than it saves, as several threads read already.
     return pq.ParquetFile(
@@ -110,6 +116,7 @@ def open_reader(
         read_dictionary=list(dictionaries),
         page_checksum_verification=True,
         pre_buffer=False,
+        coerce_int96_timestamp_unit=int96_unit,
     )
 
 

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pyarrow.types as pat
 
 from gmm_pipeline.arrow.column_types import dictionary_of, is_text, value_type, with_dictionary
+from gmm_pipeline.arrow.exact_cast import cast_exactly
 from gmm_pipeline.arrow.parquet_rows import Footers
+from gmm_pipeline.errors import ColumnDataError
 
 BATCH_ROWS = 1 << 18
 """Most rows of an array, as in a row group of the files that this project writes."""
@@ -85,7 +87,16 @@ class ParquetColumn:
         # Otherwise Arrow reads plain text, and the dictionary is made batch by batch.
         numbered = self._is_text_by_dictionary and file.is_dictionary_encoded(name, rows)
         for batch in file.batches(rows, [name], self.batch_rows, [name] if numbered else []):
-            yield self._in_type(batch.column(batch.schema.get_field_index(name)))
+            try:
+                array = self._in_type(batch.column(batch.schema.get_field_index(name)))
+            except pa.ArrowException as error:
+                raise ColumnDataError(
+                    f"values of {path} cannot be of type {self.field.type}, as in the other files "
+                    f"of the table: {error}",
+                    column=name,
+                    remedy="Write the files with one schema, or leave the column out",
+                ) from error
+            yield array
 
     @property
     def _is_text_by_dictionary(self) -> bool:
@@ -94,6 +105,8 @@ class ParquetColumn:
     def _in_type(self, array: pa.Array) -> pa.Array:
         if array.type == self.field.type:
             return array
-        if self._is_text_by_dictionary:
+        if array.null_count == len(array):
+            return pa.nulls(len(array), self.field.type)
+        if pat.is_dictionary(self.field.type):
             return with_dictionary(array, self.field.type)
-        return array.cast(self.field.type)
+        return cast_exactly(array, self.field.type)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from gmm_pipeline.arrow.output_types import batch_in, in_csv, in_parquet, schema_in
 from gmm_pipeline.arrow.parquet import write_rows
 from gmm_pipeline.arrow.prefetch import prefetch
 from gmm_pipeline.atomic_write import atomic_write
@@ -40,10 +42,12 @@ def write_file(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
 
     A thread computes the next batch while one is written.
     """
-    write = write_rows if path.suffix.lower() == ".parquet" else _write_csv
+    is_parquet = path.suffix.lower() == ".parquet"
+    write, form = (write_rows, in_parquet) if is_parquet else (_write_csv, in_csv)
+    schema = schema_in(form, schema)
     # Other programs see the old file, or the complete new one.
-    with atomic_write(path) as partial:
-        return write(partial, schema, prefetch(batches))
+    with atomic_write(path) as unfinished:
+        return write(unfinished, schema, prefetch(map(partial(batch_in, schema), batches)))
 
 
 def _write_csv(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:

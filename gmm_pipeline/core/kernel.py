@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -47,7 +48,11 @@ class _Kernel:
         import numba
 
         # error_model="numpy": a division by 0 gives inf or NaN, without a check in every loop.
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(self.py_func)
+        compiled = numba.njit(nogil=True, error_model="numpy")(self.py_func)
+        # Without a folder of its own: one that others can write to is no place for machine code.
+        with suppress(RuntimeError):
+            compiled.enable_caching()
+        return compiled
 
     @property
     def stats(self) -> Any:
@@ -61,7 +66,10 @@ class _Kernel:
 
 
 def kernel(function: F) -> F:
-    """Compile a numeric function with Numba at its first call; the machine code is cached on disk.
+    """Compile a numeric function with Numba at its first call.
+
+    The machine code is cached on disk, beside the source or in the home directory; where neither
+    can be written to, as in many containers, each process compiles anew.
 
     It releases the GIL, so threads run it in parallel. It keeps IEEE semantics (no `fastmath`), so
     that every engine and machine computes the same bits.

@@ -10,6 +10,7 @@ import numpy as np
 
 from gmm_pipeline.arrow.parquet import read_table
 from gmm_pipeline.core.modes.ranking import rank_modes
+from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, SKETCH, TRANSFORMED, Stage
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.column import column_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
@@ -20,6 +21,7 @@ from gmm_pipeline.store.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, rea
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gmm_pipeline.store.column_folder import ColumnFolder
     from gmm_pipeline.store.result import Illustrator, Result
 
 _NAMES = {"gaussian": "Gaussian mode", "atom": "null"}
@@ -34,6 +36,17 @@ def of_model(sketch: Result) -> Illustrator:
 def of_transformed(feature_rank: Result) -> Illustrator:
     """Return a function that illustrates encoded rows: how frequent modes are, and should be."""
     return partial(_transformed_illustrations, feature_rank)
+
+
+def illustrate_stored(stage: Stage, column: ColumnFolder) -> Mapping[str, str]:
+    """Illustrate the newest result of a stage, if it has pictures and can be drawn."""
+    if stage is MODEL:
+        draw = of_model(column.require(SKETCH.name))
+    elif stage is TRANSFORMED:
+        draw = of_transformed(column.require(FEATURE_RANK.name))
+    else:
+        return {}
+    return draw(column.require(stage.name))
 
 
 def observed_frequencies(rows: int, counted: Sequence[int], modes: pa.Table) -> str:

@@ -23,7 +23,9 @@ from gmm_pipeline.fits.source_ledger import (
 from gmm_pipeline.fits.spec import (
     FitSpec,
     default_fit_name,
+    is_same_source,
     known_of_csv,
+    known_source,
     last_spec,
     save_spec,
     select_columns,
@@ -221,15 +223,31 @@ def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Pr
     Raises
     ------
     SourceError
-        If the source is missing, empty or unreadable, or a pattern matches no column.
+        If the source is missing, empty or unreadable, or a pattern matches no column; or if a fit
+        of another source has the name that this one would get by default.
     SettingsError
         If a setting is wrong.
     """
     folder = Store(store).fit(request.name)
+    _refuse_fit_of_another_source(request, folder)
     ledger = current_ledger(request.source, folder, accept=lambda _: True)
     known = known_of_csv(last_spec(folder), request.csv)
     table = open_batches(request.source, ledger.source_files, staging or folder.staging, known)
     return Prepared(request.spec(table), folder, ledger, table)
+
+
+def _refuse_fit_of_another_source(request: FitRequest, folder: FitFolder) -> None:
+    """Raise SourceError if a fit of another source has the default name of a request.
+
+    A fit that `TableEncoder.save` wrote may be of a table in memory, which has no name.
+    """
+    known = known_source(folder)
+    if request.fit is None and known is not None and not is_same_source(known, request.source):
+        raise SourceError(
+            f"the store has a fit {request.name!r} already, of another source: {known}",
+            remedy=f"Name the new fit with --fit NAME, or use --fit {request.name} to give that "
+            "fit this source",
+        )
 
 
 def prepare_stored(spec: FitSpec, folder: FitFolder) -> Prepared:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gmm_pipeline.arrow.sketch_column import sample_windows
+from gmm_pipeline.core.sketch.sketch import LabelCounts, Sketch
 from gmm_pipeline.errors import in_column
 from gmm_pipeline.fits.fitting import atom_choice, sketch_request
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from gmm_pipeline.arrow.rows import ColumnRows
     from gmm_pipeline.engines.engine import Engine
     from gmm_pipeline.fits.settings import ColumnSettings
+
+_ROWS_TO_TELL_IDS = 100
+"""Of fewer rows, categories may differ by chance."""
+_DISTINCT_SHARE_OF_IDS = 0.9
+"""Some rows may come twice. Of free text and names, far more repeat."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,22 @@ def preview(column: ColumnRows, settings: ColumnSettings, engine: Engine) -> Pre
     """
     sample = SampledColumn(column)
     with in_column(column.field.name):
-        choice = atom_choice(
-            engine.sketch(sample, sketch_request(settings)), column.field, settings
-        )
+        sketch = engine.sketch(sample, sketch_request(settings))
+        choice = atom_choice(sketch, column.field, settings)
     scope = "" if sample.rows == column.rows else f" (in a sample of {sample.rows:,} rows)"
-    return Preview(choice.kind, choice.reason + scope)
+    return Preview(
+        choice.kind, choice.reason + scope + _advice(sketch, column.field.name, settings)
+    )
+
+
+def _advice(sketch: Sketch, name: str, settings: ColumnSettings) -> str:
+    """Return what to do about categories that seem to identify rows; empty if they do not."""
+    body = sketch.tally.body
+    if not isinstance(body, LabelCounts) or settings.max_categories is not None:
+        return ""
+    if body.rows < _ROWS_TO_TELL_IDS or len(body.labels) < _DISTINCT_SHARE_OF_IDS * body.rows:
+        return ""
+    return (
+        f". Nearly every row has one of its own, as ids have: leave them out with --columns "
+        f"'!{name}', or set max_categories"
+    )

@@ -82,6 +82,10 @@ class Progress(Protocol):
         """Note that no further stage begins."""
         ...
 
+    def remark(self, message: str) -> None:
+        """Note what people should know of the run."""
+        ...
+
 
 class SilentProgress:
     """A listener that ignores everything."""
@@ -96,4 +100,7 @@ class SilentProgress:
         """Ignore it."""
 
     def stopping(self) -> None:
+        """Ignore it."""
+
+    def remark(self, message: str) -> None:
         """Ignore it."""

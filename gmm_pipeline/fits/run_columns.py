@@ -11,7 +11,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from gmm_pipeline.arrow.compile_ahead import compile_ahead
-from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.core.compilation import tell_compilation
+from gmm_pipeline.errors import PipelineError, disk_error
 from gmm_pipeline.fits.checks import judge
 from gmm_pipeline.fits.column_stages import (
     ColumnStages,
@@ -70,7 +71,10 @@ class ColumnsRun:
             Listens, from the threads that the columns run in.
         """
         compile_ahead()
-        with ThreadPoolExecutor(self.columns_at_once, "column") as pool:
+        with (
+            tell_compilation(progress.remark),
+            ThreadPoolExecutor(self.columns_at_once, "column") as pool,
+        ):
             ended = pool.map(lambda column: self._column(column, progress), self.work)
             return [outcome for outcome in ended if outcome is not None]
 
@@ -100,7 +104,8 @@ class ColumnsRun:
                 return None
             try:
                 report = self._stage(stages, stage)
-            except Exception as error:  # noqa: BLE001 - one column's failure is its own
+            except Exception as raised:  # noqa: BLE001 - one column's failure is its own
+                error = disk_error(raised) or raised
                 return ended(error=_message(error), stage=stage, traceback=_unexpected(error))
             progress.stage(report)
             if refusal := self._refusal(report):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ class RunRecord(BaseModel):
         Whether it was to recompute everything.
     before : frozenset of str
         The names of the manifests that were there when it started, if it was to recompute them.
+    number : int
+        Counts the runs of a store, so that no clock tells which one was the last. 0 in records of
+        earlier versions.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +45,7 @@ class RunRecord(BaseModel):
     columns: tuple[str, ...]
     refit: bool
     before: frozenset[str] = frozenset()
+    number: int = 0
 
     @classmethod
     def of(cls, statuses: Iterable[ColumnStatus], *, refit: bool) -> RunRecord:
@@ -55,9 +60,11 @@ class RunRecord(BaseModel):
         )
 
     def write(self, folder: FitFolder) -> None:
-        """Write the record into the folder of its fit."""
+        """Write the record into the folder of its fit, as that of the store's last run."""
+        last = max((number for number, _, _ in _runs(Store(folder.path.parent))), default=0)
+        record = self.model_copy(update={"number": last + 1})
         with atomic_write(folder.run_path) as partial:
-            partial.write_text(self.model_dump_json(indent=2), encoding="utf-8")
+            partial.write_text(record.model_dump_json(indent=2), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: FitFolder) -> RunRecord:
@@ -88,11 +95,24 @@ class RunRecord(BaseModel):
 
 def last_run(store: Store) -> str:
     """Return the name of the fit that ran last; raise StoreError if none did."""
-    written = {fit: store.fit(fit).run_path for fit in store.fits()}
-    times = {fit: path.stat().st_mtime_ns for fit, path in written.items() if path.exists()}
-    if not times:
+    runs = _runs(store)
+    if not runs:
         raise StoreError(
             f"no fit in store {store.path} ran yet",
             remedy="Start one with `gmm-pipeline run SOURCE`",
         )
-    return max(times, key=lambda fit: times[fit])
+    return max(runs)[-1]
+
+
+def _runs(store: Store) -> list[tuple[int, int, str]]:
+    """Return the last run of each fit: its number, the time of its file, and the fit.
+
+    The time orders runs of versions that did not number them.
+    """
+    found = []
+    for fit in store.fits():
+        folder = store.fit(fit)
+        with suppress(StoreError, FileNotFoundError):
+            written = folder.run_path.stat().st_mtime_ns
+            found.append((RunRecord.read(folder).number, written, fit))
+    return found

@@ -20,6 +20,7 @@ from gmm_pipeline.core.modes.column_model import (
 )
 from gmm_pipeline.errors import SettingsError, did_you_mean
 from gmm_pipeline.fits.config_text.documents import read_document
+from gmm_pipeline.fits.config_text.plain_values import without_numpy
 from gmm_pipeline.fits.config_text.validation import validate_document
 from gmm_pipeline.fits.presets import PRESETS
 
@@ -174,6 +175,11 @@ class TableSettings(BaseModel):
 
     settings: dict[str, Any] = {}
     columns: dict[str, dict[str, Any]] = {}
+
+    @field_validator("settings", "columns", mode="before")
+    @classmethod
+    def _of_python(cls, values: Any) -> Any:
+        return without_numpy(values)
 
     @classmethod
     def from_models(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gmm_pipeline.store.fit_folder import FitFolder
 
+_WILDCARDS = set("*?[")
 _FIT_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -122,8 +123,9 @@ def load_spec(folder: FitFolder) -> FitSpec:
         return FitSpec.model_validate_json(folder.spec_path.read_bytes())
     except ValueError as error:
         raise StoreError(
-            f"{folder.spec_path} cannot be read: {error}",
-            remedy="Write it again with `gmm-pipeline run SOURCE`",
+            f"{folder.spec_path} is damaged",
+            remedy=f"Write it again with `gmm-pipeline run SOURCE --fit {folder.path.name}`, which "
+            "keeps the results",
         ) from error
 
 
@@ -136,11 +138,23 @@ def last_spec(folder: FitFolder) -> FitSpec | None:
 
 
 def source_files(folder: FitFolder) -> tuple[Path, ...]:
-    """Return the files that a fit's source has now; none if it is gone."""
+    """Return the files that a fit's source has now; none if it is gone or unknown."""
+    source = known_source(folder)
     try:
-        return find_files(load_spec(folder).source).files
+        return () if source is None else find_files(source).files
     except SourceError:
         return ()
+
+
+def known_source(folder: FitFolder) -> str | None:
+    """Return the source of a fit; None if it was a table in memory, or the spec is damaged."""
+    spec = last_spec(folder)
+    return spec.source if spec is not None and spec.source else None
+
+
+def is_same_source(one: str, other: str) -> bool:
+    """Whether two names are of the same file, folder or glob."""
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, ...]:
@@ -154,38 +168,37 @@ def select_columns(names: Sequence[str], patterns: Sequence[str]) -> tuple[str, 
     SourceError
         If a pattern matches nothing, or no column is left.
     """
-    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
-    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    unmatched = [pattern for pattern in patterns if pattern not in matching(names, patterns)]
-    if unmatched:
-        pattern = unmatched[0].removeprefix("!")
+    known = frozenset(names)
+    matches = {pattern: _matches(known, pattern.removeprefix("!")) for pattern in patterns}
+    unmatched = next((pattern for pattern, found in matches.items() if not found), None)
+    if unmatched is not None:
+        pattern = unmatched.removeprefix("!")
         raise SourceError(f"no column matches {pattern!r}", remedy=did_you_mean(pattern, names))
-    selected = tuple(
-        name
-        for name in names
-        if (not wanted or any(_matches(name, pattern) for pattern in wanted))
-        and not any(_matches(name, pattern) for pattern in unwanted)
-    )
-    if not selected:
+    wanted = [found for pattern, found in matches.items() if not pattern.startswith("!")]
+    unwanted = [found for pattern, found in matches.items() if pattern.startswith("!")]
+    chosen = frozenset().union(*wanted or [known]).difference(*unwanted)
+    if not chosen:
         raise SourceError("the patterns leave no column", remedy="Leave out fewer columns")
-    return selected
+    return tuple(name for name in names if name in chosen)
 
 
 def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     """Return the patterns that match any of the names."""
-    return [
-        pattern
-        for pattern in patterns
-        if any(_matches(name, pattern.removeprefix("!")) for name in names)
-    ]
+    known = frozenset(names)
+    return [pattern for pattern in patterns if _matches(known, pattern.removeprefix("!"))]
 
 
 def default_fit_name(source: str) -> str:
     """Return a name for the fit of a source: the stem of its last part that is not a glob."""
-    parts = [part for part in Path(source).absolute().parts if not set(part) & set("*?[")]
+    parts = [part for part in Path(source).absolute().parts if not set(part) & _WILDCARDS]
     stem = Path(parts[-1]).stem
     return re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "table"
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
+def _matches(names: frozenset[str], pattern: str) -> frozenset[str]:
+    """Return the names that a pattern matches: the same name, or those of a glob."""
+    same = names & {pattern}
+    # Going over all names for each of thousands of plain names would take minutes.
+    if not set(pattern) & _WILDCARDS:
+        return same
+    return same | {name for name in names if fnmatchcase(name, pattern)}

@@ -13,14 +13,14 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gmm_pipeline.arrow.column_types import cast_to_field
+from gmm_pipeline.arrow.exact_cast import cast_to_field
 from gmm_pipeline.errors import StoreError, did_you_mean
 from gmm_pipeline.interfaces.matrix import MatrixLayout, NarrowRows
 from gmm_pipeline.interfaces.spans import SpanInfo, ctgan_output_info
 
 if TYPE_CHECKING:
     from gmm_pipeline.interfaces.table_encoder import TableEncoder
-    from gmm_pipeline.tables.user_tables import Table
+    from gmm_pipeline.tables.table_forms import Table
 
 try:
     from ctgan import CTGAN, TVAE

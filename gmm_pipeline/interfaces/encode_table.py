@@ -12,17 +12,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from gmm_pipeline.arrow.column_codec import ColumnCodec
-from gmm_pipeline.arrow.column_types import cast_to_field
 from gmm_pipeline.arrow.encoded_tables import (
     decode_batches,
     decoded_schema,
     encode_arrays,
     schema_to_decode,
 )
+from gmm_pipeline.arrow.exact_cast import cast_to_field
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.errors import in_column
 from gmm_pipeline.tables.csv.known import Known
-from gmm_pipeline.tables.user_tables import Table, open_user_table, stream_user_table
+from gmm_pipeline.tables.table_forms import Table
+from gmm_pipeline.tables.user_tables import open_user_table, stream_user_table
 
 
 def encode_table(

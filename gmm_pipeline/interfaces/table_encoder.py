@@ -30,9 +30,9 @@ from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.known import Known
+from gmm_pipeline.tables.table_forms import Table
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 from gmm_pipeline.tables.user_tables import (
-    Table,
     encoded_files_of,
     lazy_frame,
     open_user_table,

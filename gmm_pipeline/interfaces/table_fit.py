@@ -26,7 +26,8 @@ from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.known import Known
-from gmm_pipeline.tables.user_tables import Table, open_user_table
+from gmm_pipeline.tables.table_forms import Table
+from gmm_pipeline.tables.user_tables import open_user_table
 
 
 def fit_table(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from gmm_pipeline.arrow.rows import TableRows
-from gmm_pipeline.atomic_write import replace_folder
+from gmm_pipeline.atomic_write import flush_tree, remove_leftovers, replace_folder
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError
 
@@ -58,12 +58,14 @@ def write_parts(folder: Path, table: Callable[[Path], TableRows], engine: Engine
     """
     check_folder(folder)
     folder = folder.absolute()
+    remove_leftovers(folder.parent, folder.name)
     workspace = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     parts = workspace / "parts"
     parts.mkdir(parents=True)
     try:
         rows = table(workspace)
         engine.write_table(rows, parts)
+        flush_tree(parts)
         replace_folder(parts, folder)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)

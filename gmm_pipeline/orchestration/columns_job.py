@@ -7,7 +7,7 @@ partition, with its metadata and pictures, and with the verdicts of its checks.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import Empty
 from threading import Event, Thread
 from typing import Any
 
@@ -28,12 +28,15 @@ from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
 from gmm_pipeline.orchestration.lost_runs import tag_with_process
 from gmm_pipeline.orchestration.metadata import result_metadata
+from gmm_pipeline.orchestration.report_queue import ReportQueue, stopped_by_errors
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.names import encode_name
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether the run has ended, where nothing is published: short beside
 the second that a run takes at least."""
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The configuration of runs that leave the console to the command."""
 _LONGEST_LIST = 5
 """Columns that a message names; the run's metadata names all."""
 
@@ -188,28 +191,6 @@ def _op_name(fit: str) -> str:
     return f"{fit}_columns"
 
 
-class _Queueing:
-    """Hands reports from the threads of a run to the thread that records them in Dagster."""
-
-    def __init__(self, then: Progress) -> None:
-        self.reports: SimpleQueue[StageReport | Outcome] = SimpleQueue()
-        self._then = then
-
-    def start(self, column: str, stages: int) -> None:
-        self._then.start(column, stages)
-
-    def stage(self, report: StageReport) -> None:
-        self._then.stage(report)
-        self.reports.put(report)
-
-    def finish(self, outcome: Outcome) -> None:
-        self._then.finish(outcome)
-        self.reports.put(outcome)
-
-    def stopping(self) -> None:
-        self._then.stopping()
-
-
 def _recorded(
     context: dg.OpExecutionContext, dataset: Dataset, run: ColumnsRun, task: Task
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
@@ -218,7 +199,7 @@ def _recorded(
     The columns run in threads of their own, because Dagster records from the main thread alone.
     At an interruption no further stage begins, and what is published still is recorded.
     """
-    listener = _Queueing(task.progress)
+    listener = ReportQueue(task.progress)
     ended: list[Outcome] = []
     errors: list[BaseException] = []
 
@@ -234,7 +215,7 @@ def _recorded(
 
     working = Thread(target=execute, name="columns")
     working.start()
-    try:
+    with stopped_by_errors(working, run.stopping):
         while True:
             running = working.is_alive()
             try:
@@ -248,18 +229,18 @@ def _recorded(
                 task.progress.stopping()
             else:
                 yield from _events(context, dataset, report)
-    finally:
-        run.stopping.set()
-        working.join()
     if errors:
         raise errors[0]
     _raise_failures(ended, len(run.work))
 
 
 def _events(
-    context: dg.OpExecutionContext, dataset: Dataset, report: StageReport | Outcome
+    context: dg.OpExecutionContext, dataset: Dataset, report: StageReport | Outcome | str
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """Yield what Dagster records of a published stage, or of the end of a column."""
+    """Yield what Dagster records of a published stage or of the end of a column; log a remark."""
+    if isinstance(report, str):
+        context.log.info(report)
+        return
     if report.stage is None:
         return
     key, partition = asset_key(dataset.name, report.stage), encode_name(report.column)

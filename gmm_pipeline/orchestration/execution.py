@@ -12,24 +12,27 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, NoReturn
 
-from gmm_pipeline.errors import PipelineError
+from gmm_pipeline.errors import PipelineError, disk_error
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.orchestration.assets import REFIT_TAG
-from gmm_pipeline.orchestration.columns_job import Task, build_columns_job, run_config_of
+from gmm_pipeline.orchestration.columns_job import QUIET, Task, build_columns_job, run_config_of
 from gmm_pipeline.orchestration.dagster_internals import without_captured_output
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.instance import open_instance
 from gmm_pipeline.orchestration.lost_runs import process_tag, report_lost_runs
 from gmm_pipeline.orchestration.resources import resources_of
+from gmm_pipeline.orchestration.sync import Synced, sync_missing
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    import dagster as dg
+
     from gmm_pipeline.fits.prepare import Prepared
     from gmm_pipeline.fits.progress import Outcome, Progress
+    from gmm_pipeline.fits.spec import FitSpec
     from gmm_pipeline.fits.stages import Stage
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether a run has ended: the system may give a signal to any thread,
 and the main thread, which handles it, does not wake from waiting then."""
@@ -51,9 +54,13 @@ class DagsterRunner:
         self._instance = without_captured_output(open_instance(store))
         self._resources = resources_of(store, threads, memory)
 
-    def report_lost_runs(self) -> list[str]:
-        """Report earlier runs as failed whose process died; return a message for each."""
-        return report_lost_runs(self._instance)
+    def remarks(self) -> list[str]:
+        """Report earlier runs as failed whose process died; return what people should know."""
+        return [*report_lost_runs(self._instance), *_launcher_remarks(self._instance)]
+
+    def show_results(self, prepared: Prepared) -> Synced:
+        """Let Dagster show the results of a fit that it does not know."""
+        return sync_missing(_dataset_of(prepared.spec), prepared.folder, self._instance)
 
     def run(
         self,
@@ -80,12 +87,11 @@ class DagsterRunner:
             problems.extend(error for error in errors if isinstance(error, PipelineError))
 
         task = Task(prepared, work, refit, progress, stopping, report)
-        dataset = Dataset(spec.name, lambda: spec, lambda: spec, retries=0)
-        job = build_columns_job(dataset, lambda *_: task, self._resources)
+        job = build_columns_job(_dataset_of(spec), lambda *_: task, self._resources)
 
         def execute() -> None:
             result = job.execute_in_process(
-                run_config={**_QUIET, **run_config_of(spec.name, list(work))},
+                run_config={**QUIET, **run_config_of(spec.name, list(work))},
                 instance=self._instance,
                 tags={REFIT_TAG: refit.value, **process_tag(run_id)},
                 run_id=run_id,
@@ -94,11 +100,7 @@ class DagsterRunner:
             failed = any(outcome.error for outcome in outcomes)
             explained = interrupted.is_set() or failed or bool(problems)
             if not (result.success or explained):
-                raise PipelineError(
-                    f"Dagster's run {run_id} failed",
-                    remedy="Its log in the web UI (`gmm-pipeline ui`) says why; go on with "
-                    "`gmm-pipeline retry`",
-                )
+                raise _unexplained(result)
 
         def stop() -> None:
             interrupted.set()
@@ -121,6 +123,38 @@ class DagsterRunner:
                 self._instance.report_run_failed(run, "Interrupted twice.")
         finally:
             os._exit(1)
+
+
+def _unexplained(result: dg.ExecuteInProcessResult) -> PipelineError:
+    """Return the error for a run that failed although none of its columns did."""
+    failures = [event.step_failure_data.error for event in result.get_step_failure_events()]
+    text = "\n".join(str(error.to_string()) for error in failures if error)
+    return disk_error(RuntimeError(text)) or PipelineError(
+        f"Dagster's run {result.run_id} failed",
+        remedy="Its log in the web UI (`gmm-pipeline ui`) says why; go on with "
+        "`gmm-pipeline retry`",
+    )
+
+
+def _launcher_remarks(instance: dg.DagsterInstance) -> list[str]:
+    """Say so if Dagster's daemon takes runs of this process for dead.
+
+    The launchers of Docker and Kubernetes look for a container of each run. Dagster has no public
+    way to exempt a run from its monitoring; the end of a run replaces what the daemon said.
+    """
+    launcher = instance.run_launcher
+    if not (instance.run_monitoring_enabled and launcher.supports_check_run_worker_health):
+        return []
+    name = type(launcher).__name__
+    remark = (
+        f"{name} cannot see runs of this command. Where Dagster's daemon monitors runs, the web UI "
+        "shows this one as failed until it ends; its results are not affected."
+    )
+    return [remark]
+
+
+def _dataset_of(spec: FitSpec) -> Dataset:
+    return Dataset(spec.name, lambda: spec, lambda: spec, retries=0)
 
 
 def _in_thread(execute: Callable[[], None]) -> None:

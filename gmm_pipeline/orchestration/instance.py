@@ -10,12 +10,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.engines.local.machine import memory
 from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.file_lock import hold_lock
 from gmm_pipeline.fits.concurrency import runs_at_once
+from gmm_pipeline.orchestration.history_files import renew_history_files
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -42,6 +42,10 @@ concurrency:
 # Queued runs start within a second, not within Dagster's five.
 run_queue:
   dequeue_interval_seconds: 1
+
+# On a busy machine, loading the datasets takes longer than Dagster's three minutes.
+code_servers:
+  local_startup_timeout: 1800
 
 # Runs that do not start, or do not end when they are terminated, are reported as failed.
 run_monitoring:
@@ -103,15 +107,29 @@ def open_instance(store: Path) -> dg.DagsterInstance:
 
     home = prepare_home(store)
     os.environ[HOME_VARIABLE] = str(home)
-    with FileLock(home / ".lock") if os.access(home, os.W_OK) else nullcontext():
+    with hold_lock(home / ".lock") if os.access(home, os.W_OK) else nullcontext():
         try:
             _renew(home)
+            for message in renew_history_files(home):
+                print(message, file=sys.stderr)  # noqa: T201 - said once, as in `_renew`
             return dg.DagsterInstance.get()
-        except OSError as error:
-            raise SettingsError(
-                f"Dagster's instance in {home} cannot be used: {error}",
-                remedy=f"Make the folder writable, or set {HOME_VARIABLE} to another one",
-            ) from error
+        except Exception as error:
+            raise _unusable(home, error) from error
+
+
+def _unusable(home: Path, error: BaseException) -> SettingsError:
+    """Return the error for an instance that does not open: its folder, or what its file names."""
+    first = error
+    while before := first.__cause__ or first.__context__:
+        first = before
+    if isinstance(first, ImportError):
+        remedy = "Install it; PostgreSQL needs: pip install 'gmm-pipeline[postgres]'"
+    elif isinstance(first, OSError):
+        remedy = f"Make the folder writable, or set {HOME_VARIABLE} to another one"
+    else:
+        remedy = f"Start the database that {home / 'dagster.yaml'} names, or correct that file"
+    reason = " ".join(str(first).split())
+    return SettingsError(f"Dagster's instance in {home} cannot be used: {reason}", remedy=remedy)
 
 
 def _write_config(home: Path, runs: int) -> None:

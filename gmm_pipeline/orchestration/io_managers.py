@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from gmm_pipeline.core.compilation import tell_compilation
 from gmm_pipeline.fits.column_stages import publish
 from gmm_pipeline.fits.run_columns import illustrate
 from gmm_pipeline.orchestration.lost_runs import tag_with_process
@@ -37,7 +38,8 @@ class ResultIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Product) -> None:
         """Publish the product; its manifest and pictures become the materialisation's metadata."""
-        result = publish(self._folder(context.asset_key, context.partition_key), obj)
+        with tell_compilation(context.log.info):
+            result = publish(self._folder(context.asset_key, context.partition_key), obj)
         illustrations, undrawn = illustrate(obj, result)
         if undrawn:
             context.log.warning(undrawn)

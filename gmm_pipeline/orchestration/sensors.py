@@ -14,7 +14,9 @@ from gmm_pipeline.orchestration.assets import REFIT_TAG, partitions_of
 from gmm_pipeline.orchestration.columns_job import columns_job_name, run_config_of
 from gmm_pipeline.orchestration.lost_runs import report_lost_runs
 from gmm_pipeline.orchestration.reactions import react_to_change, react_to_runs
+from gmm_pipeline.orchestration.runs_at_work import running_columns
 from gmm_pipeline.orchestration.sensor_memory import SensorMemory
+from gmm_pipeline.orchestration.sync import sync_missing
 from gmm_pipeline.orchestration.watching import look, reason_of
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.manifest import digest
@@ -28,6 +30,8 @@ REASON_TAG = "gmm_pipeline/because"
 """The tag of a run that tells why it was started."""
 _LONGEST_TAG = 200
 """Characters: about as many as the web UI shows of a tag."""
+_REPORTED_AT_ONCE = 200
+"""Results: they take a few seconds of the minute after which Dagster gives a look up."""
 _LONGEST_LIST = 5
 """Remarks in the reason why no run starts; the log of the tick that saw a change has all."""
 
@@ -55,6 +59,7 @@ def watching_sensor(dataset: Dataset, folder: FitFolder) -> dg.SensorDefinition:
         for message in report_lost_runs(context.instance):
             context.log.warning(message)
         try:
+            _show_results(dataset, folder, context.instance)
             if not dataset.watch:
                 return _registered(dataset, dataset.discover().columns, context.instance)
             return _watched(dataset, folder, context)
@@ -90,6 +95,13 @@ def refit_schedule(dataset: Dataset) -> dg.ScheduleDefinition:
         )
 
     return schedule
+
+
+def _show_results(dataset: Dataset, folder: FitFolder, instance: dg.DagsterInstance) -> None:
+    """Let Dagster show finished results that it does not know, a part of them at each look."""
+    # A run at work records its results itself.
+    if folder.snapshots.generations() and not running_columns(dataset, instance):
+        sync_missing(dataset, folder, instance, most=_REPORTED_AT_ONCE)
 
 
 def _watched(

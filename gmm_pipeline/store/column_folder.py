@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from gmm_pipeline.atomic_write import flush_folder
+from gmm_pipeline.atomic_write import flush_folder, remove_leftovers, write_durably
 from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store import legacy
 from gmm_pipeline.store.contents import CONTENTS, content_folder, link_content
@@ -28,7 +28,6 @@ from gmm_pipeline.store.newest import (
     Newest,
     read_manifests,
     read_newest,
-    write_flushed,
 )
 from gmm_pipeline.store.result import Product, Result, content_id_of
 
@@ -162,9 +161,9 @@ class ColumnFolder:
             return
         with self.lock():
             for manifest in legacy.all_manifests(self.path):
-                write_flushed(self.path / MANIFESTS / manifest.file_name, manifest.text)
+                write_durably(self.path / MANIFESTS / manifest.file_name, manifest.text)
             named = Newest(manifests={each.stage: each.file_name for each in newest.values()})
-            write_flushed(self.path / NEWEST, named.model_dump_json(indent=2))
+            write_durably(self.path / NEWEST, named.model_dump_json(indent=2))
 
     def link(self, contents: Mapping[str, str]) -> None:
         """Let the stages' plain folders show these contents, and no other."""
@@ -173,7 +172,7 @@ class ColumnFolder:
 
     def flush(self) -> None:
         """Bring the names of results and manifests to the disk; their bytes are there already."""
-        for folder in (self.path / CONTENTS, self.path / MANIFESTS, self.path):
+        for folder in (self.path / CONTENTS, self.path / MANIFESTS, self.path, self.path.parent):
             flush_folder(folder)
 
     def collect(self, contents: Collection[tuple[str, str]], manifests: Collection[str]) -> None:
@@ -203,6 +202,7 @@ class ColumnFolder:
                 if ("model", content_id_of(earlier / "model")) not in kept:
                     shutil.rmtree(earlier, ignore_errors=True)
             self._remove_drafts()
+            remove_leftovers(self.path)
 
     def tidy(self) -> None:
         """Remove what a killed run left behind, unless another run is writing to this column."""

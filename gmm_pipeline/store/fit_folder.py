@@ -9,17 +9,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from pydantic import JsonValue
 
+from gmm_pipeline.atomic_write import flush_folder, remove_leftovers
 from gmm_pipeline.errors import StoreError
+from gmm_pipeline.file_lock import hold_lock
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.names import decode_name, encode_name
 from gmm_pipeline.store.newest import MANIFESTS
 from gmm_pipeline.store.reading import collecting, reading
 from gmm_pipeline.store.snapshot import FITTED, ColumnEntry, Snapshot
-from gmm_pipeline.store.snapshot_log import SPEC_FILE, SnapshotLog
+from gmm_pipeline.store.snapshot_log import SNAPSHOTS, SPEC_FILE, SnapshotLog
 
 LEDGER_FILE = "source.json"
 RUN_FILE = "run.json"
@@ -186,6 +188,8 @@ class FitFolder:
                     if entry != before.get(name):
                         self.column(name).flush()
                 present = self.snapshots.write_next(present, dict(fit), entries)
+                for folder in (self.path, self.path.parent):
+                    flush_folder(folder)
             self._show(present, renewed)
             self._collect(renewed)
         return present
@@ -213,6 +217,8 @@ class FitFolder:
         The newest snapshot and the newest consistent one keep all their results; earlier ones keep
         models and rankings. Nothing is removed while somebody reads.
         """
+        for folder in (self.path, self.path / SNAPSHOTS, self.staging):
+            remove_leftovers(folder)
         with collecting(self.path) as nobody_reads:
             kept = self.snapshots.prune() if nobody_reads else []
             if not kept:
@@ -234,7 +240,7 @@ class FitFolder:
         """Keep other writers of snapshots out."""
         self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / ".lock", timeout=_LOCK_SECONDS):
+            with hold_lock(self.path / ".lock", _LOCK_SECONDS):
                 yield
         except Timeout as error:
             raise StoreError(

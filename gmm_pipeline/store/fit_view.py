@@ -141,8 +141,16 @@ class ColumnView:
 
 def read_fit(model: Result, ranking: Result) -> ColumnFit:
     """Read a column's fit; raise StoreError if a file of it is damaged."""
+    stored = read_model(model.checked_file(MODEL_FILE))
+    ranked = read_ranking(ranking.checked_file(RANKING_FILE))
+    if sorted(ranked.mode_of_rank.tolist()) != list(range(stored.model.n_modes)):
+        raise StoreError(
+            f"the ranking in {ranking.folder} does not rank the modes of the model",
+            column=stored.model.column,
+            remedy="Make it again with `gmm-pipeline run --refit`",
+        )
     return ColumnFit(
-        read_model(model.checked_file(MODEL_FILE)),
-        read_ranking(ranking.checked_file(RANKING_FILE)),
+        stored,
+        ranked,
         model.file(FITTED_SKETCH_FILE) if FITTED_SKETCH_FILE in model.manifest.files else None,
     )

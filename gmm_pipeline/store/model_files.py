@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from gmm_pipeline.arrow.model_document import FORMAT, StoredModel, model_document, model_of
+from gmm_pipeline.core.modes.check_model import check_model
+from gmm_pipeline.errors import StoreError
 from gmm_pipeline.store.formats import check_format
 from gmm_pipeline.store.spark_ml import write_gaussian_mixture
 
@@ -29,7 +31,21 @@ def write_model(folder: Path, stored: StoredModel) -> None:
 
 
 def read_model(path: Path) -> StoredModel:
-    """Read a model from its JSON file; raise StoreError if a newer version wrote it."""
+    """Read a model from its JSON file.
+
+    Raises
+    ------
+    StoreError
+        If a newer version wrote it, or it is not the document of a model.
+    """
     text = path.read_text(encoding="utf-8")
     check_format(text, FORMAT, path)
-    return model_of(json.loads(text))
+    try:
+        stored = model_of(json.loads(text))
+        check_model(stored.model)
+    except (LookupError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{path} holds no model that can be used: {error!r}",
+            remedy="Make it again with `gmm-pipeline run --refit`",
+        ) from error
+    return stored

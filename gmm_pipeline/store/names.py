@@ -16,6 +16,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from gmm_pipeline.atomic_write import flush
+
 _LONGEST = 200
 _TAKEN = {"fit.json", "source.json", "run.json", "snapshots"}
 """What else lies in the folder of a fit."""
@@ -64,6 +66,7 @@ def own_folder(folder: Path, column: str) -> None:
     text = json.dumps({"column": column})
     draft, owner = folder / f".{_OWNER}.{uuid.uuid4().hex}", folder / _OWNER
     draft.write_text(text, encoding="utf-8")
+    flush(draft)
     try:
         # Of two columns that come at once, one owns the folder.
         owner.hardlink_to(draft)
@@ -87,7 +90,7 @@ def owned_folder(folder: Path, column: str) -> Path | None:
     """
     try:
         owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))["column"]
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
     if owner == column:
         return folder

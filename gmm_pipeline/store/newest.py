@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from gmm_pipeline.atomic_write import atomic_write, flush
 from gmm_pipeline.store.formats import check_format
 from gmm_pipeline.store.manifest import FORMAT, Manifest, read_manifest
 
@@ -50,10 +49,3 @@ def read_manifests(path: Path, newest: Newest) -> dict[str, Manifest]:
         with suppress(FileNotFoundError, ValueError):
             found[stage] = read_manifest(path / MANIFESTS / name)
     return found
-
-
-def write_flushed(path: Path, text: str) -> None:
-    """Replace a file by a text whose bytes are on the disk."""
-    with atomic_write(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-        flush(partial)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 from gmm_pipeline.errors import SourceError, did_you_mean
 
 
-def require_column(name: str, names: Sequence[str]) -> None:
+def require_column(name: str, schema: pa.Schema) -> None:
     """Raise SourceError if a table has no column of a name."""
-    if name not in names:
-        raise SourceError(f"the table has no column {name!r}", remedy=did_you_mean(name, names))
+    # A schema makes the list of its names anew each time that it is asked for them.
+    if schema.get_field_index(name) < 0:
+        raise SourceError(
+            f"the table has no column {name!r}", remedy=did_you_mean(name, schema.names)
+        )
 
 
 def check_names(table: str, names: Sequence[str]) -> None:

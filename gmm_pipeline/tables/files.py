@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import time
@@ -12,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gmm_pipeline.errors import MissingSourceError, SourceError
+from gmm_pipeline.tables.folders import (
+    CSV,
+    PARQUET,
+    PARQUET_MARK,
+    TEXT,
+    data_files,
+    ending_of,
+    matching_files,
+)
 
-_PARQUET = {".parquet", ".pq"}
-_CSV = {".csv", ".tsv"}
-_TEXT = {".txt", ".tab", ".dat", ".data"}
-"""Endings of text that may be a table: where a file is named, not where a folder is searched."""
-_COMPRESSED = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"}
-_PARQUET_END = b"PAR1"
 QUIET_SECONDS = 10.0
 """A file without an end mark counts as complete once nobody wrote to it for this long: less than
 the 30 s from one look of a sensor to the next, so that a new file waits for one look at most."""
@@ -81,7 +83,7 @@ class SourceFiles:
     @property
     def is_csv(self) -> bool:
         """Whether they are CSV; Parquet otherwise."""
-        return _ending(self.stamps[0].path) in _CSV | _TEXT
+        return ending_of(self.stamps[0].path) in CSV | TEXT
 
     def fingerprint(self) -> str:
         """Return a digest of the files' names, sizes and times of change."""
@@ -127,18 +129,17 @@ def find_files(source: str) -> SourceFiles:
     if path.is_file():
         found = [path]
     elif path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]
+        found = data_files(path)
     else:
-        names = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - may be absolute
-        found = [Path(name) for name in names if Path(name).is_file()]
+        found = matching_files(source)
     if not found:
         problem = "holds no Parquet or CSV file" if path.is_dir() else "does not exist"
         raise MissingSourceError(
             f"source {source!r} {problem}",
             remedy="Give a Parquet or CSV file, a folder of them, or a quoted glob",
         )
-    formats = set(map(_ending, found))
-    if not (formats <= _PARQUET or formats <= _CSV | _TEXT):
+    formats = set(map(ending_of, found))
+    if not (formats <= PARQUET or formats <= CSV | TEXT):
         raise SourceError(
             f"source {source!r} has files of several or unknown formats: "
             f"{', '.join(sorted(formats))}",
@@ -163,7 +164,7 @@ def looks_complete(file: Path) -> bool:
     Parquet files end in a footer; other formats have no such mark, so those files are complete once
     nobody has written to them for `QUIET_SECONDS`.
     """
-    if _ending(file) in _PARQUET:
+    if ending_of(file) in PARQUET:
         return _ends_as_parquet(file)
     return _quiet_seconds(file) >= QUIET_SECONDS
 
@@ -185,23 +186,11 @@ def _quiet_seconds(file: Path) -> float:
 def _ends_as_parquet(file: Path) -> bool:
     """Whether a file ends as Parquet files do: footer, length of the footer (4 bytes), `PAR1`."""
     size = file.stat().st_size
-    trailer = 4 + len(_PARQUET_END)
+    trailer = 4 + len(PARQUET_MARK)
     with file.open("rb") as opened:
-        if size < trailer + len(_PARQUET_END):
+        if size < trailer + len(PARQUET_MARK):
             return False
         opened.seek(-trailer, 2)
         end = opened.read(trailer)
     footer = int.from_bytes(end[:4], "little")
-    return end[4:] == _PARQUET_END and 0 < footer <= size - trailer - len(_PARQUET_END)
-
-
-def _is_data(file: Path, folder: Path) -> bool:
-    """Whether a file is data, not one of the hidden ones that other tools leave in folders."""
-    hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
-    return not hidden and _ending(file) in _PARQUET | _CSV and file.is_file()
-
-
-def _ending(file: Path) -> str:
-    """Return the ending of a file in lower case, without that of its compression."""
-    ending = file.suffix.lower()
-    return Path(file.stem).suffix.lower() if ending in _COMPRESSED else ending
+    return end[4:] == PARQUET_MARK and 0 < footer <= size - trailer - len(PARQUET_MARK)

@@ -34,7 +34,7 @@ class LocalTable:
         The number of the first file that has a column, where earlier files lack it. The column is
         null in the rows of those.
     conflicts : dict of str to SourceError
-        Why columns cannot be read whose type differs between files.
+        Why columns cannot be read that the files do not agree on.
     versions : SourceFiles
         The files as they were when the table was opened.
     footers : Footers
@@ -79,7 +79,7 @@ class LocalTable:
         SourceError
             If there is none of that name, or the files do not agree on it.
         """
-        require_column(name, self.schema.names)
+        require_column(name, self.schema)
         if name in self.conflicts:
             raise self.conflicts[name]
         first = self.first_files.get(name, 0)

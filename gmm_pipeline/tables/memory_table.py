@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.types as pat
 
+from gmm_pipeline.arrow.column_types import with_dictionary, with_wide_indices
 from gmm_pipeline.arrow.memory_column import MemoryColumn
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.column_names import check_names, require_column
@@ -30,6 +32,12 @@ class MemoryTable:
         check_names("the table", table.column_names)
         if not table.num_rows:
             raise SourceError("the table has no rows", remedy="Give a table with at least one row")
+        for number, column in enumerate(table.columns):
+            if pat.is_dictionary(column.type) and column.num_chunks > 1:
+                wide = _with_wide_indices(column)
+                table = table.set_column(
+                    number, table.schema.field(number).with_type(wide.type), wide
+                )
         return cls(table)
 
     @property
@@ -53,5 +61,10 @@ class MemoryTable:
 
     def column(self, name: str) -> MemoryColumn:
         """Return one column; raise SourceError if there is none of that name."""
-        require_column(name, self.schema.names)
+        require_column(name, self.schema)
         return MemoryColumn(self.schema.field(name), self.table[name])
+
+
+def _with_wide_indices(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    wide = with_wide_indices(column.type)
+    return pa.chunked_array([with_dictionary(each, wide) for each in column.chunks], wide)

@@ -15,7 +15,11 @@ from gmm_pipeline.tables.csv.rows import open_known
 from gmm_pipeline.tables.csv.staging import CsvStaging
 from gmm_pipeline.tables.files import SourceFiles
 from gmm_pipeline.tables.local_table import LocalTable
-from gmm_pipeline.tables.open_parquet import open_parquet, read_table_footer
+from gmm_pipeline.tables.open_parquet import (
+    open_parquet,
+    read_table_footer,
+    refuse_encoded_among_others,
+)
 
 
 def open_csv(
@@ -40,6 +44,7 @@ def open_csv(
     headers = _headers(together.files, known)
     for names in headers.values():
         check_names(f"source {source!r}", names)
+    refuse_encoded_among_others(headers)
     known.told.check_columns([name for names in headers.values() for name in names])
     groups = [
         SourceFiles(tuple(group))

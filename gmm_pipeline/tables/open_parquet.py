@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.types as pat
 
+from gmm_pipeline.arrow.column_types import with_wide_indices
+from gmm_pipeline.arrow.encoded_rows import are_encoded
 from gmm_pipeline.arrow.parquet_rows import Footers, ParquetRows
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.column_names import check_names
 from gmm_pipeline.tables.files import SourceFiles
 from gmm_pipeline.tables.local_table import LocalTable
+from gmm_pipeline.tables.united_schema import UnitedSchema
 
 
 def open_parquet(source: str, versions: SourceFiles, names: Sequence[str]) -> LocalTable:
@@ -22,47 +26,42 @@ def open_parquet(source: str, versions: SourceFiles, names: Sequence[str]) -> Lo
     for schema in schemas:
         if schema is schemas[0] or not schema.equals(schemas[0]):
             check_names(f"source {source!r}", schema.names)
+    refuse_encoded_among_others(
+        {file: schema.names for file, schema in zip(files, schemas, strict=True)}
+    )
     file_rows = tuple(file.rows for file in opened)
     if not sum(file_rows):
         raise SourceError(
             f"source {source!r} has no rows", remedy="Give a table with at least one row"
         )
-    if all(schema.equals(schemas[0]) for schema in schemas[1:]):
-        return LocalTable(schemas[0], files, file_rows, {}, {}, versions, footers)
-    columns = dict.fromkeys(name for schema in schemas for name in schema.names)
-    first = {
-        name: next(n for n, schema in enumerate(schemas) if name in schema.names)
-        for name in columns
-    }
-    fields = [schemas[first[name]].field(name) for name in columns]
-    conflicts = {
-        name: _conflict(name, schemas[start:], names[start:]) for name, start in first.items()
-    }
+    united = UnitedSchema.of(schemas, file_rows, names)
+    pieces = sum(file.metadata.num_row_groups for file in opened)
     return LocalTable(
-        pa.schema([field.with_nullable(True) if first[field.name] else field for field in fields]),
+        united.schema if pieces == 1 else _with_wide_indices(united.schema),
         files,
         file_rows,
-        {name: start for name, start in first.items() if start},
-        {name: conflict for name, conflict in conflicts.items() if conflict},
+        united.first_files,
+        united.conflicts,
         versions,
         footers,
     )
 
 
-def _conflict(name: str, schemas: Sequence[pa.Schema], names: Sequence[str]) -> SourceError | None:
-    """Return how files differ in the type of a column that the first of them has; None if not."""
-    kind = schemas[0].field(name).type
-    for schema, file in zip(schemas[1:], names[1:], strict=True):
-        other = schema.field(name).type if name in schema.names else None
-        if other != kind:
-            return SourceError(
-                f"files of one table differ: type {kind} in {names[0]}, "
-                f"{other or 'missing'} in {file}",
-                column=name,
-                remedy="Write the files with one schema, run them as separate tables, or leave the "
-                "column out",
-            )
-    return None
+def _with_wide_indices(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        field.with_type(with_wide_indices(field.type)) if pat.is_dictionary(field.type) else field
+        for field in schema
+    )
+
+
+def refuse_encoded_among_others(columns: Mapping[Path, Sequence[str]]) -> None:
+    """Raise SourceError if some of the files, but not all, are tables that this product encoded."""
+    encoded = [file for file, names in columns.items() if are_encoded(names)]
+    if encoded and len(encoded) < len(columns):
+        raise SourceError(
+            f"{encoded[0]} holds encoded rows, and lies among files that do not",
+            remedy="Move it to another folder, or name the files of the table by a glob",
+        )
 
 
 def read_table_footer(footers: Footers, file: Path) -> ParquetRows:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow import one_hot
+from gmm_pipeline.arrow.output_types import batch_in, in_parquet, schema_in
 from gmm_pipeline.arrow.rows import RowBatches, TableRows
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
@@ -17,7 +18,8 @@ from gmm_pipeline.tables.row_batches import FileRows, JoinedColumns
 
 if TYPE_CHECKING:
     from gmm_pipeline.arrow.column_codec import Codecs
-    from gmm_pipeline.arrow.rows import ColumnRows
+    from gmm_pipeline.arrow.output_types import batch_in, in_parquet, schema_in
+from gmm_pipeline.arrow.rows import ColumnRows
 
 
 def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
@@ -29,14 +31,18 @@ def encoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
 
 
 def decoded_rows(table: LocalTable | MemoryTable, codecs: Codecs) -> TableRows:
-    """Return encoded rows, narrow or wide, decoded; raise SourceError if a column is missing."""
+    """Return encoded rows, narrow or wide, decoded, in types that Parquet has.
+
+    Raises SourceError if a column is missing.
+    """
     names = tables.names_to_decode(table.schema, codecs)
     source: RowBatches
     if isinstance(table, LocalTable):
         source = FileRows(table.files, table.file_rows, frozenset(names), table.footers)
     else:
         source = JoinedColumns(tuple(table.column(name) for name in names))
-    return TableRows(source, tables.decoded_schema(codecs), partial(tables.decode_batch, codecs))
+    schema = schema_in(in_parquet, tables.decoded_schema(codecs))
+    return TableRows(source, schema, partial(_decoded, codecs, schema))
 
 
 def narrow_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
@@ -49,6 +55,12 @@ def wide_rows(columns: Sequence[ColumnRows], codecs: Codecs) -> TableRows:
     return TableRows(
         JoinedColumns(tuple(columns)), one_hot.wide_schema(codecs), partial(_widened, codecs)
     )
+
+
+def _decoded(
+    codecs: Codecs, schema: pa.Schema, batch: pa.RecordBatch, first_row: int
+) -> pa.RecordBatch:
+    return batch_in(schema, tables.decode_batch(codecs, batch, first_row))
 
 
 def _unchanged(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:

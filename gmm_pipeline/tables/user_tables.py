@@ -1,4 +1,4 @@
-"""Tables as Python users have them: paths, Polars frames, Arrow tables."""
+"""Tables as Python users have them: opened by columns, streamed by batches, handed back lazily."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as pa_dataset
 from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow.identity import EncodedFile, identities_in
+from gmm_pipeline.arrow.output_types import batch_in, in_polars, schema_in
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.parquet_rows import Footers
-from gmm_pipeline.errors import UnsupportedTypeError
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.known import NOTHING_KNOWN, Known
 from gmm_pipeline.tables.csv.rows import CsvFile
-from gmm_pipeline.tables.files import find_files
+from gmm_pipeline.tables.forked import refuse_where_polars_hangs
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
 from gmm_pipeline.tables.open_parquet import read_table_footer
-from gmm_pipeline.tables.open_table import open_table
-
-Table: TypeAlias = str | Path | pl.DataFrame | pl.LazyFrame | pa.Table
-"""The path of a Parquet or CSV file, a folder or a glob; or a table in memory."""
+from gmm_pipeline.tables.open_table import open_batches
+from gmm_pipeline.tables.table_forms import (
+    Table,
+    files_of,
+    map_stream,
+    stream_of,
+    table_in_memory,
+)
 
 
 def open_user_table(
@@ -36,40 +40,28 @@ def open_user_table(
 
     Parameters
     ----------
-    table : str, Path, DataFrame, LazyFrame or pyarrow.Table
-        A lazy frame is collected.
+    table : Table
+        Streams are read once, into `staging`.
     staging : Path
-        A folder for the Parquet form of CSV files.
+        A folder for the Parquet form of CSV files, and for rows that come in a stream.
     csv : Known, optional
         What is known of CSV files: how they are written, and types of columns.
 
     Raises
     ------
     SourceError
-        If the table is missing, has no rows, or has duplicate or empty column names.
+        If the table is missing, has no rows, or has duplicate or empty column names, or if the
+        argument is no table.
     UnsupportedTypeError
         If Arrow does not have the type of a column.
     """
-    if isinstance(table, str | Path):
-        return open_table(str(table), staging, csv)
-    if isinstance(table, pa.Table):
-        return MemoryTable.of(table)
-    frame = table.collect() if isinstance(table, pl.LazyFrame) else table
-    return MemoryTable.of(_to_arrow(frame))
-
-
-def _to_arrow(frame: pl.DataFrame) -> pa.Table:
-    """Return a frame as an Arrow table; UnsupportedTypeError names a column without Arrow type."""
-    for column in frame.iter_columns():
-        try:
-            column.head(0).to_arrow()
-        except pa.ArrowException as error:
-            raise UnsupportedTypeError(
-                f"type {column.dtype} cannot be encoded",
-                column=column.name,
-                remedy="Leave the column out, or cast it",
-            ) from error
-    return frame.to_arrow()
+    files = files_of(table)
+    if files is not None:
+        if files.is_csv:
+            refuse_where_polars_hangs()
+        return open_batches(_name_of(table), [files], staging, csv)
+    known = table_in_memory(table)
+    return MemoryTable.of(map_stream(stream_of(table), staging) if known is None else known)
 
 
 def encoded_files_of(table: Table) -> list[EncodedFile]:
@@ -77,15 +69,15 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
 
     Frames of Polars say nothing and are taken as they are: they come from this process.
     """
-    if isinstance(table, str | Path):
-        found = find_files(str(table))
+    found = files_of(table)
+    if found is not None:
         if found.is_csv:
             names = [CsvFile.open(file, CsvDialect()).names for file in found.files]
             return [EncodedFile(frozenset(each), {}) for each in names]
         opened = map(partial(read_table_footer, Footers()), found.files)
         return [EncodedFile.of(file.metadata.schema.to_arrow_schema()) for file in opened]
-    if isinstance(table, pa.Table) and identities_in(table.schema.metadata):
-        return [EncodedFile.of(table.schema)]
+    if isinstance(table, pa.Table | pa.RecordBatch | pa.RecordBatchReader | pa_dataset.Dataset):
+        return [EncodedFile.of(table.schema)] if identities_in(table.schema.metadata) else []
     return []
 
 
@@ -98,25 +90,38 @@ def stream_user_table(table: Table, schema: pa.Schema) -> Generator[pa.RecordBat
     schema : pyarrow.Schema
         Types of columns, which CSV files do not tell.
     """
-    if isinstance(table, str | Path):
-        if not find_files(str(table)).is_csv:
-            yield from batches(find_files(str(table)).files)
-            return
+    files = files_of(table)
+    if files is not None and not files.is_csv:
+        yield from batches(files.files)
+        return
+    if files is not None:
         with tempfile.TemporaryDirectory() as staging:
-            opened = open_table(str(table), Path(staging), Known(schema=schema))
+            opened = open_batches(_name_of(table), [files], Path(staging), Known(schema=schema))
             for conflict in opened.conflicts.values():
                 raise conflict
             yield from batches(opened.files)
         return
-    if isinstance(table, pa.Table):
-        yield from table.to_batches(ROWS_PER_GROUP)
-        return
-    for frame in table.lazy().collect_batches(chunk_size=ROWS_PER_GROUP, maintain_order=True):
-        yield from frame.to_arrow().to_batches()
+    known = table_in_memory(table)
+    yield from stream_of(table) if known is None else known.to_batches(ROWS_PER_GROUP)
+
+
+def _name_of(table: Table) -> str:
+    """Return what messages call the files of a table."""
+    return ", ".join(map(str, table)) if isinstance(table, list | tuple) else str(table)
 
 
 def lazy_frame(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) -> pl.LazyFrame:
-    """Return a frame whose rows `make` yields each time that it is collected."""
+    """Return a frame whose rows `make` yields each time that it is collected.
+
+    Times in zones without a name are in UTC, as Polars knows no others.
+
+    Raises
+    ------
+    PipelineError
+        If Polars would hang, in a forked process.
+    """
+    refuse_where_polars_hangs()
+    schema = schema_in(in_polars, schema)
 
     def scan(
         columns: list[str] | None,
@@ -126,7 +131,7 @@ def lazy_frame(schema: pa.Schema, make: Callable[[], Iterator[pa.RecordBatch]]) 
     ) -> Iterator[pl.DataFrame]:
         remaining = n_rows
         for batch in make():
-            frame = pl.DataFrame(pa.Table.from_batches([batch], schema=schema))
+            frame = pl.DataFrame(pa.Table.from_batches([batch_in(schema, batch)], schema=schema))
             if remaining is not None:
                 frame = frame.head(remaining)
                 remaining -= frame.height

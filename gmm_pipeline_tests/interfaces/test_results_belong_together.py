@@ -224,7 +224,7 @@ def test_columns_of_a_run_are_not_mixed_with_those_that_the_class_saved(sales: W
 def test_a_damaged_file_of_the_fit_is_written_again_by_a_run(sales: Workplace) -> None:
     (sales.store / "sales" / "fit.json").write_bytes(b"\xff{")
     refused = sales.call("status", "--fit", "sales")
-    assert "fit.json cannot be read" in refused.err
+    assert "fit.json is damaged" in refused.err
     assert "gmm-pipeline run SOURCE" in refused.err
 
     assert sales.call("run", "sales.parquet").status == 0

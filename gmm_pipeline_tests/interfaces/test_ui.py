@@ -17,6 +17,8 @@ import polars as pl
 import pytest
 from workplace import Workplace
 
+from gmm_pipeline.interfaces.cli import startup_watch
+
 FRAME = pl.DataFrame(
     {"amount": [0.1 * (number % 97) ** 2 for number in range(300)], "kind": ["x", None] * 150}
 )
@@ -134,6 +136,14 @@ def served(new_workplace: Callable[[], Workplace]) -> Iterator[Served]:
         ).returncode
         == -9
     )
+    (other := folder / "other_history").mkdir()
+    subprocess.run(
+        [COMMAND, "run", "t.parquet", "--fit", "finished", "--store", "store"],
+        cwd=folder,
+        env={**environment, "DAGSTER_HOME": str(other)},
+        check=True,
+        capture_output=True,
+    )
     served = Served(folder)
     try:
         until(lambda: served.get("/server_info"), served.process)
@@ -145,7 +155,7 @@ def served(new_workplace: Callable[[], Workplace]) -> Iterator[Served]:
 def test_ui_shows_the_datasets_of_the_file(served: Served) -> None:
     assets = served.query("{ assetNodes { assetKey { path } } }")["assetNodes"]
 
-    assert {asset["assetKey"]["path"][0] for asset in assets} == {"sales"}
+    assert {asset["assetKey"]["path"][0] for asset in assets} == {"finished", "sales"}
     assert served.url in served.log.read_text()
     assert (served.log.parent / "store" / ".dagster" / "dagster.yaml").exists()
     assert not (served.log.parent / "elsewhere").exists()
@@ -171,6 +181,22 @@ def test_a_run_that_was_killed_is_reported_as_failed(served: Served) -> None:
     assert until(ended, served.process)
 
 
+def test_ui_shows_results_that_another_history_recorded(served: Served) -> None:
+    query = """{ assetNodes { assetKey { path } assetMaterializations { partition } } }"""
+    nodes = served.query(query)["assetNodes"]
+
+    shown = {
+        tuple(node["assetKey"]["path"]): {
+            each["partition"] for each in node["assetMaterializations"]
+        }
+        for node in nodes
+        if node["assetKey"]["path"][0] == "finished"
+    }
+    assert len(shown) == 5
+    assert all(partitions == set(FRAME.columns) for partitions in shown.values())
+    assert "finished: 2 columns registered, 10 results reported" in served.log.read_text()
+
+
 def test_all_processes_end_with_ui(served: Served) -> None:
     assert len(processes_of(served.process.pid)) > 3
 
@@ -180,6 +206,17 @@ def test_all_processes_end_with_ui(served: Served) -> None:
     assert served.all_ended()
     with pytest.raises(OSError, match="refused"):
         served.get("/server_info")
+
+
+def test_who_starts_ui_hears_what_it_waits_for() -> None:
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as starting:
+        watch = [sys.executable, "-m", startup_watch.__name__, "127.0.0.1", str(port)]
+        with subprocess.Popen([*watch, str(starting.pid), "0.1"], stderr=subprocess.PIPE) as said:
+            assert b"Dagster is still starting" in said.stderr.readline()
+            with socket.create_server(("127.0.0.1", port)):
+                said.stderr.read()
+        starting.communicate(b"\n")
 
 
 def test_no_process_is_left_when_ui_is_interrupted_as_it_starts(workplace: Workplace) -> None:

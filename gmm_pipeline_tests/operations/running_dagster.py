@@ -91,18 +91,21 @@ class Run:
 
 @dataclass(frozen=True)
 class RunningDagster:
-    """The web UI at `url`, which shows the fits of a store and keeps its history there."""
+    """The web UI at `url`, which shows the fits of a store and keeps its history there, or else at
+    home.
+    """
 
     url: str
     store: pathlib.Path
     folder: pathlib.Path
+    home: pathlib.Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """What commands need to work with the same store and history."""
         return {
             **os.environ,
-            "DAGSTER_HOME": str(self.store / ".dagster"),
+            "DAGSTER_HOME": str(self.home or self.store / ".dagster"),
             "GMM_PIPELINE_STORE": str(self.store),
         }
 
@@ -248,7 +251,11 @@ class RunningDagster:
 
 @contextmanager
 def started(
-    folder: pathlib.Path, store: pathlib.Path, config: pathlib.Path, fits: Sequence[str]
+    folder: pathlib.Path,
+    store: pathlib.Path,
+    config: pathlib.Path,
+    fits: Sequence[str],
+    home: pathlib.Path | None = None,
 ) -> Iterator[RunningDagster]:
     """Start the web UI and the daemon as the README says, wait until they are well, and end all of
     their processes.
@@ -257,6 +264,7 @@ def started(
         port = free.getsockname()[1]
     program = pathlib.Path(sys.executable).with_name("gmm-pipeline")
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    environment |= {} if home is None else {"DAGSTER_HOME": str(home)}
     log = folder / "dagster.log"
     with (
         log.open("wb") as out,
@@ -279,7 +287,7 @@ def started(
         ) as process,
     ):
         try:
-            dagster = RunningDagster(f"http://127.0.0.1:{port}", store, folder)
+            dagster = RunningDagster(f"http://127.0.0.1:{port}", store, folder, home)
             wait_for(
                 lambda: process.poll() is None and dagster.is_ready(),
                 f"Dagster to start; see {log}",

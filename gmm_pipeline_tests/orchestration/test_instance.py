@@ -3,13 +3,19 @@
 import json
 import os
 import pathlib
+import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import dagster as dg
+import polars as pl
 import psutil
 import pytest
+from workplace import Workplace
 
 from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.orchestration.instance import open_instance, prepare_home
@@ -86,6 +92,26 @@ def test_a_home_that_cannot_be_used_is_told(
     (tmp_path / "history").touch()
 
     with pytest.raises(SettingsError, match=r"cannot be used: .*history.* DAGSTER_HOME to another"):
+        open_instance(tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            "run_storage: {module: no_such_module, class: Storage}",
+            r"cannot be used: No module named 'no_such_module'.*gmm-pipeline\[postgres\]",
+        ),
+        ("run_storage: {no_such_key: 1}", r"cannot be used: .*no_such_key.*correct that"),
+    ],
+)
+def test_a_file_of_settings_that_names_what_is_not_there_is_told(
+    settings: str, message: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text(settings)
+
+    with pytest.raises(SettingsError, match=message):
         open_instance(tmp_path / "store")
 
 
@@ -192,6 +218,45 @@ def idle() -> None:
     nothing()
 
 
+def test_a_run_of_another_machine_or_container_is_not_judged_but_told(
+    instance: dg.DagsterInstance,
+) -> None:
+    _, host, pid, started, namespace = json.loads(process_tag("a run")[PROCESS_TAG])
+    for place in (("elsewhere", namespace), (host, "pid:[1]")):
+        run = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED)
+        tag = json.dumps([run.run_id, place[0], pid, started - 3600, place[1]])
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: tag})
+
+        (message,) = report_lost_runs(instance)
+
+        assert f"process {pid} of {place[0]}, which cannot be seen from here" in message
+        assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED
+        instance.delete_run(run.run_id)
+
+
+def test_a_live_run_in_its_own_process_namespace_goes_on(
+    tmp_path: pathlib.Path, instance: dg.DagsterInstance
+) -> None:
+    isolate = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*isolate, "true"], check=False).returncode
+    ):
+        pytest.skip("this machine makes no namespaces for us")
+    with subprocess.Popen(
+        [*isolate, sys.executable, "-c", KILLED, "waiting"], cwd=tmp_path, stdin=subprocess.PIPE
+    ) as waiting:
+        while not (tmp_path / "waiting").exists():
+            assert waiting.poll() is None
+            time.sleep(0.05)
+        (message,) = report_lost_runs(instance)
+        waiting.communicate(b"\n")
+
+    assert "cannot be seen from here" in message
+    (run,) = instance.get_runs()
+    assert run.is_success
+
+
 def lost(instance: dg.DagsterInstance, *process: object, run_id: str | None = None) -> bool:
     """Whether a run of a process, given by host, number and start, is taken for lost."""
     run = instance.create_run_for_job(idle, status=dg.DagsterRunStatus.STARTED)
@@ -205,12 +270,12 @@ def lost(instance: dg.DagsterInstance, *process: object, run_id: str | None = No
 def test_a_process_is_known_by_its_machine_its_number_and_its_start(
     instance: dg.DagsterInstance,
 ) -> None:
-    run_id, host, pid, started = json.loads(process_tag("a run")[PROCESS_TAG])
+    run_id, host, pid, started, namespace = json.loads(process_tag("a run")[PROCESS_TAG])
 
     assert (run_id, pid) == ("a run", os.getpid())
     assert not lost(instance, host, pid, started)
-    assert lost(instance, host, pid, started - 3600), "another process has its number now"
-    assert not lost(instance, "elsewhere", pid, started - 3600), "it cannot be seen from here"
+    assert lost(instance, host, pid, started - 3600, namespace), "another process has its number"
+    assert lost(instance, host, pid, started - 3600), "as earlier versions wrote it"
     assert not lost(instance, host, pid, started - 3600, run_id="executed again, with old tags")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         there = psutil.Process(process.pid).create_time()
@@ -219,3 +284,101 @@ def test_a_process_is_known_by_its_machine_its_number_and_its_start(
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert lost(instance, host, process.pid, there), "a zombie does not run"
     assert lost(instance, host, process.pid, there)
+
+
+@pytest.mark.parametrize(
+    "name", ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"]
+)
+@pytest.mark.parametrize("content", ["empty", "tables without an end", "damaged"])
+def test_a_database_that_was_never_finished_is_made_again(
+    name: str,
+    content: str,
+    tmp_path: pathlib.Path,
+    instance: dg.DagsterInstance,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    home = pathlib.Path(instance.root_directory)
+    database = home / name
+    instance.dispose()
+    if content == "tables without an end":
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("DELETE FROM alembic_version")
+            connection.commit()
+    else:
+        for file in database.parent.glob(f"{database.name}-*"):
+            file.unlink()
+        database.write_bytes(b"" if content == "empty" else database.read_bytes()[:5000])
+
+    with open_instance(tmp_path / "store") as opened:
+        opened.add_dynamic_partitions("t_columns", ["a"])
+        assert idle.execute_in_process(instance=opened).success
+        assert opened.get_dynamic_partitions("t_columns") == ["a"]
+    err = capsys.readouterr().err
+    assert str(database) in err
+    assert "made again" in err or f"{database.name}.damaged" in err
+    with open_instance(tmp_path / "store"):
+        pass
+    assert "database" not in capsys.readouterr().err
+
+
+def test_a_history_of_an_earlier_dagster_without_marks_is_kept(
+    tmp_path: pathlib.Path, instance: dg.DagsterInstance
+) -> None:
+    run = idle.execute_in_process(instance=instance).run_id
+    instance.dispose()
+    with closing(sqlite3.connect(pathlib.Path(instance.root_directory, "history/runs.db"))) as db:
+        db.execute("DELETE FROM alembic_version")
+        db.commit()
+
+    with open_instance(tmp_path / "store") as opened:
+        assert [each.run_id for each in opened.get_runs()] == [run]
+
+
+HOLDS = """
+import pathlib, sys
+from filelock import FileLock
+with FileLock(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_who_waits_for_a_stopped_process_hears_of_it(
+    tmp_path: pathlib.Path, instance: dg.DagsterInstance
+) -> None:
+    lock = pathlib.Path(instance.root_directory, ".lock")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, lock], stdin=pipe, stdout=pipe, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        with subprocess.Popen(
+            [sys.executable, "-c", OPENS, "a"], cwd=tmp_path, stdin=pipe, stderr=pipe, text=True
+        ) as waiting:
+            waiting.stdin.close()
+            told = waiting.stderr.readline()
+            holder.send_signal(signal.SIGCONT)
+            holder.communicate("")
+            assert waiting.wait() == 0
+
+    assert f"Waiting for the lock {lock}" in told
+    assert f"process {holder.pid}" in told
+    assert "stopped" in told
+
+
+def test_a_launcher_that_cannot_see_runs_of_commands_is_told(
+    workplace: Workplace,
+) -> None:
+    pl.DataFrame({"x": [1, 2, 3]}).write_parquet(workplace.path / "t.parquet")
+    settings = workplace.dagster_home / "dagster.yaml"
+    assert "cannot see" not in workplace.call("run", "t.parquet").err
+    settings.write_text(
+        "run_launcher: {module: dagster_docker, class: DockerRunLauncher, config: {image: any}}\n"
+        "run_monitoring: {enabled: true}\n"
+    )
+
+    done = workplace.call("run", "t.parquet", "--refit")
+
+    assert done.status == 0, done.err
+    assert "DockerRunLauncher cannot see runs of this command" in done.err

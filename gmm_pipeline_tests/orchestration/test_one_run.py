@@ -7,11 +7,14 @@ from collections import defaultdict
 from typing import Any
 
 import dagster as dg
+import numba
 import numpy as np
 import polars as pl
 import pytest
 from workplace import Workplace, results, states
 
+from gmm_pipeline.core import compilation
+from gmm_pipeline.fits import run_columns
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.fits.stages import STAGES
 from gmm_pipeline.orchestration.assets import asset_key, job_name
@@ -215,3 +218,23 @@ def test_a_killed_run_is_told_of_by_the_next_command_and_goes_on(workplace: Work
         now = instance.get_run_by_id(killed.run_id)
         assert now is not None
         assert now.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_says_that_it_compiles_code(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pl.DataFrame({"x": [1, 2, 3]}).write_parquet(workplace.path / "t.parquet")
+    monkeypatch.setattr(compilation, "_SECONDS_UNTIL_TOLD", 0.0)
+    judge = run_columns.judge
+
+    def judge_with_a_new_kernel(*of: Any) -> Any:
+        numba.njit(lambda x: x + 1)(1)
+        return judge(*of)
+
+    monkeypatch.setattr(run_columns, "judge", judge_with_a_new_kernel)
+
+    assert workplace.call("run", "t.parquet").err.count(compilation.COMPILING) == 1
+
+    with workplace.history() as instance:
+        logged = [entry.user_message for entry in instance.all_logs(only_run(instance).run_id)]
+    assert logged.count(compilation.COMPILING) == 1

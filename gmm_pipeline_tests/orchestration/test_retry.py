@@ -1,5 +1,6 @@
 """Continuing a run that failed or was ended."""
 
+import os
 import pathlib
 import signal
 import time
@@ -84,6 +85,15 @@ def test_the_fit_that_was_run_last_is_continued_unless_another_is_named(
     )
 
     assert (last.json()["fit"], named.json()["fit"]) == ("second", "first")
+
+
+def test_the_last_run_is_known_whatever_the_clock_says(workplace: Workplace) -> None:
+    for name in ("first", "second"):
+        source = write(workplace.path / f"{name}.parquet", repaired=False)
+        assert workplace.call("run", source, "--columns", "id").status == 1
+    os.utime(workplace.store / "second" / "run.json", (0, 0))
+
+    assert workplace.call("retry", "--json").json()["fit"] == "second"
 
 
 def test_a_repaired_source_is_continued_with(workplace: Workplace) -> None:

@@ -1,5 +1,6 @@
 """What readers of a fit see, whatever writers do meanwhile."""
 
+import os
 import pathlib
 import threading
 from datetime import UTC, datetime
@@ -296,6 +297,22 @@ def test_where_there_are_no_links_the_plain_folders_hold_the_files(
     assert (shown / "data" / "part-0.txt").read_text() == "a 2"
     assert models(sales) == {"a": "a 2"}
     assert models(sales, 1) == {"a": "a 1"}
+
+
+def test_a_commit_removes_what_killed_processes_left_a_day_ago(sales: FitFolder) -> None:
+    fit(sales.column("a"), "a 1")
+    places = (sales.path, sales.path / "snapshots", sales.staging, sales.column("a").path)
+    left = [place / f".fit.json.{'0' * 32}" for place in places]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("half")
+        os.utime(path, (0, 0))
+    (now := sales.path / f".fit.json.{'1' * 32}").write_text("half")
+
+    commit(sales, "a")
+
+    assert not any(path.exists() for path in left)
+    assert now.exists()
 
 
 @pytest.mark.parametrize(("name", "generation"), [("sales", None), ("sales@12", 12)])

@@ -32,6 +32,11 @@ from gmm_pipeline.core.uniform_draw import DrawKey
 _BYTE, _SHORT = 1 << 8, 1 << 16
 """Modes that uint8 and uint16 number."""
 
+_LARGEST_VALUE = 8.0
+"""Values of encoded rows lie within ±1, those of generative models near that. A model whose values
+are beyond ±8, 32 standard deviations from the mean of a mode, has diverged.
+"""
+
 
 def rank_dtype(n_modes: int) -> np.dtype[np.unsignedinteger]:
     """Return the narrowest unsigned dtype for the ranks of `n_modes` modes."""
@@ -72,6 +77,12 @@ class RowCodec:
         """Whether the mode of each rank is a Gaussian mode or a tail, shape (n_modes,)."""
         continuous: NDArray[np.bool_] = self._mode_of_rank < self._model.n_continuous
         return continuous
+
+    @property
+    def largest_value(self) -> float:
+        """The largest magnitude of a value that is decoded."""
+        is_bounded = self._model.n_continuous and self._model.rules.out_of_range != "keep"
+        return _LARGEST_VALUE if is_bounded else np.inf
 
     @property
     def half_width_of_rank(self) -> NDArray[np.float64]:

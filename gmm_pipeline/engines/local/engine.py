@@ -128,6 +128,10 @@ class LocalEngine(CountingEngine):
 
 
 def _in_threads(threads: int, work: Callable[[Item], T], items: Iterable[Item]) -> list[T]:
+    items = list(items)
+    if len(items) == 1:
+        # For a short column, starting a thread takes longer than the work.
+        return [work(items[0])]
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(work, item) for item in items]
         try:

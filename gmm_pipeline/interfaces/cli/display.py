@@ -59,7 +59,9 @@ def print_table(
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; NaN and infinities, which JSON does not know, become null."""
-    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+    # Other encodings lack characters, which JSON can write as numbers.
+    is_utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=not is_utf8) + "\n")
 
 
 def duration(seconds: float) -> str:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import Any
 
 import click
 
-from gmm_pipeline.errors import ColumnDataError, PipelineError, UnsupportedTypeError
+from gmm_pipeline.errors import (
+    ColumnDataError,
+    DiskError,
+    PipelineError,
+    UnsupportedTypeError,
+    disk_error,
+)
 from gmm_pipeline.interfaces.cli.commands import LazyGroup
+
+_OF_THE_WORK = (ColumnDataError, DiskError, UnsupportedTypeError)
+"""Errors of what was to be done, not of the call."""
+TRACEBACK_VARIABLE = "GMM_PIPELINE_TRACEBACK"
+"""The environment variable that asks for the traceback of an unexpected error."""
 
 
 @click.group(
@@ -34,13 +47,29 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line.
 
-    The exit status is 0 if all is done, 1 if a column could not be processed, 2 for a wrong call.
+    The exit status is 0 if all is done, 1 if a column could not be processed or something
+    unexpected happened, 2 for a wrong call.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal cannot show is replaced, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return cli(arguments)
-    except PipelineError as error:
-        # Rich takes a while to load.
-        from gmm_pipeline.interfaces.cli.display import stderr
+    except Exception as error:
+        told = disk_error(error) or (error if isinstance(error, PipelineError) else None)
+        if told is not None:
+            _print_error(str(told))
+            sys.exit(1 if isinstance(told, _OF_THE_WORK) else 2)
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        _print_error(f"unexpected {what}. Set {TRACEBACK_VARIABLE}=1 to see where it happened.")
+        sys.exit(1)
 
-        stderr().print(f"Error: {error}", markup=False)
-        sys.exit(1 if isinstance(error, ColumnDataError | UnsupportedTypeError) else 2)
+
+def _print_error(message: str) -> None:
+    # Rich takes a while to load.
+    from gmm_pipeline.interfaces.cli.display import stderr
+
+    stderr().print(f"Error: {message}", markup=False)

@@ -13,6 +13,7 @@ from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.fits.limits import Limits, bytes_of
 from gmm_pipeline.fits.prepare import EngineChoice, FitRequest
 from gmm_pipeline.fits.settings import EngineName, TableSettings, parse_assignments, read_settings
+from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, STORE_VARIABLE
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +28,20 @@ store_option = click.option(
     envvar="GMM_PIPELINE_STORE",
     show_envvar=True,
     help="The folder that holds all results.",
+)
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar=CONFIG_VARIABLE,
+    show_envvar=True,
+    help="A YAML or TOML file of datasets; by default the demo and all fits of the store.",
+)
+configured_store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=STORE_VARIABLE,
+    show_envvar=True,
+    help="Folder of all results; by default that of the file of datasets, or gmm_store.",
 )
 fit_option = click.option(
     "--fit", required=True, help="Name of the fit; NAME@GENERATION for an earlier one."

@@ -67,6 +67,10 @@ class LineProgress(SilentProgress):
         """Print what the run waits for."""
         self._console.print(_STOPPING)
 
+    def remark(self, message: str) -> None:
+        """Print the message."""
+        self._console.print(message, markup=False)
+
 
 class BarProgress:
     """Shows a bar over all stages, and one for each running column with its last stage."""
@@ -112,3 +116,7 @@ class BarProgress:
     def stopping(self) -> None:
         """Print what the run waits for."""
         self._display.console.print(_STOPPING)
+
+    def remark(self, message: str) -> None:
+        """Print the message above the bars."""
+        self._display.console.print(message, markup=False)

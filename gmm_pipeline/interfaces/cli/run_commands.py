@@ -125,6 +125,7 @@ def _run(prepared: Prepared, limits: Limits, record: RunRecord, *, as_json: bool
         # A run that was killed may have left results that no reader sees yet.
         commit(spec, folder, spec.columns)
         outcomes = []
+        _show_results(prepared, limits)
     errors = {outcome.column: outcome.error for outcome in outcomes if outcome.error is not None}
     seconds = {outcome.column: outcome.seconds for outcome in outcomes}
     entries = [summary_row(status, seconds, errors) for status in prepared.statuses()]
@@ -169,10 +170,22 @@ def _execute(
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
     runner = DagsterRunner(prepared.folder.path.parent, limits.threads, limits.memory)
-    for message in runner.report_lost_runs():
+    for message in runner.remarks():
         console.print(message, markup=False)
     with run_progress(len(work), sum(map(len, work.values()))) as progress:
-        return runner.run(prepared, work, progress, refit)
+        outcomes = runner.run(prepared, work, progress, refit)
+    runner.show_results(prepared)
+    return outcomes
+
+
+def _show_results(prepared: Prepared, limits: Limits) -> None:
+    """Let Dagster show the results that are up to date: its history may be new, or wiped."""
+    from gmm_pipeline.orchestration.execution import DagsterRunner
+
+    runner = DagsterRunner(prepared.folder.path.parent, limits.threads, limits.memory)
+    synced = runner.show_results(prepared)
+    if synced.is_new:
+        stderr().print(f"Dagster did not know all of the fit: {synced}.", markup=False)
 
 
 def _print_ending(spec: FitSpec, folder: Path, worked: int, failed: int, elapsed: float) -> None:

@@ -10,7 +10,7 @@ import click
 from gmm_pipeline.fits.plan import ColumnStatus, State, current_statuses
 from gmm_pipeline.fits.snapshots import unpublished
 from gmm_pipeline.fits.source_ledger import files_not_taken
-from gmm_pipeline.fits.spec import load_spec
+from gmm_pipeline.fits.spec import last_spec, load_spec
 from gmm_pipeline.fits.stages import MODEL, STAGES, TRANSFORMED
 from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
@@ -80,6 +80,8 @@ def fits(store: Path, *, as_json: bool) -> None:
     """
     found = Store(store)
     entries = [_fit_entry(name, found.fit(name)) for name in found.fits()]
+    for name in (entry["fit"] for entry in entries if entry["source"] is None):
+        stderr().print(f"{found.fit(name).spec_path} is damaged.", markup=False)
     if as_json:
         print_json(entries)
         return
@@ -99,12 +101,11 @@ def fits(store: Path, *, as_json: bool) -> None:
 
 
 def _fit_entry(name: str, folder: FitFolder) -> dict[str, Any]:
-    spec = load_spec(folder)
-    snapshots = list(folder.snapshots.readable())
+    spec, snapshots = last_spec(folder), list(folder.snapshots.readable())
     return {
         "fit": name,
-        "columns": len(spec.columns),
-        "source": spec.source,
+        "columns": None if spec is None else len(spec.columns),
+        "source": None if spec is None else spec.source,
         "generation": snapshots[0].generation if snapshots else None,
         "earlier": [
             {"fit": f"{name}@{each.generation}", "created": each.created.isoformat()}

@@ -1,4 +1,4 @@
-"""`transform`, `inverse`, `export` and `show`."""
+"""`transform`, `inverse` and `export`."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from pathlib import Path
 from statistics import mode
 
 import click
-import polars as pl
 import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
+from gmm_pipeline.arrow.column_codec import Codecs
 from gmm_pipeline.arrow.table_file import write_file
 from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.engines.engine import Engine
-from gmm_pipeline.errors import SourceError, StoreError, did_you_mean
+from gmm_pipeline.errors import SourceError, StoreError
 from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.snapshots import view_remarks
-from gmm_pipeline.fits.spec import FitSpec, source_files
+from gmm_pipeline.fits.spec import FitSpec, known_source, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.fits.stored_columns import stored_columns
-from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
+from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import (
     csv_option,
     engine_options,
     fit_option,
-    json_option,
     out_option,
     store_option,
     threads_option,
@@ -33,14 +32,17 @@ from gmm_pipeline.interfaces.cli.options import (
 from gmm_pipeline.interfaces.cli.table_output import check_output, open_engine
 from gmm_pipeline.interfaces.table_encoder import TableEncoder
 from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
+from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import FitView
-from gmm_pipeline.store.ranking_files import ranking_table
 from gmm_pipeline.store.store import Store
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.write import write_csv
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.table_rows import narrow_rows, wide_rows
 from gmm_pipeline.tables.user_tables import encoded_files_of
+
+_MAX_WIDTH = 2000
+"""Few tables of mixtures and categories are wider, and few programs like tables that are."""
 
 
 @click.command()
@@ -68,7 +70,7 @@ def transform(
       gmm-pipeline transform new_rows --fit sales --out encoded --engine spark
     """
     folder = Store(store).require_fit(fit)
-    check_output(out, [*find_files(source).files, *source_files(folder)], engine)
+    _check_output(out, folder, engine, source)
     with open_engine(engine, threads) as row_engine, folder.reading() as view:
         encoder = _encoder(view, threads, csv, row_engine)
         if is_folder(out):
@@ -121,7 +123,7 @@ def inverse(
       gmm-pipeline inverse encoded --fit sales --out sales_again --engine spark
     """
     folder = Store(store).require_fit(fit)
-    check_output(out, [*find_files(encoded).files, *source_files(folder)], engine)
+    _check_output(out, folder, engine, encoded)
     with open_engine(engine, threads) as row_engine, folder.reading(newest=True) as view:
         encoder = _decoder(view, encoded, threads, row_engine)
         if is_folder(out):
@@ -136,6 +138,13 @@ def inverse(
 @fit_option
 @out_option("The encoded table")
 @click.option("--wide", is_flag=True, help="One-hot ranks: a column of 0 and 1 for each mode.")
+@click.option(
+    "--max-width",
+    type=click.IntRange(min=1),
+    default=_MAX_WIDTH,
+    show_default=True,
+    help="Columns that a wide table may have; a wider one is refused.",
+)
 @engine_options
 @store_option
 @threads_option
@@ -147,6 +156,7 @@ def export(
     threads: int,
     *,
     wide: bool,
+    max_width: int,
 ) -> None:
     """Write the encoded table of a fit to one file or folder.
 
@@ -157,57 +167,43 @@ def export(
       gmm-pipeline export --fit flights --out flights_parts --engine spark
     """
     folder = Store(store.absolute()).require_present_fit(fit)
-    check_output(out, source_files(folder), engine)
+    _check_output(out, folder, engine)
     with open_engine(engine, threads) as row_engine, folder.reading() as view:
         codecs = _encoder(view, threads).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
         _check_rows({name: result.manifest.rows for name, result in encoded.items()})
         columns = [column for result in encoded.values() for column in stored_columns(result)]
+        if wide:
+            _check_width(codecs, max_width)
         table = wide_rows(columns, codecs) if wide else narrow_rows(columns, codecs)
         if is_folder(out):
             rows = write_parts(out, lambda _: table, row_engine)
         else:
             rows = write_file(out, table.schema, table.batches(range(table.rows)))
-    stderr().print(f"{rows:,} rows of {len(codecs)} columns in {out}", markup=False)
+    width = f", {len(table.schema):,} columns wide" if wide else ""
+    stderr().print(f"{rows:,} rows of {len(codecs)} columns{width} in {out}", markup=False)
 
 
-@click.command()
-@click.argument("column")
-@fit_option
-@store_option
-@json_option
-def show(column: str, fit: str, store: Path, *, as_json: bool) -> None:
-    """Show the modes of COLUMN by rank.
+def _check_output(out: Path, folder: FitFolder, engine: EngineChoice, *read: str) -> None:
+    """Raise SourceError if writing to `out` touches a fit's source or what the command reads."""
+    inputs = [file for source in read for file in find_files(source).files]
+    source = known_source(folder)
+    sources = read if source is None else (*read, source)
+    check_output(out, [*inputs, *source_files(folder)], sources, engine)
 
-    Means and standard deviations are in the column's units. Frequency is the expected share of
-    rows in the mode.
 
-    \b
-    Examples:
-      gmm-pipeline show arr_delay --fit flights
-    """
-    folder = Store(store).require_fit(fit)
-    with folder.reading(newest=True) as view:
-        columns = FitSpec.model_validate(view.fit).columns
-        if column not in columns:
-            raise SourceError(
-                f"fit {fit!r} has no column {column!r}", remedy=did_you_mean(column, columns)
-            )
-        fitted = view.column_fit(column)
-    if fitted is None:
-        raise StoreError(
-            f"column {column!r} is not fitted",
-            remedy=f"`gmm-pipeline status --fit {fit}` says why",
+def _check_width(codecs: Codecs, most: int) -> None:
+    """Raise SourceError if the wide table of some columns has more than `most` columns."""
+    ranks = {name: codec.rows.n_modes for name, codec in codecs.items()}
+    width = len(ranks) + sum(ranks.values())
+    if width > most:
+        widest = max(ranks, key=lambda name: ranks[name])
+        raise SourceError(
+            f"the wide table would have {width:,} columns, {ranks[widest]:,} of them for the modes "
+            f"of {widest!r}",
+            remedy=f"Allow it by --max-width {width}, or encode fewer categories: max_categories "
+            "gives rare ones a mode in common, --columns '!NAME' leaves a column out",
         )
-    modes = pl.DataFrame(ranking_table(fitted.stored, fitted.ranking))
-    if as_json:
-        print_json({"column": column, "modes": modes.to_dicts()})
-        return
-    null = (pl.col("type") == "atom") & pl.col("value").is_null()
-    shown = modes.drop("mode").with_columns(
-        pl.when(null).then(pl.lit("null")).otherwise(pl.col("value")).alias("value")
-    )
-    print_table(shown.columns, shown.iter_rows(), title=f"{column}: {len(modes)} modes")
 
 
 def _write_decoded(

@@ -9,13 +9,32 @@ from pathlib import Path
 from gmm_pipeline.arrow.table_file import check_target
 from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.engines.local.engine import LocalEngine
-from gmm_pipeline.errors import SettingsError
+from gmm_pipeline.errors import SettingsError, SourceError
 from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.interfaces.written_tables import check_folder, is_folder
+from gmm_pipeline.tables.folders import would_be_found
 
 
-def check_output(out: Path, inputs: Iterable[Path], engine: EngineChoice) -> None:
-    """Raise SourceError or SettingsError if the engine cannot write a table to `out`."""
+def check_output(
+    out: Path, inputs: Iterable[Path], sources: Iterable[str], engine: EngineChoice
+) -> None:
+    """Raise SourceError or SettingsError if the engine cannot write a table to `out`.
+
+    Parameters
+    ----------
+    out : Path
+    inputs : iterable of Path
+        Files that are not to be written over.
+    sources : iterable of str
+        Folders and globs that must not find the output the next time that they are read.
+    engine : EngineChoice
+    """
+    for source in sources:
+        if would_be_found(source, out / "part-000000.parquet" if is_folder(out) else out):
+            raise SourceError(
+                f"{out} would become a part of {source}, which is read as one table",
+                remedy="Give another --out, outside of it",
+            )
     if is_folder(out):
         check_folder(out, inputs)
         return
