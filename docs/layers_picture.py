@@ -15,7 +15,8 @@ CONTRACT = "Arrows point down"
 PURPOSE = {
     "integrations": "CTGAN and PyTorch on encoded tables",
     "interfaces": "command line, Python class, report",
-    "definitions": "what Dagster loads",
+    "definitions": "the module that Dagster loads",
+    "defs": "what it loads: datasets, the demo, fits of the store",
     "components": "for your Dagster project",
     "orchestration": "Dagster: assets, checks, sensors, jobs",
     "fits": "what a fit is, and what is left to do for it; no Dagster",

@@ -18,6 +18,7 @@ from gmm_pipeline.orchestration.configuration import (
 )
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.orchestration.scaffolding import DatasetsScaffolder
 
 
 def dataset_definitions(
@@ -50,6 +51,7 @@ def dataset_definitions(
     )
 
 
+@dg.scaffold_with(DatasetsScaffolder)
 class Datasets(dg.Component, dg.Resolvable):
     """Tables whose columns are encoded by Gaussian mixtures.
 
@@ -57,8 +59,7 @@ class Datasets(dg.Component, dg.Resolvable):
     """
 
     def __init__(self, configuration: Configuration | None = None) -> None:
-        # Dagster passes no configuration for empty `attributes`, as in the `defs.yaml` that it
-        # creates for a new component.
+        # Dagster passes no configuration for empty `attributes`.
         self.configuration = configuration or Configuration()
 
     @classmethod

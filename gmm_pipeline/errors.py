@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+RECOMPUTE = "`gmm-pipeline run --refit`, or in Dagster a run with the tag gmm_pipeline/refit: all"
+"""How a column's results are computed again although they seem to be there."""
+_FEW = 5
+"""Columns that a message names, each perhaps with a reason: more are no longer read."""
 
 
 class PipelineError(Exception):
@@ -125,6 +130,12 @@ def disk_error(error: BaseException) -> DiskError | None:
 
 def _says_full(line: str) -> bool:
     return any(words in line.lower() for words in _FULL_IN_WORDS)
+
+
+def first_few(texts: Sequence[str], separator: str = ", ") -> str:
+    """Return the first five texts in one, and how many more there are."""
+    shown, more = texts[:_FEW], len(texts) - _FEW
+    return separator.join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

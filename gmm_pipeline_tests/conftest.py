@@ -43,6 +43,7 @@ ON_SPARK = (
     "test_spark_ml_mixture.py",
     "test_spark_ml.py",
     "test_models_in_spark.py",
+    "test_loading_in_spark.py",
     "test_kinds.py",
 )
 # Those that take long for their number, as they wait for other processes: none of them is left for

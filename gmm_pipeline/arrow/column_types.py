@@ -50,8 +50,8 @@ def reading_of(field: pa.Field, kind: str = "auto") -> Reading:
         raise UnsupportedTypeError(
             f"type {field.type} cannot be encoded",
             column=field.name,
-            remedy="Leave the column out (--columns), or cast it to a number, a date, "
-            "a string or a boolean",
+            remedy=f"Leave the column out, by '!{field.name}' among the columns, or cast it to a "
+            "number, a date, a string or a boolean",
         )
     # Who stores numbers in a dictionary means them as categories.
     if kind == "categorical" or not numeric or pat.is_dictionary(field.type):

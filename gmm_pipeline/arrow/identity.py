@@ -28,6 +28,15 @@ def with_identities(schema: pa.Schema, codecs: Mapping[str, ColumnCodec]) -> pa.
     return schema.with_metadata({_KEY: json.dumps(identities)})
 
 
+def join_identities(schemas: Iterable[pa.Schema]) -> dict[bytes, bytes]:
+    """Return the metadata of a schema of encoded rows that are joined from those of other schemas.
+
+    It is empty if none of them has identities.
+    """
+    joined = {key: name for each in schemas for key, name in identities_in(each.metadata).items()}
+    return {_KEY: json.dumps(joined).encode()} if joined else {}
+
+
 @dataclass(frozen=True)
 class EncodedFile:
     """What a file or a table says of the rows that it holds: its columns, and who encoded them."""

@@ -18,7 +18,7 @@ from gmm_pipeline.arrow.parquet_encoding import (
     choose_encoding,
 )
 from gmm_pipeline.arrow.regroup import split_rows
-from gmm_pipeline.errors import SourceError
+from gmm_pipeline.errors import RECOMPUTE, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -156,5 +156,5 @@ def name_read_errors(path: Path) -> Iterator[None]:
         raise SourceError(
             f"file {path} cannot be read as Parquet: {error}",
             remedy="Write the file again, or leave it out; files of a fit are written again by "
-            "`gmm-pipeline run --refit`",
+            f"{RECOMPUTE}",
         ) from error

@@ -51,7 +51,7 @@ def no_rows_fitter(points: WeightedPoints, **how: object) -> MixtureFit:
     del points, how
     raise SettingsError(
         "method = spark_ml_full fits all rows, which needs engine = spark",
-        remedy="Add --engine spark, or set method = spark_ml, which fits the sketch",
+        remedy="Set engine = spark (--engine spark), or method = spark_ml, which fits the sketch",
     )
 
 

@@ -14,6 +14,7 @@ from gmm_pipeline.fits.stages import FEATURE_RANK, MODEL, SKETCH, TRANSFORMED, S
 from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.column import column_picture
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
+from gmm_pipeline.pictures.units import Units
 from gmm_pipeline.store.model_files import MODEL_FILE, read_model
 from gmm_pipeline.store.ranking_files import RANKING_FILE, ranking_table
 from gmm_pipeline.store.sketch_files import FITTED_SKETCH_FILE, SKETCH_FILE, read_sketch
@@ -77,7 +78,9 @@ def _model_illustrations(sketch: Result, result: Result) -> Mapping[str, str]:
     drawn = column_picture(stored.model, rows, ranking, stored.field)
     return {
         "picture": markdown_image(drawn, f"rows and modes of {stored.model.column}"),
-        "modes_by_rank": modes_table(ranking_table(stored, ranking)),
+        "modes_by_rank": modes_table(
+            ranking_table(stored, ranking), Units.of(stored.model.coordinate, stored.field)
+        ),
     }
 
 

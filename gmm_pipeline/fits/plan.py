@@ -48,7 +48,7 @@ class ColumnStatus:
 
     @property
     def key(self) -> str:
-        """The partition key of the column."""
+        """The folder name of the column: the name without characters such as spaces."""
         return encode_name(self.column)
 
     @property

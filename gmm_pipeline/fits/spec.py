@@ -13,7 +13,6 @@ from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.settings import EngineName, SparkValue, TableSettings
 from gmm_pipeline.fits.source_ledger import SourceLedger
-from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.files import find_files
@@ -83,16 +82,6 @@ class FitSpec(BaseModel):
                 remedy="Use letters, digits and underscores (--fit NAME)",
             )
         return name
-
-    def column_of(self, partition_key: str) -> str:
-        """Return the column of a partition key; raise SourceError if no column has the key."""
-        for column in self.columns:
-            if encode_name(column) == partition_key:
-                return column
-        keys = [encode_name(column) for column in self.columns]
-        raise SourceError(
-            f"no column has the key {partition_key!r}", remedy=did_you_mean(partition_key, keys)
-        )
 
     def open(self, ledger: SourceLedger, staging: Path) -> LocalTable:
         """Open the table of a ledger; `staging` is the folder for the Parquet form of CSV files."""

@@ -1,7 +1,7 @@
 """The five assets of a dataset, partitioned by column: one for each stage."""
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from gmm_pipeline.fits.stages import (
     MODEL,
     RAW,
     SKETCH,
+    SOURCE,
     STAGES,
     TRANSFORMED,
     TYPE,
@@ -24,7 +25,11 @@ from gmm_pipeline.fits.stages import (
 from gmm_pipeline.orchestration.checks import check_specs, completion_fields, verdict_fields
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
+from gmm_pipeline.orchestration.failures import errors_as_failures
 from gmm_pipeline.orchestration.io_managers import STAGE_METADATA
+from gmm_pipeline.orchestration.metadata import definition_metadata
+from gmm_pipeline.orchestration.partition_keys import column_of, partitions_of
+from gmm_pipeline.orchestration.source_asset import source_key, source_observation
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
 
@@ -38,6 +43,15 @@ _DESCRIPTIONS = {
     FEATURE_RANK: "The modes, ordered by their expected frequency.",
     TRANSFORMED: "Every row as value and rank, compared with what it decodes to.",
 }
+_PASSES_OVER_ROWS = (RAW, SKETCH, TRANSFORMED)
+_KINDS = {
+    RAW: {"parquet", "polars"},
+    SKETCH: {"parquet", "numba"},
+    MODEL: {"json", "spark"},
+    FEATURE_RANK: {"parquet", "polars"},
+    TRANSFORMED: {"parquet", "polars"},
+}
+"""The files of each asset, and the library that they are read with if nothing else is asked for."""
 
 
 class StoreResource(dg.ConfigurableResource[None]):
@@ -48,11 +62,6 @@ class StoreResource(dg.ConfigurableResource[None]):
     def fit(self, name: str) -> FitFolder:
         """Return the folder of a fit."""
         return Store(Path(self.path)).fit(name)
-
-
-def partitions_of(fit: str) -> dg.DynamicPartitionsDefinition:
-    """Return the partitions of a fit: one per column, by encoded name."""
-    return dg.DynamicPartitionsDefinition(name=f"{fit}_columns")
 
 
 def build_assets(dataset: Dataset) -> list[dg.AssetsDefinition]:
@@ -80,14 +89,14 @@ def _stage_asset(dataset: Dataset, stage: Stage) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        deps=[asset_key(dataset.name, each) for each in STAGES if _reads(stage, each)],
+        deps=_inputs(dataset.name, stage),
         partitions_def=partitions,
         group_name=dataset.name,
         io_manager_key=IO_MANAGER,
-        metadata={STAGE_METADATA: stage.name},
+        metadata={STAGE_METADATA: stage.name, **definition_metadata(stage)},
         description="\n\n".join(filter(None, [_DESCRIPTIONS[stage], dataset.description])),
         owners=list(dataset.owners),
-        kinds={"parquet"},
+        kinds=_kinds(dataset, stage),
         pool=dataset.pool,
         code_version=str(stage.settings),
         check_specs=check_specs(stage, key, partitions, dataset.blocking),
@@ -95,18 +104,24 @@ def _stage_asset(dataset: Dataset, stage: Stage) -> dg.AssetsDefinition:
     def stage_asset(
         context: dg.AssetExecutionContext, gmm_store: StoreResource, gmm_engine: EngineResource
     ) -> Iterator[Any]:
-        spec, fit = dataset.spec(), gmm_store.fit(dataset.name)
-        name = spec.column_of(context.partition_key)
-        column = ColumnStages(
-            name,
-            fit.column(name),
-            spec.settings.of(name),
-            partial(gmm_engine.engine, spec),
-            partial(prepare_stored, spec, fit),
-        )
-        yield dg.Output(column.product(stage, refit_of(context.run)))
+        with errors_as_failures():
+            spec, fit = dataset.spec(), gmm_store.fit(dataset.name)
+            name = column_of(context.partition_key, spec.columns)
+            source = cache(partial(prepare_stored, spec, fit))
+            column = ColumnStages(
+                name,
+                fit.column(name),
+                spec.settings.of(name),
+                partial(gmm_engine.engine, spec),
+                source,
+            )
+            product = column.product(stage, refit_of(context.run))
+        if stage is RAW:
+            context.log_event(source_observation(source()))
+        yield dg.Output(product)
         # The IO manager has published the result by now.
-        commit(spec, fit, [name])
+        with errors_as_failures():
+            commit(spec, fit, [name])
         for check, verdict in judge(stage, column.folder).items():
             fields = verdict_fields(name, check, verdict, dataset.blocking)
             yield dg.AssetCheckResult(**fields)
@@ -115,6 +130,14 @@ def _stage_asset(dataset: Dataset, stage: Stage) -> dg.AssetsDefinition:
     return stage_asset
 
 
-def _reads(stage: Stage, other: Stage) -> bool:
-    """Whether a stage is computed from the result of another; the copy tells the column's type."""
-    return other.name in stage.inputs or (other is RAW and TYPE in stage.inputs)
+def _inputs(fit: str, stage: Stage) -> list[dg.AssetKey]:
+    """Return the assets that a stage is computed from; the copy tells the column's type."""
+    source = [source_key(fit)] if SOURCE in stage.inputs else []
+    names = {RAW.name if name == TYPE else name for name in stage.inputs}
+    return [*source, *(asset_key(fit, each) for each in STAGES if each.name in names)]
+
+
+def _kinds(dataset: Dataset, stage: Stage) -> set[str]:
+    """Return what Dagster shows an asset to be made of, and by."""
+    by_spark = dataset.engine == "spark" and stage in _PASSES_OVER_ROWS
+    return {*_KINDS[stage], *(["spark"] if by_spark else [])}

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.concurrency import Concurrency
 from gmm_pipeline.fits.obstacles import note_obstacles
@@ -21,24 +22,24 @@ from gmm_pipeline.fits.prepare import Prepared, prepare_stored
 from gmm_pipeline.fits.progress import Outcome, Progress, SilentProgress, StageReport
 from gmm_pipeline.fits.run_columns import ColumnsRun
 from gmm_pipeline.fits.stages import RAW, Stage
-from gmm_pipeline.orchestration.assets import StoreResource, asset_key, partitions_of, refit_of
+from gmm_pipeline.orchestration.assets import StoreResource, asset_key, refit_of
 from gmm_pipeline.orchestration.checks import completion_evaluation, verdict_fields
 from gmm_pipeline.orchestration.dagster_internals import quick_sqlite
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.engines import EngineResource
+from gmm_pipeline.orchestration.failures import raise_failures
 from gmm_pipeline.orchestration.lost_runs import tag_with_process
 from gmm_pipeline.orchestration.metadata import result_metadata
+from gmm_pipeline.orchestration.partition_keys import PartitionKeys, partitions_of
 from gmm_pipeline.orchestration.report_queue import ReportQueue, stopped_by_errors
+from gmm_pipeline.orchestration.source_asset import source_observation
 from gmm_pipeline.store.fit_folder import FitFolder
-from gmm_pipeline.store.names import encode_name
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks whether the run has ended, where nothing is published: short beside
 the second that a run takes at least."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The configuration of runs that leave the console to the command."""
-_LONGEST_LIST = 5
-"""Columns that a message names; the run's metadata names all."""
 
 
 class Columns(dg.Config):
@@ -80,6 +81,12 @@ class Task:
     stopping: Event = field(default_factory=Event)
     report: Callable[[Sequence[Outcome], Sequence[BaseException]], None] = lambda *_: None
     left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reads_source(self) -> bool:
+        """Whether rows are copied from the source, which is there."""
+        copies = any(RAW in stages for stages in self.work.values())
+        return copies and not isinstance(self.prepared.opening, SourceError)
 
 
 AssignTask = Callable[[dg.OpExecutionContext, FitFolder, Sequence[str]], Task]
@@ -135,8 +142,12 @@ def build_columns_job(
         tag_with_process(context.instance, context.run)
         task = assign(context, gmm_store.fit(dataset.name), config.columns)
         spec = task.prepared.spec
-        names = [encode_name(name) for name in spec.columns]
-        context.instance.add_dynamic_partitions(str(partitions_of(spec.name).name), names)
+        if task.reads_source:
+            yield source_observation(task.prepared)
+        keys = PartitionKeys.of(spec.name, context.instance)
+        context.instance.add_dynamic_partitions(
+            str(partitions_of(spec.name).name), keys.unregistered(spec.columns)
+        )
         share = Concurrency.of(spec, gmm_engine.threads, gmm_engine.memory)
         run = ColumnsRun(
             task.prepared,
@@ -150,8 +161,8 @@ def build_columns_job(
         with quick_sqlite(context.instance, context.run_id):
             for name, reason in task.left_out.items():
                 key = asset_key(spec.name, RAW)
-                yield completion_evaluation(key, encode_name(name), name, reason)
-            yield from _recorded(context, dataset, run, task)
+                yield completion_evaluation(key, keys.key(name), name, reason)
+            yield from _recorded(context, dataset, run, task, keys)
 
     @dg.job(
         name=columns_job_name(dataset.name),
@@ -192,7 +203,11 @@ def _op_name(fit: str) -> str:
 
 
 def _recorded(
-    context: dg.OpExecutionContext, dataset: Dataset, run: ColumnsRun, task: Task
+    context: dg.OpExecutionContext,
+    dataset: Dataset,
+    run: ColumnsRun,
+    task: Task,
+    keys: PartitionKeys,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Execute a run and yield what Dagster records of it; raise `dg.Failure` if a column failed.
 
@@ -228,14 +243,17 @@ def _recorded(
                 run.stopping.set()
                 task.progress.stopping()
             else:
-                yield from _events(context, dataset, report)
+                yield from _events(context, dataset, report, keys)
     if errors:
         raise errors[0]
-    _raise_failures(ended, len(run.work))
+    raise_failures(ended, len(run.work))
 
 
 def _events(
-    context: dg.OpExecutionContext, dataset: Dataset, report: StageReport | Outcome | str
+    context: dg.OpExecutionContext,
+    dataset: Dataset,
+    report: StageReport | Outcome | str,
+    keys: PartitionKeys,
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Yield what Dagster records of a published stage or of the end of a column; log a remark."""
     if isinstance(report, str):
@@ -243,7 +261,7 @@ def _events(
         return
     if report.stage is None:
         return
-    key, partition = asset_key(dataset.name, report.stage), encode_name(report.column)
+    key, partition = asset_key(dataset.name, report.stage), keys.key(report.column)
     if isinstance(report, Outcome):
         context.log.error("%s: %s%s", report.column, report.error, report.traceback)
         yield completion_evaluation(key, partition, report.column, report.error)
@@ -259,20 +277,3 @@ def _events(
         )
     if report.repaired:
         yield completion_evaluation(key, partition, report.column, None)
-
-
-def _raise_failures(ended: Sequence[Outcome], columns: int) -> None:
-    """Raise `dg.Failure` that names the columns that failed, or tells how many did not end."""
-    failed = {outcome.column: str(outcome.error) for outcome in ended if outcome.error}
-    named = ", ".join(list(failed)[:_LONGEST_LIST])
-    named += f" and {len(failed) - _LONGEST_LIST} more" if len(failed) > _LONGEST_LIST else ""
-    problems = []
-    if failed:
-        problems.append(
-            f"{len(failed)} of {columns} columns failed: {named}. "
-            "Materialise the partition of a column to repair it alone."
-        )
-    if len(ended) < columns:
-        problems.append(f"Interrupted: {columns - len(ended)} of {columns} columns have not ended.")
-    if problems:
-        raise dg.Failure(" ".join(problems), metadata=failed, allow_retries=False)

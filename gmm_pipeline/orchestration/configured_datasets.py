@@ -14,6 +14,7 @@ from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import (
     FitSpec,
     known_of_csv,
+    last_spec,
     load_spec,
     matching,
     save_spec,
@@ -101,16 +102,17 @@ def configured_datasets(configuration: Configuration, store: Path) -> list[Datas
 
 def stored_datasets(store: Path) -> list[Dataset]:
     """Return the fits in the store as datasets whose source is not watched."""
-    return [
-        _unwatched(fit, partial(load_spec, Store(store).fit(fit))) for fit in Store(store).fits()
-    ]
+    folders = {fit: Store(store).fit(fit) for fit in Store(store).fits()}
+    return [_unwatched(fit, folder, partial(load_spec, folder)) for fit, folder in folders.items()]
 
 
 def demo_dataset(store: Path) -> Dataset:
     """Return the demo, with the settings of its last run; its table is unpacked when first used."""
     folder = Store(store).fit(DEMO_FIT)
     return _unwatched(
-        DEMO_FIT, lambda: load_spec(folder) if folder.spec_path.exists() else demo_spec(store)
+        DEMO_FIT,
+        folder,
+        lambda: load_spec(folder) if folder.spec_path.exists() else demo_spec(store),
     )
 
 
@@ -120,6 +122,8 @@ def _configured(name: str, settings: DatasetSettings, store: Path) -> Dataset:
         name,
         fit.spec,
         fit.discover,
+        source=settings.source,
+        engine=settings.engine,
         watch=settings.watch,
         watch_seconds=settings.watch_seconds,
         schedule=settings.schedule,
@@ -133,5 +137,8 @@ def _configured(name: str, settings: DatasetSettings, store: Path) -> Dataset:
     )
 
 
-def _unwatched(name: str, spec: Callable[[], FitSpec]) -> Dataset:
-    return Dataset(name, spec, spec)
+def _unwatched(name: str, folder: FitFolder, spec: Callable[[], FitSpec]) -> Dataset:
+    last = last_spec(folder)
+    if last is None:
+        return Dataset(name, spec, spec)
+    return Dataset(name, spec, spec, source=last.source, engine=last.engine)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gmm_pipeline.fits.settings import EngineName
 from gmm_pipeline.fits.spec import FitSpec
 
 RETRIES = 5
@@ -26,6 +27,10 @@ class Dataset:
         Returns the spec of the fit, with the columns that its source had at the last look.
     discover : callable
         Opens the source, and returns the spec with the columns that it has now.
+    source : str
+        A file, a folder or a glob; empty if it is not known yet.
+    engine : str
+        Where rows are processed.
     watch : bool or str
         Whether new and changed files start runs. A glob names other files, whose changes start
         runs instead. If False, columns are only registered.
@@ -51,6 +56,8 @@ class Dataset:
     name: str
     spec: Callable[[], FitSpec]
     discover: Callable[[], FitSpec]
+    source: str = ""
+    engine: EngineName = "local"
     watch: bool | str = False
     watch_seconds: int = 30
     schedule: str | None = None

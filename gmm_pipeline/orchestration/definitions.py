@@ -11,6 +11,7 @@ from gmm_pipeline.orchestration.assets import build_assets, job_name
 from gmm_pipeline.orchestration.columns_job import build_columns_job, task_by_state
 from gmm_pipeline.orchestration.resources import resources_of
 from gmm_pipeline.orchestration.sensors import refit_schedule, watching_sensor
+from gmm_pipeline.orchestration.source_asset import source_asset
 from gmm_pipeline.store.store import Store
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def build_definitions(
     """
     assets = {dataset.name: build_assets(dataset) for dataset in datasets}
     return dg.Definitions(
-        assets=[asset for of_dataset in assets.values() for asset in of_dataset],
+        assets=[
+            *map(source_asset, datasets),
+            *(asset for of_dataset in assets.values() for asset in of_dataset),
+        ],
         jobs=[
             *(_column_job(each, assets[each.name]) for each in datasets),
             *(build_columns_job(each, partial(task_by_state, each)) for each in datasets),

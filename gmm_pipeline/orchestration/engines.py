@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,6 +17,14 @@ from gmm_pipeline.fits.spec import FitSpec
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+def run_session(spec: FitSpec) -> AbstractContextManager[SparkSession]:
+    """Return a context with the session of this process, or a new one with the settings of a fit.
+
+    dagster-pyspark's lazy resource makes the new one, which ends with the context.
+    """
+    return spark_session(spec.spark_config, _built_by_dagster)
 
 
 class EngineResource(dg.ConfigurableResource[None]):
@@ -46,9 +54,7 @@ class EngineResource(dg.ConfigurableResource[None]):
         if spec.engine == "local":
             memory = memory or self.memory or memory_of_a_run()
             return LocalEngine(self.threads or None, memory)
-        return SparkEngine(
-            self._run.enter_context(spark_session(spec.spark_config, _built_by_dagster))
-        )
+        return SparkEngine(self._run.enter_context(run_session(spec)))
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """End the run's Spark session."""

@@ -10,7 +10,7 @@ import dagster as dg
 from gmm_pipeline.fits.stages import RAW
 from gmm_pipeline.orchestration.assets import asset_key, job_name
 from gmm_pipeline.orchestration.columns_job import columns_job_name, columns_of
-from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.orchestration.partition_keys import columns_with
 
 if TYPE_CHECKING:
     from gmm_pipeline.orchestration.datasets import Dataset
@@ -60,6 +60,6 @@ def _columns_in(run: dg.DagsterRun, dataset: Dataset) -> set[str]:
     if run.job_name == columns_job_name(dataset.name):
         return set(columns_of(run, dataset.name) or dataset.spec().columns)
     if run.job_name == job_name(dataset.name):
-        key = run.tags.get(_PARTITION_TAG)
-        return {name for name in dataset.spec().columns if encode_name(name) == key}
+        keys = [run.tags.get(_PARTITION_TAG, "")]
+        return set(columns_with(keys, dataset.spec().columns))
     return set()

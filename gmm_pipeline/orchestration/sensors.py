@@ -10,9 +10,10 @@ import dagster as dg
 from gmm_pipeline.errors import IncompleteFileError, MissingSourceError, SourceError
 from gmm_pipeline.fits.column_stages import Refit
 from gmm_pipeline.fits.source_ledger import files_not_taken, read_ledger
-from gmm_pipeline.orchestration.assets import REFIT_TAG, partitions_of
+from gmm_pipeline.orchestration.assets import REFIT_TAG
 from gmm_pipeline.orchestration.columns_job import columns_job_name, run_config_of
 from gmm_pipeline.orchestration.lost_runs import report_lost_runs
+from gmm_pipeline.orchestration.partition_keys import PartitionKeys, partitions_of
 from gmm_pipeline.orchestration.reactions import react_to_change, react_to_runs
 from gmm_pipeline.orchestration.runs_at_work import running_columns
 from gmm_pipeline.orchestration.sensor_memory import SensorMemory
@@ -20,7 +21,6 @@ from gmm_pipeline.orchestration.sync import sync_missing
 from gmm_pipeline.orchestration.watching import look, reason_of
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.manifest import digest
-from gmm_pipeline.store.names import encode_name
 
 if TYPE_CHECKING:
     from gmm_pipeline.orchestration.datasets import Dataset
@@ -194,5 +194,4 @@ def _registered(
 
 def _unknown(dataset: Dataset, columns: Sequence[str], instance: dg.DagsterInstance) -> list[str]:
     """Return the partition keys of columns that Dagster does not know."""
-    known = set(instance.get_dynamic_partitions(str(partitions_of(dataset.name).name)))
-    return [key for key in map(encode_name, columns) if key not in known]
+    return PartitionKeys.of(dataset.name, instance).unregistered(columns)

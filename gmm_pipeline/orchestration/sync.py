@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
@@ -21,15 +22,15 @@ from gmm_pipeline.fits.illustrations import illustrate_stored
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import STAGES, Stage
 from gmm_pipeline.fits.verdicts import Verdict
-from gmm_pipeline.orchestration.assets import asset_key, partitions_of
+from gmm_pipeline.orchestration.assets import asset_key
 from gmm_pipeline.orchestration.checks import completion_fields, verdict_fields
 from gmm_pipeline.orchestration.columns_job import QUIET
 from gmm_pipeline.orchestration.dagster_internals import quick_sqlite, without_captured_output
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.metadata import result_metadata
+from gmm_pipeline.orchestration.partition_keys import PartitionKeys, partitions_of
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.fit_folder import FitFolder
-from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.store.result import Result
 
 _PATH = "path"
@@ -137,23 +138,27 @@ class _History:
     instance: dg.DagsterInstance
     refused: list[dg.AssetCheckEvaluation] = field(default_factory=list)
 
+    @cached_property
+    def _keys(self) -> PartitionKeys:
+        return PartitionKeys.of(self.dataset.name, self.instance)
+
     def register(self, columns: Sequence[str]) -> list[str]:
         """Register columns as partitions; return those that Dagster did not know."""
-        partitions = str(partitions_of(self.dataset.name).name)
-        known = set(self.instance.get_dynamic_partitions(partitions))
-        new = [name for name in columns if encode_name(name) not in known]
+        new = [name for name in columns if self._keys.key(name) not in self._keys.registered]
         if new:
-            self.instance.add_dynamic_partitions(partitions, list(map(encode_name, new)))
+            self.instance.add_dynamic_partitions(
+                str(partitions_of(self.dataset.name).name), list(map(self._keys.key, new))
+            )
         return new
 
     def not_materialised(self, columns: Sequence[str], stage: Stage) -> list[str]:
         """Return the columns whose result of a stage Dagster does not show."""
         statuses = self.instance.get_status_by_partition(
-            self._key(stage), list(map(encode_name, columns)), partitions_of(self.dataset.name)
+            self._key(stage), list(map(self._keys.key, columns)), partitions_of(self.dataset.name)
         )
         known = statuses or {}
         shown = {key for key, status in known.items() if status and status.value == _MATERIALIZED}
-        return [name for name in columns if encode_name(name) not in shown]
+        return [name for name in columns if self._keys.key(name) not in shown]
 
     def unknown(
         self, name: str, column: ColumnFolder, stages: Sequence[Stage]
@@ -166,7 +171,7 @@ class _History:
 
     def report_result(self, name: str, stage: Stage, column: ColumnFolder, result: Result) -> None:
         """Report a result with its metadata, pictures and checks."""
-        key, partition = self._key(stage), encode_name(name)
+        key, partition = self._key(stage), self._keys.key(name)
         illustrations, verdicts = _findings(stage, column)
         metadata = {
             **result_metadata(result, key, illustrations),
@@ -188,7 +193,7 @@ class _History:
 
     def _report_check(self, name: str, stage: Stage, fields: Mapping[str, Any]) -> None:
         verdict = dg.AssetCheckEvaluation(
-            asset_key=self._key(stage), partition=encode_name(name), **fields
+            asset_key=self._key(stage), partition=self._keys.key(name), **fields
         )
         try:
             self.instance.report_runless_asset_event(verdict)
@@ -220,7 +225,7 @@ class _History:
         It tells the content. The rest of the path may differ, as hosts may mount the store in
         different places.
         """
-        wanted = dg.AssetRecordsFilter(self._key(stage), asset_partitions=[encode_name(name)])
+        wanted = dg.AssetRecordsFilter(self._key(stage), asset_partitions=[self._keys.key(name)])
         for record in self.instance.fetch_materializations(wanted, limit=1).records:
             if record.asset_materialization is not None:
                 path = record.asset_materialization.metadata.get(_PATH)

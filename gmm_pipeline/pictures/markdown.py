@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from gmm_pipeline.pictures import svg
-from gmm_pipeline.pictures.numbers import share_text, value_text
+from gmm_pipeline.pictures.numbers import share_text
+from gmm_pipeline.pictures.units import Units
 
 MOST_MODES = 30
 """More are read in the ranking's own table."""
@@ -27,27 +28,29 @@ def markdown_image(picture: str, alt: str) -> str:
     return f"![{_plain(alt)}](data:image/svg+xml;base64,{data})"
 
 
-def modes_table(modes: pa.Table) -> str:
+def modes_table(modes: pa.Table, units: Units) -> str:
     """Return the most frequent modes of a `ranking_table` as a Markdown table."""
-    rows = [[_plain(cell) for cell in cells] for cells in mode_rows(modes)]
+    rows = [[_plain(cell) for cell in cells] for cells in mode_rows(modes, units)]
     rules = ["---"] * _TEXTS + ["---:"] * (len(HEADINGS) - _TEXTS)
     table = "\n".join(f"| {' | '.join(row)} |" for row in [HEADINGS, rules, *rows])
     more = modes.num_rows - len(rows)
     return table + (f"\n\n{more:,} more" if more else "")
 
 
-def mode_rows(modes: pa.Table) -> list[list[str]]:
+def mode_rows(modes: pa.Table, units: Units) -> list[list[str]]:
     """Return the most frequent modes of a `ranking_table` as texts, in the order of `HEADINGS`."""
-    return [_cells(mode) for mode in modes.slice(0, MOST_MODES).select(HEADINGS).to_pylist()]
+    shown = modes.slice(0, MOST_MODES).select(HEADINGS)
+    return [_cells(mode, units) for mode in shown.to_pylist()]
 
 
-def _cells(mode: dict[str, Any]) -> list[str]:
+def _cells(mode: dict[str, Any], units: Units) -> list[str]:
     value = "null" if mode["type"] == "atom" else ""
     if mode["value"] is not None:
         value = svg.shortened(str(mode["value"]), _LONGEST)
+    place, width = units.place_text, units.width_text
     numbers = [
-        "" if mode[name] is None else value_text(mode[name])
-        for name in ("mean", "std", "low", "high")
+        "" if mode[name] is None else text(mode[name])
+        for name, text in (("mean", place), ("std", width), ("low", place), ("high", place))
     ]
     shares = [share_text(mode[name]) for name in ("weight", "frequency")]
     return [str(mode["rank"]), mode["type"], value, shares[0], *numbers, shares[1]]

@@ -47,6 +47,9 @@ _LARGEST_LOG = 709.0
 _FEW_TICKS = 3
 """Fewer powers of ten than this do not show a logarithmic scale; round numbers then do better."""
 _SECOND = Fraction(1)
+_SPANS = (("days", DAY), ("h", 3600), ("min", 60))
+_FEWEST = 2
+"""Units of a span from which on it is told in them: 90 minutes rather than 1.5 hours."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,8 @@ class Units:
     shift: float | None
 
     @classmethod
-    def of(cls, coordinate: Coordinate, field: pa.Field) -> Units:
-        """Return the units of a column."""
+    def of(cls, coordinate: Coordinate | None, field: pa.Field) -> Units:
+        """Return the units of a column; one of categories has no coordinate."""
         base, shift = coordinate, None
         if isinstance(coordinate, LogCoordinate):
             base, shift = coordinate.base, coordinate.shift
@@ -128,16 +131,39 @@ class Units:
     def text(self, coordinate: float) -> str:
         """Return a coordinate as text: with all digits where values lie on a grid, else rounded."""
         value = self.value(coordinate)
+        if self._is_of_calendar:
+            return self._calendar_text(value)
+        if self.step:
+            return decimal_text(round(value / self.step) * self.step)
+        return value_text(float(value))
+
+    def place_text(self, place: float) -> str:
+        """Return a place of a `ranking_table`, such as a mean, as text: dates and times as such."""
+        if self.shift is None and self._is_of_calendar and math.isfinite(place):
+            return self._calendar_text(Fraction(place))
+        return value_text(place)
+
+    def width_text(self, width: float) -> str:
+        """Return a width of a `ranking_table`, such as a std, as text: of times with its unit."""
+        if self.shift is not None or not self._is_of_calendar:
+            return value_text(width)
+        seconds = width * DAY if pat.is_date(self.type) else width
+        name, size = next((unit for unit in _SPANS if seconds >= _FEWEST * unit[1]), ("s", 1))
+        return f"{value_text(seconds / size)} {name}"
+
+    @property
+    def _is_of_calendar(self) -> bool:
+        kinds = (pat.is_date, pat.is_time, pat.is_timestamp)
+        return any(is_kind(self.type) for is_kind in kinds)
+
+    def _calendar_text(self, value: Fraction) -> str:
+        """Return days or seconds since 1970, or seconds since midnight, as a date or a time."""
         if pat.is_date(self.type):
             return date_text(math.floor(value))
         if pat.is_time(self.type):
             return clock_text(value, _SECOND)
-        if pat.is_timestamp(self.type):
-            day, second = divmod(value, DAY)
-            return f"{date_text(day)} {clock_text(second, _SECOND)}"
-        if self.step:
-            return decimal_text(round(value / self.step) * self.step)
-        return value_text(float(value))
+        day, second = divmod(value, DAY)
+        return f"{date_text(day)} {clock_text(second, _SECOND)}"
 
 
 def atom_text(value: Label | None, field: pa.Field) -> str:

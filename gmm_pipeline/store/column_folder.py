@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gmm_pipeline.atomic_write import flush_folder, remove_leftovers, write_durably
-from gmm_pipeline.errors import StoreError
+from gmm_pipeline.errors import RECOMPUTE, StoreError
 from gmm_pipeline.store import legacy
 from gmm_pipeline.store.contents import CONTENTS, content_folder, link_content
 from gmm_pipeline.store.draft import Draft
@@ -115,7 +115,7 @@ class ColumnFolder:
         raise StoreError(
             f"{path} is missing or damaged",
             column=self.column,
-            remedy="Compute the column again with `gmm-pipeline run --refit`",
+            remedy=f"Compute the column again: {RECOMPUTE}",
         )
 
     def require(self, stage: str) -> Result:

@@ -17,7 +17,7 @@ from gmm_pipeline.errors import StoreError
 from gmm_pipeline.file_lock import hold_lock
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
-from gmm_pipeline.store.names import decode_name, encode_name
+from gmm_pipeline.store.names import encode_name
 from gmm_pipeline.store.newest import MANIFESTS
 from gmm_pipeline.store.reading import collecting, reading
 from gmm_pipeline.store.snapshot import FITTED, ColumnEntry, Snapshot
@@ -75,14 +75,6 @@ class FitFolder:
     def column(self, name: str) -> ColumnFolder:
         """Return the folder of a column."""
         return ColumnFolder(self.path / encode_name(name), name, self.upgrade)
-
-    def column_of_key(self, key: str) -> ColumnFolder:
-        """Return the folder of the column with a partition key."""
-        try:
-            return self.column(decode_name(key))
-        except ValueError:
-            # The key was cut: nothing but its folder is known, and no other column has it.
-            return ColumnFolder(self.path / key, before_publishing=self.upgrade)
 
     def view(self) -> FitView | None:
         """Return what readers of a table see: a given generation, or the newest consistent one."""

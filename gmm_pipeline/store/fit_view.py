@@ -84,8 +84,8 @@ class FitView:
                 f"files of stage {stage!r} in generation {self.snapshot.generation} are missing "
                 f"or truncated: {result.folder}",
                 column=column,
-                remedy="Compute it again with `gmm-pipeline run`; of earlier generations the store "
-                "keeps models and rankings only",
+                remedy="Compute it again with `gmm-pipeline run`, or materialise the asset; of "
+                "earlier generations the store keeps models and rankings only",
             )
         return result
 
@@ -96,7 +96,7 @@ class FitView:
             raise StoreError(
                 f"generation {self.snapshot.generation} has no result of stage {stage!r}",
                 column=column,
-                remedy="Compute it with `gmm-pipeline run`; `status` says what is missing",
+                remedy="Compute it with `gmm-pipeline run`, or materialise the asset",
             )
         return result
 

@@ -1,9 +1,10 @@
-"""Column names as folder names and partition keys: readable, reversible, and inside the store.
+"""Column names as folder names and as keys: readable, different for different names.
 
-Letters and digits of any script, `_`, `-`, `=` and single dots stay as they are; other characters
-become `~XX`, the hexadecimal digits of their UTF-8 bytes, and so do a dot or dash in front and a
-dot after a dot. Names that would be too long for a file system are cut and end in `~~` and a
-digest; they can be recognised but not read back.
+In folder names, letters and digits of any script, `_`, `-`, `=` and single dots stay as they are;
+other characters become `~XX`, the hexadecimal digits of their UTF-8 bytes, and so do a dot or dash
+in front and a dot after a dot. In keys everything stays as it is but what would break a list, a
+range or a path of keys. `decode_name` reads both. Names that would be too long for a file system
+are cut and end in `~~` and a digest; they can be recognised but not read back.
 """
 
 from __future__ import annotations
@@ -25,22 +26,29 @@ _DIGEST_DIGITS = 16
 _OWNER = "column.json"
 """Says whose folder it is: names that differ in case alone may lead to the same one."""
 _ESCAPED_BYTE = re.compile("((?:~[0-9A-F]{2})+)")
+_BREAKS_KEYS = re.compile(
+    r"[~,|\[\]/\\]"  # lists, ranges and tuples of keys; paths of files that are named by keys
+    r"|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"  # nothing shows or stores them
+    r"|^\s+|\s+$"  # commands strip keys
+    r"|\.{3,}|^\.+$"  # three dots make a range; one or two are folders
+)
 
 
 def encode_name(name: str) -> str:
-    """Return the folder name and partition key of a non-empty column name."""
+    """Return the folder name of a non-empty column name."""
     encoded = "".join(_encode_character(name, position) for position in range(len(name)))
     if encoded in _TAKEN:
         encoded = f"~{ord(encoded[0]):02X}{encoded[1:]}"
-    if len(encoded.encode()) <= _LONGEST:
-        return encoded
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
-    start = encoded.encode()[: _LONGEST - _DIGEST_DIGITS - 2].decode(errors="ignore")
-    return f"{start.rstrip('~0123456789ABCDEF')}~~{digest}"
+    return _shorten(encoded, name)
+
+
+def encode_key(name: str) -> str:
+    """Return the key of a non-empty column name: the name, but for what breaks keys."""
+    return _shorten(_BREAKS_KEYS.sub(lambda match: _escape(match[0]), name), name)
 
 
 def decode_name(encoded: str) -> str:
-    """Return the column name of a folder name or partition key.
+    """Return the column name of a folder name or key.
 
     Raises
     ------
@@ -111,4 +119,17 @@ def _encode_character(name: str, position: int) -> str:
         )
     if kept:
         return character
-    return "".join(f"~{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+    return _escape(character)
+
+
+def _escape(text: str) -> str:
+    return "".join(f"~{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
+
+
+def _shorten(encoded: str, name: str) -> str:
+    """Cut an encoded name that is too long, and add a digest of the name."""
+    if len(encoded.encode()) <= _LONGEST:
+        return encoded
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+    start = encoded.encode()[: _LONGEST - _DIGEST_DIGITS - 2].decode(errors="ignore")
+    return f"{start.rstrip('~0123456789ABCDEF')}~~{digest}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from gmm_pipeline.arrow.written_file import WrittenFiles
-from gmm_pipeline.errors import StoreError
+from gmm_pipeline.errors import RECOMPUTE, StoreError
 from gmm_pipeline.store.manifest import FileFacts, Manifest, Origin
 
 _NAMED_BY_CONTENT = re.compile(r"-([0-9a-f]{12})\.[a-z]+$")
@@ -117,7 +117,7 @@ class Result:
             raise StoreError(
                 f"file {self.file(name)} is not as it was written",
                 column=self.manifest.column,
-                remedy="Make it again with `gmm-pipeline run --refit`",
+                remedy=f"Make it again: {RECOMPUTE}",
             )
         return self.file(name)
 

@@ -39,7 +39,7 @@ def test_a_session_asks_for_spark() -> None:
 @pytest.mark.parametrize("method", ["spark_ml", "spark_ml_full"])
 def test_methods_of_spark_ask_for_it(method: str) -> None:
     table = pl.DataFrame({"x": [0.1 * number * number for number in range(100)]})
-    remedy = "gmm-pipeline" if method == "spark_ml" else "Add --engine spark"
+    remedy = "gmm-pipeline" if method == "spark_ml" else "--engine spark"
 
     with pytest.raises(SettingsError, match=remedy):
         TableEncoder(method=method, find_atoms=False).fit(table)

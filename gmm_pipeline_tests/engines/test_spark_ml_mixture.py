@@ -142,7 +142,7 @@ def test_only_spark_fits_all_rows(tmp_path: pathlib.Path) -> None:
     pl.DataFrame({"x": two_components(300)}).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(
         SettingsError,
-        match=r"'x'.* needs engine = spark\. Add --engine spark, or set method = spark_ml",
+        match=r"'x'.* needs engine = spark\. Set engine = spark \(--engine spark\), or method = spark_ml",
     ):
         TableEncoder(method="spark_ml_full", find_atoms=False).fit(tmp_path / "t.parquet")
 

@@ -15,7 +15,7 @@ from gmm_pipeline.store.store import Store
 
 ROWS = 300
 HEAVY_ROWS = 8_000_000
-HOSTILE_NAMES = ("all, of (it)/in [one]: *~|%? 'ü' \"ß\"\t 日本..", "...")
+HOSTILE_NAMES = ("Visit Duration (s)", "all, of (it)/in [one]: *~|%? 'ü' \"ß\"\t 日本..", "...")
 RUNS_AT_ONCE = 2
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from workplace import Finished
 
 from gmm_pipeline.orchestration.assets import job_name
-from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.names import encode_key
 
 MODULE = "gmm_pipeline.definitions"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": MODULE}
@@ -153,7 +153,7 @@ class RunningDagster:
             },
             "mode": "default",
             "executionMetadata": {
-                "tags": [{"key": "dagster/partition", "value": encode_name(column)}]
+                "tags": [{"key": "dagster/partition", "value": encode_key(column)}]
             },
         }
         return self._launched(
@@ -173,7 +173,7 @@ class RunningDagster:
         """
         parameters = {
             "assetSelection": [{"path": [fit, stage]} for stage in STAGES],
-            "partitionNames": [encode_name(column) for column in columns],
+            "partitionNames": [encode_key(column) for column in columns],
         }
         answer = self.ask(_BACKFILL, {"parameters": parameters})["launchPartitionBackfill"]
         assert answer["__typename"] == "LaunchBackfillSuccess", answer

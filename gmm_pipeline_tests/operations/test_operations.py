@@ -21,7 +21,7 @@ from workplace import results, states
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.columns_job import columns_job_name
-from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.names import encode_key, encode_name
 from gmm_pipeline.store.store import Store
 
 FOLDERS = ["raw", "sketch", "model", "feature_rank", "transformed"]
@@ -41,7 +41,7 @@ class Backfilled:
 @pytest.fixture(scope="module")
 def backfilled(running_dagster: RunningDagster, hostile_names: tuple[str, ...]) -> Backfilled:
     """Backfill all columns of two fits at the same time, and wait for the last run to end."""
-    keys = [encode_name(name) for name in hostile_names]
+    keys = [encode_key(name) for name in hostile_names]
     backfill = running_dagster.backfill("repaired", [*SOUND, "broken"])
     job = ("-m", MODULE, "-j", job_name("named"))
     submitted = running_dagster.call(
@@ -117,7 +117,7 @@ def test_columns_of_any_name_are_backfilled_by_the_documented_command(
 ) -> None:
     assert [run.status for run in backfilled.of_command] == ["SUCCESS"] * len(hostile_names)
     assert all("dagster/backfill" in run.tags for run in backfilled.of_command)
-    assert running_dagster.partitions("named") == [encode_name(name) for name in hostile_names]
+    assert running_dagster.partitions("named") == [encode_key(name) for name in hostile_names]
     assert all(made(running_dagster, "named", name) == FOLDERS for name in hostile_names)
 
 
@@ -125,7 +125,7 @@ def test_columns_of_any_name_are_backfilled_by_the_documented_command(
 def test_a_column_of_any_name_is_launched_by_the_documented_command(
     running_dagster: RunningDagster, hostile_names: tuple[str, ...]
 ) -> None:
-    key = encode_name(hostile_names[0])
+    key = encode_key(hostile_names[0])
     before = len(running_dagster.runs_of(partition=key))
 
     launched = running_dagster.call(
@@ -145,7 +145,7 @@ def test_a_column_of_any_name_is_materialised_from_the_ui(
     run = running_dagster.ended(running_dagster.launch("named", hostile_names[-1]))
 
     assert run.status == "SUCCESS", running_dagster.told(run.run_id)
-    assert run.partition == encode_name(hostile_names[-1])
+    assert run.partition == encode_key(hostile_names[-1])
 
 
 @pytest.mark.usefixtures("backfilled")
@@ -219,7 +219,7 @@ def test_a_dropped_file_is_encoded_without_a_hand_once_it_is_whole(
     fit, folder = Store(running_dagster.store).fit("incoming"), running_dagster.folder / "incoming"
     whole = running_dagster.folder / "whole.parquet"
     pl.DataFrame({name: [0, 1, 2] * 10 for name in hostile_names}).write_parquet(whole)
-    keys = {encode_name(name) for name in hostile_names}
+    keys = {encode_key(name) for name in hostile_names}
 
     def seen(what: str) -> bool:
         return any(

@@ -11,13 +11,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gmm_pipeline.arrow.parquet import read_table
 from gmm_pipeline.fits import illustrations
-from gmm_pipeline.orchestration.assets import job_name, partitions_of
+from gmm_pipeline.fits.source_ledger import read_ledger
+from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.configuration import configuration_of
 from gmm_pipeline.orchestration.configured_datasets import configured_datasets
 from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.orchestration.partition_keys import partitions_of
 from gmm_pipeline.store.column_folder import ColumnFolder
-from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.names import encode_key
 from gmm_pipeline.store.store import Store
 
 RNG = np.random.default_rng(0)
@@ -47,13 +50,13 @@ class SalesDataset:
         )
         dataset.discover()
         self.definitions = build_definitions([dataset], path / "store", threads=1)
-        keys = [encode_name(name) for name in FRAME.columns]
+        keys = [encode_key(name) for name in FRAME.columns]
         instance.add_dynamic_partitions(str(partitions_of("sales").name), keys)
 
     def run(self, column: str, *stages: str) -> dg.ExecuteInProcessResult:
         return self.definitions.resolve_job_def(job_name("sales")).execute_in_process(
             instance=self.instance,
-            partition_key=encode_name(column),
+            partition_key=encode_key(column),
             asset_selection=[dg.AssetKey(["sales", stage]) for stage in stages] or None,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
@@ -128,7 +131,66 @@ def test_encoded_rows_are_shown_with_their_frequencies_and_where_they_come_from(
         f"{column}.value": [source],
         f"{column}.rank": [source],
     }
-    assert "dagster/column_lineage" not in pages(column, "raw")
+    assert pages(column, "raw")["dagster/column_lineage"].value.deps_by_column == {
+        column: [dg.TableColumnDep(dg.AssetKey("sales_source"), column)]
+    }
+
+
+@pytest.mark.parametrize("column", FRAME.columns)
+def test_tables_tell_their_rows_and_nothing_is_a_long_list(
+    sales: SalesDataset, pages: Callable[[str, str], dict[str, Any]], column: str
+) -> None:
+    shown = {stage: pages(column, stage) for stage in ("raw", "feature_rank", "transformed")}
+    modes = sales.column(column).require("model").manifest.summary["modes"]
+
+    assert {stage: page["dagster/row_count"].value for stage, page in shown.items()} == {
+        "raw": len(FRAME),
+        "feature_rank": modes,
+        "transformed": len(FRAME),
+    }
+    every = [value for page in shown.values() for value in page.values()]
+    assert not [value for value in every if isinstance(value, dg.JsonMetadataValue)]
+    # Only the column of numbers has modes that are no single value.
+    listed = (
+        [record.data["rank"] for record in shown["transformed"]["by_mode"].records]
+        if column == "net/amount"
+        else []
+    )
+    assert listed == sorted(listed)
+    assert ("by_mode" in shown["transformed"]) == bool(listed)
+
+
+def test_the_columns_of_the_table_of_modes_are_described(
+    sales: SalesDataset, pages: Callable[[str, str], dict[str, Any]]
+) -> None:
+    pages("net/amount", "feature_rank")
+    node = sales.definitions.resolve_asset_graph().get(dg.AssetKey(["sales", "feature_rank"]))
+    described = node.metadata["dagster/column_schema"].columns
+
+    modes = read_table(sales.column("net/amount").require("feature_rank").tables()[0])
+    assert [(column.name, column.type) for column in described] == [
+        (field.name, str(field.type)) for field in modes.schema
+    ]
+
+
+def test_a_run_observes_the_source_that_it_reads(
+    sales: SalesDataset, pages: Callable[[str, str], dict[str, Any]]
+) -> None:
+    pages("net/amount", "raw")
+
+    (record, *_) = sales.instance.fetch_observations(dg.AssetKey("sales_source"), 1).records
+    observed = record.asset_observation
+    shown = {name: value.value for name, value in observed.metadata.items()}
+    source = sales.path / "t.parquet"
+    assert shown["source"] == str(source)
+    assert (shown["files"], shown["bytes"]) == (1, source.stat().st_size)
+    listed = observed.metadata["newest_files"].records
+    assert [record.data["path"] for record in listed] == [str(source)]
+    assert shown["dagster/row_count"] == len(FRAME)
+    assert [column.name for column in shown["dagster/column_schema"].columns] == FRAME.columns
+    assert shown["dagster/last_updated_timestamp"] == pytest.approx(source.stat().st_mtime)
+    ledger = read_ledger(Store(sales.path / "store").fit("sales"))
+    assert observed.tags["dagster/data_version"] == ledger.digests(())[-1]
 
 
 @pytest.mark.parametrize("column", FRAME.columns)
@@ -164,12 +226,32 @@ def test_assets_show_description_and_owners_of_their_dataset(sales: SalesDataset
     graph = sales.definitions.resolve_asset_graph()
     nodes = {key.path[-1]: graph.get(key) for key in graph.get_all_asset_keys()}
 
-    assert len(nodes) == 5
-    assert {node.group_name for node in nodes.values()} == {"sales"}
+    assert len(nodes) == 6
+    groups = {name: node.group_name for name, node in nodes.items()}
+    assert groups.pop("sales_source") == "sources"
+    assert set(groups.values()) == {"sales"}
     assert {tuple(node.owners) for node in nodes.values()} == {("team:sales", "ada@example.org")}
     assert all(str(node.description).endswith("\n\nWhat was sold.") for node in nodes.values())
-    assert {name: set(node.kinds) for name, node in nodes.items()} == {
-        name: {"parquet"} for name in nodes
+    assert nodes["sales_source"].is_external
+    assert nodes["raw"].parent_keys == {dg.AssetKey("sales_source")}
+
+
+@pytest.mark.parametrize(("engine", "added"), [("local", set()), ("spark", {"spark"})])
+def test_assets_have_the_kinds_of_their_files_and_of_what_reads_or_makes_them(
+    tmp_path: pathlib.Path, engine: str, added: set[str]
+) -> None:
+    settings = {"datasets": {"sales": {"source": "sales.CSV", "engine": engine}}}
+    datasets = configured_datasets(configuration_of(settings), tmp_path)
+
+    graph = build_definitions(datasets, tmp_path).resolve_asset_graph()
+
+    assert {key.path[-1]: graph.get(key).kinds for key in graph.get_all_asset_keys()} == {
+        "sales_source": {"csv"},
+        "raw": {"parquet", "polars"} | added,
+        "sketch": {"parquet", "numba"} | added,
+        "gmm_model": {"json", "spark"},
+        "feature_rank": {"parquet", "polars"},
+        "transformed": {"parquet", "polars"} | added,
     }
 
 

@@ -17,10 +17,11 @@ from gmm_pipeline.fits import verdicts
 from gmm_pipeline.fits.checks import CHECKS
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.spec import FitSpec, save_spec
-from gmm_pipeline.orchestration.assets import job_name, partitions_of
+from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.checks import COMPLETION
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.definitions import build_definitions
+from gmm_pipeline.orchestration.partition_keys import partitions_of
 from gmm_pipeline.store.column_folder import ColumnFolder
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store

@@ -7,7 +7,7 @@ import sys
 
 import polars as pl
 import pytest
-from workplace import Finished, Workplace
+from workplace import PROJECT, Finished, Workplace
 
 from gmm_pipeline.fits.demo import DEMO_FIT
 
@@ -17,11 +17,20 @@ import json
 from gmm_pipeline.definitions import defs
 repository = defs.get_repository_def()
 print(json.dumps({
-    "fits": sorted({key.path[0] for key in defs.resolve_asset_graph().get_all_asset_keys()}),
+    "fits": sorted({key.path[0] for key in defs.resolve_asset_graph().materializable_asset_keys}),
     "jobs": sorted(job for job in repository.job_names if not job.startswith("__")),
     "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
     "store": next(each.path for each in defs.resources.values() if type(each).__name__ == "StoreResource"),
 }))
+"""
+BY_DG = f"""
+import pathlib
+import dagster as dg
+from gmm_pipeline.definitions import defs
+found = dg.load_from_defs_folder(path_within_project=pathlib.Path({str(PROJECT)!r}))
+for keys in (lambda defs: defs.resolve_asset_graph().get_all_asset_keys(),
+             lambda defs: {{job.name for job in defs.jobs}}):
+    assert keys(found) == keys(defs)
 """
 
 
@@ -110,3 +119,9 @@ def test_a_mistake_keeps_definitions_from_loading_and_is_told(
 
     assert done.status == 1
     assert told in done.err
+
+
+def test_dg_finds_the_same_definitions_in_the_folder_of_its_kind(place: Workplace) -> None:
+    done = loaded(place, BY_DG, GMM_PIPELINE_CONFIG="datasets.yaml")
+
+    assert done.status == 0, done.err

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+import yaml
 from workplace import PROJECT, Finished, Workplace
 
 from gmm_pipeline.components import Datasets, dataset_definitions
@@ -19,6 +20,7 @@ from gmm_pipeline.errors import SettingsError
 from gmm_pipeline.fits.spec import load_spec
 from gmm_pipeline.orchestration.assets import job_name
 from gmm_pipeline.orchestration.configuration import Configuration, configuration_of
+from gmm_pipeline.orchestration.scaffolding import DatasetsScaffolder
 from gmm_pipeline.store.store import Store
 
 FRAME = pl.DataFrame(
@@ -34,6 +36,7 @@ PYTHON = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)[1]
 DEFS_YAML = re.search(r"```yaml\n(type.*?)```", GUIDE, re.DOTALL)[1]
 GUIDED = "sales_lines"
 """The dataset of the guide."""
+COMPONENT = "gmm_pipeline.components.Datasets"
 STAGES = {"raw", "sketch", "gmm_model", "feature_rank", "transformed"}
 
 
@@ -91,7 +94,7 @@ def test_definitions_go_beside_those_of_a_project(
         FRAME
     )
     keys = {key.to_user_string() for key in merged.resolve_asset_graph().get_all_asset_keys()}
-    assert keys == {"report", "summary", *(f"sales/{stage}" for stage in STAGES)}
+    assert keys == {"report", "summary", "sales_source", *(f"sales/{stage}" for stage in STAGES)}
 
 
 def test_resources_of_a_project_have_any_names(place: pathlib.Path) -> None:
@@ -195,14 +198,27 @@ def project(new_workplace: Callable[[], Workplace]) -> Workplace:
 
 
 @pytest.fixture(scope="module")
-def answers(project: Workplace, new_workplace: Callable[[], Workplace]) -> dict[str, Finished]:
+def other_project(new_workplace: Callable[[], Workplace]) -> Workplace:
+    """Another, in which `dg` scaffolds a component, with a mistake in its first one."""
+    workplace = new_workplace()
+    project_in(workplace.path, DEFS_YAML.replace("max_modes", "max_mode"))
+    return workplace
+
+
+@pytest.fixture(scope="module")
+def scaffolded(other_project: Workplace, answers: dict[str, Finished]) -> pathlib.Path:
+    """The component that `dg` scaffolded."""
+    assert answers["scaffold"].status == 0, answers["scaffold"].err
+    return other_project.path / "shop" / "defs" / "more" / "defs.yaml"
+
+
+@pytest.fixture(scope="module")
+def answers(project: Workplace, other_project: Workplace) -> dict[str, Finished]:
     """What programs say of the project, and `dg` of one with a mistake; they run side by side, for
     each takes long.
     """
-    mistaken = new_workplace()
     with project.history():
         pass  # Programs that make its databases at once would fail.
-    project_in(mistaken.path, DEFS_YAML.replace("max_modes", "max_mode"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATA", str(project.path))
         patch.setenv("VIRTUAL_ENV", sys.prefix)
@@ -213,7 +229,8 @@ def answers(project: Workplace, new_workplace: Callable[[], Workplace]) -> dict[
             "validate": project.start(
                 "dagster", "definitions", "validate", "-m", "shop.definitions"
             ),
-            "mistake": mistaken.start("dg", "check", "yaml"),
+            "mistake": other_project.start("dg", "check", "yaml"),
+            "scaffold": other_project.start("dg", "scaffold", "defs", COMPONENT, "more"),
         }
         said = {name: (process, *process.communicate()) for name, process in started.items()}
     return {
@@ -238,6 +255,7 @@ def test_dg_checks_and_lists_the_project(answers: dict[str, Finished]) -> None:
     kinds = listed.json()
     assert {asset["asset_key"] for asset in kinds["assets"]} == {
         "report",
+        f"{GUIDED}_source",
         *(f"{GUIDED}/{stage}" for stage in STAGES),
     }
     assert f"{GUIDED}_job" in {job["name"] for job in kinds["jobs"]}
@@ -309,3 +327,31 @@ def test_a_component_without_datasets_is_one_that_waits_for_them() -> None:
 
     assert not component.configuration.datasets
     assert not Datasets().configuration.datasets
+
+
+def test_what_dg_scaffolds_is_a_component_without_datasets(scaffolded: pathlib.Path) -> None:
+    written = yaml.safe_load(scaffolded.read_text())
+
+    assert written["type"] == COMPONENT
+    component = Datasets.from_attributes_dict(attributes=written["attributes"])
+    assert component.configuration == configuration_of({"store": "../../../gmm_store"})
+
+
+def test_the_example_that_dg_scaffolds_is_right(scaffolded: pathlib.Path) -> None:
+    before, _, example = scaffolded.read_text().partition("  datasets: {}\n")
+    text = before + re.sub("^  # ", "  ", example, flags=re.MULTILINE)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATA", "data")
+        component = Datasets.from_attributes_dict(attributes=yaml.safe_load(text)["attributes"])
+    sales = component.configuration.datasets["sales"]
+    assert sales.source == "data/sales/*.parquet"
+    assert sales.column_settings["city"].max_categories == 50
+
+
+def test_a_component_in_python_is_scaffolded_as_any_other(tmp_path: pathlib.Path) -> None:
+    request = dg.ScaffoldRequest(COMPONENT, tmp_path, "python", tmp_path, None)
+
+    DatasetsScaffolder().scaffold(request)
+
+    assert "-> Datasets: ..." in (tmp_path / "component.py").read_text()

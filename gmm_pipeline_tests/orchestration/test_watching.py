@@ -16,7 +16,7 @@ from workplace import states
 from gmm_pipeline.fits.plan import current_statuses
 from gmm_pipeline.orchestration.columns_job import run_config_of
 from gmm_pipeline.orchestration.datasets import Dataset
-from gmm_pipeline.store.names import encode_name
+from gmm_pipeline.store.names import encode_key
 from gmm_pipeline.tables import files
 
 STAGES = ["raw", "sketch", "gmm_model", "feature_rank", "transformed"]
@@ -45,7 +45,7 @@ def test_the_first_look_registers_all_columns_and_asks_for_them(watched: Watched
     requests = watched.requests()
 
     assert columns_of(requests) == ODD_NAMES
-    assert watched.registered() == {encode_name(name) for name in ODD_NAMES}
+    assert watched.registered() == {encode_key(name) for name in ODD_NAMES}
     assert [request.tags["gmm_pipeline/because"] for request in requests] == [
         "raw missing: not computed yet"
     ]
@@ -60,7 +60,7 @@ def test_columns_of_any_name_are_encoded(watched: Watched) -> None:
     result = watched.execute(request)
 
     assert result.success
-    assert stages_of(result) == {encode_name(name): STAGES for name in names}
+    assert stages_of(result) == {encode_key(name): STAGES for name in names}
     assert all(status.done for status in current_statuses(watched.dataset.spec(), watched.fit))
 
 
@@ -193,7 +193,7 @@ def test_ten_new_columns_at_once_are_registered_and_asked_for(watched: Watched) 
     requests = watched.requests()
 
     assert columns_of(requests) == ["few", "city", *new]
-    assert watched.registered() == set(map(encode_name, columns_of(requests)))
+    assert watched.registered() == set(map(encode_key, columns_of(requests)))
     assert watched.execute(requests[-1]).success
 
 

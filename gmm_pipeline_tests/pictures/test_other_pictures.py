@@ -1,5 +1,6 @@
 import base64
 import math
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -14,8 +15,11 @@ from gmm_pipeline.pictures.bars import frequencies_picture
 from gmm_pipeline.pictures.calendar import moment_ticks
 from gmm_pipeline.pictures.markdown import markdown_image, modes_table
 from gmm_pipeline.pictures.numbers import number_ticks, share_text, value_text
+from gmm_pipeline.pictures.units import Units
 from gmm_pipeline.store.ranking_files import ranking_table
 
+NOON = np.random.default_rng(0).normal(1_772_452_800, 3 * 3600, 2000).astype(np.int64) * 1_000_000
+"""Microseconds since 1970 around noon of 2026-03-02."""
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -56,15 +60,40 @@ def test_the_modes_of_a_column_are_a_markdown_table() -> None:
     column = DrawnColumn.of(
         pa.array([hostile] * 3 + [None] + [f"c{number}" for number in range(40)])
     )
-    modes = ranking_table(StoredModel(column.model, column.field), column.ranking)
 
-    lines = modes_table(modes).splitlines()
+    lines = table_of(column).splitlines()
 
     assert lines[0].startswith("| rank | type | value |")
     assert r"a\|b \`\<i\>\` \| new row" in lines[2]
     assert sum("null" in line for line in lines) == 1
     assert [len(line.replace(r"\|", "").split("|")) for line in lines[:32]] == [11] * 32
     assert lines[-1] == "12 more"
+
+
+@pytest.mark.parametrize(
+    ("rows", "mean", "std"),
+    [
+        (pa.array(NOON, pa.timestamp("us")), r"2026-03-02 1\d:\d\d:\d\d", r"[23][.\d]* h"),
+        (pa.array(NOON % 86_400_000_000, pa.time64("us")), r"1\d:\d\d:\d\d", r"[23][.\d]* h"),
+        (
+            pa.array(NOON // 10**9, pa.int32()).cast(pa.date32()),
+            r"68\d\d-\d\d-\d\d",
+            r"1[.\d]+ days",
+        ),
+    ],
+)
+def test_modes_of_dates_and_times_are_told_as_such(rows: pa.Array, mean: str, std: str) -> None:
+    line = table_of(DrawnColumn.of(rows)).splitlines()[2]
+
+    cells = [cell.strip().replace("\\", "") for cell in line.split("|")]
+    assert re.fullmatch(mean, cells[5])
+    assert re.fullmatch(std, cells[6])
+    assert cells[7] <= cells[5] <= cells[8]
+
+
+def table_of(column: DrawnColumn) -> str:
+    modes = ranking_table(StoredModel(column.model, column.field), column.ranking)
+    return modes_table(modes, Units.of(column.model.coordinate, column.field))
 
 
 @given(FLOATS, FLOATS, st.integers(2, 12))

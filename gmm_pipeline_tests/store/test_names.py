@@ -1,10 +1,11 @@
 import pathlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gmm_pipeline.store.names import decode_name, encode_name
+from gmm_pipeline.store.names import decode_name, encode_key, encode_name
 
 HOSTILE = [
     "../x",
@@ -35,26 +36,42 @@ names = st.text(st.characters() | st.sampled_from("./~-_= A0"), min_size=1, max_
 long_names = st.text(st.sampled_from("aA0./é漢~"), min_size=150, max_size=400)
 
 
+encodings = pytest.mark.parametrize("encode", [encode_name, encode_key])
+
+
+@encodings
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_read_back(name: str) -> None:
-    assert decode_name(encode_name(name)) == name
+def test_hostile_names_are_read_back(encode: Callable[[str], str], name: str) -> None:
+    assert decode_name(encode(name)) == name
 
 
-@given(names)
-def test_names_are_read_back(name: str) -> None:
-    assert decode_name(encode_name(name)) == name
+@encodings
+@given(name=names)
+def test_names_are_read_back(encode: Callable[[str], str], name: str) -> None:
+    assert decode_name(encode(name)) == name
+
+
+@encodings
+@given(one=names | long_names, other=names | long_names)
+def test_different_names_stay_different(encode: Callable[[str], str], one: str, other: str) -> None:
+    assume(one != other)
+
+    assert encode(one) != encode(other)
 
 
 @given(names | long_names, names | long_names)
-def test_different_names_stay_different(one: str, other: str) -> None:
+def test_a_key_is_no_folder_name_of_another_column(one: str, other: str) -> None:
     assume(one != other)
 
-    assert encode_name(one) != encode_name(other)
+    assert encode_key(one) != encode_name(other)
 
 
-@given(long_names)
-def test_names_that_are_too_long_are_cut_and_say_so(name: str) -> None:
-    encoded = encode_name(name)
+@encodings
+@given(name=long_names)
+def test_names_that_are_too_long_are_cut_and_say_so(
+    encode: Callable[[str], str], name: str
+) -> None:
+    encoded = encode(name)
 
     if "~~" in encoded:
         with pytest.raises(ValueError, match="cut"):
@@ -82,3 +99,37 @@ def test_ordinary_names_stay_as_they_are(name: str) -> None:
 
 def test_long_names_that_share_their_start_stay_different() -> None:
     assert encode_name("x" * 300) != encode_name("x" * 299 + "y")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Visit Duration (s)",
+        "größe · 身長 e\u0301",
+        "-rf",
+        "snapshots",
+        '50% <b>"it\'s"? *',
+        "a.b..c",
+        "{x: y}",
+    ],
+)
+def test_keys_are_names_where_nothing_breaks(name: str) -> None:
+    assert encode_key(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("a, b", "a~2C b"),
+        ("a/b\\c", "a~2Fb~5Cc"),
+        ("[a|b]", "~5Ba~7Cb~5D"),
+        ("a...b", "a~2E~2E~2Eb"),
+        ("..", "~2E~2E"),
+        (" a\u00a0", "~20a~C2~A0"),
+        ("tab\tnul\0", "tab~09nul~00"),
+        ("~2F", "~7E2F"),
+        ("\ud800", "~ED~A0~80"),
+    ],
+)
+def test_what_breaks_lists_ranges_or_paths_of_keys_is_escaped(name: str, key: str) -> None:
+    assert encode_key(name) == key

@@ -12,7 +12,9 @@ from functools import partial, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
+import pyarrow as pa
+
+from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, ROWS_PER_PART
 from gmm_pipeline.arrow.rows import ColumnRows
 from gmm_pipeline.arrow.written_file import WrittenFile
 from gmm_pipeline.core.coding.round_trip import RoundTrip
@@ -31,13 +33,19 @@ from gmm_pipeline.engines.spark.attempts import Attempts
 from gmm_pipeline.engines.spark.mixture import fit_spark_ml_full
 from gmm_pipeline.engines.spark.rows import TaskNumbers
 from gmm_pipeline.engines.spark.session import require_spark
-from gmm_pipeline.engines.spark.tasks import MOST_TASKS, run_and_merge, run_tasks
+from gmm_pipeline.engines.spark.tasks import (
+    MOST_TASKS,
+    map_in_arrow,
+    run_and_merge,
+    run_tasks,
+    spark_job_errors,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
     from gmm_pipeline.arrow.column_codec import ColumnCodec
     from gmm_pipeline.arrow.counters import RowCounter
@@ -95,6 +103,30 @@ class SparkEngine(CountingEngine):
         """Write a table to files of fixed numbers of rows, in the order of its rows."""
         self._write(table.rows, folder, NO_PARTS, partial(write_part, table))
 
+    def frame(self, table: TableRows, files: Sequence[Path]) -> DataFrame:
+        """Return the rows of a table as a Spark DataFrame, whose partitions tasks read when needed.
+
+        Parameters
+        ----------
+        table : TableRows
+        files : sequence of Path
+            Parquet files that together have all of its columns: Spark takes their types from them.
+
+        Raises
+        ------
+        SparkJobError
+            If Spark does not have a type, or tasks cannot read the files.
+        """
+        with spark_job_errors():
+            paths = [file.as_uri() for file in files]
+            typed = self._session.read.option("mergeSchema", True).parquet(*paths)
+            typed = typed.select(*(f"`{name.replace('`', '``')}`" for name in table.schema.names))
+            arrow_schema = typed.limit(0).toArrow().schema
+        ranges = split_rows(range(table.rows), ROWS_PER_PART)
+        read = partial(_read_rows, table, arrow_schema, self._shares(ranges))
+        tasks = max(len(self._shares(ranges)), 1)
+        return map_in_arrow(self._session.range(0, tasks, 1, tasks), read, typed.schema)
+
     def rows_fitter(self, column: ColumnRows) -> RowsFitter:
         """Return a fitter of Spark ML's mixture to all rows of a column."""
         return partial(self._fit_rows, column)
@@ -149,6 +181,20 @@ class SparkEngine(CountingEngine):
         n_tasks = min(len(items), self._tasks, most)
         bounds = [task * len(items) // n_tasks for task in range(n_tasks + 1)] if n_tasks else [0]
         return [items[start:stop] for start, stop in pairwise(bounds)]
+
+
+def _read_rows(
+    table: TableRows,
+    schema: pa.Schema,
+    shares: Sequence[Sequence[range]],
+    tasks: Iterable[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of tasks in the types of Spark."""
+    for batch in tasks:
+        for task in batch.column(0).to_pylist():
+            for rows in shares[task]:
+                for found in table.batches(rows):
+                    yield from pa.Table.from_batches([found]).cast(schema).to_batches()
 
 
 def _count_rows(

@@ -16,7 +16,9 @@ from gmm_pipeline.errors import ColumnDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from pyspark.ml.clustering import GaussianMixtureModel
     from pyspark.sql import DataFrame, SparkSession
 
 POSITION = "position"
@@ -142,6 +144,14 @@ def fit_spark_ml_full(
     else:
         found = refine(standardised, _STANDARD, tol=tol, max_iter=max_iter)
     return in_own_units(found, standardised, center, exponent, round(total))
+
+
+def load_mixture(folder: Path) -> GaussianMixtureModel:
+    """Return the model that a folder holds in Spark's format, by the active session."""
+    from pyspark.ml.clustering import GaussianMixtureModel
+
+    with spark_job_errors():
+        return GaussianMixtureModel.load(folder.as_uri())
 
 
 def _several(

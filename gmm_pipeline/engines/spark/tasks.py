@@ -19,6 +19,7 @@ from gmm_pipeline.errors import PipelineError, SourceError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ def spark_job_errors() -> Iterator[None]:
 def map_in_arrow(
     frame: DataFrame,
     function: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]],
-    schema: str,
+    schema: StructType | str,
 ) -> DataFrame:
     """Return `frame.mapInArrow(function, schema)`, without Spark's warning about pandas 3.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gmm_pipeline.arrow.model_document import StoredModel
 from gmm_pipeline.core.modes.ranking import rank_modes
 from gmm_pipeline.engines.engine import RowsFitter, no_rows_fitter
-from gmm_pipeline.errors import StoreError, in_column
+from gmm_pipeline.errors import RECOMPUTE, StoreError, in_column
 from gmm_pipeline.fits import illustrations
 from gmm_pipeline.fits.fitting import fit_modes
 from gmm_pipeline.fits.refitting import decide
@@ -88,7 +88,7 @@ def feature_rank(model: Result, settings: ColumnSettings, last: Result | None = 
             raise StoreError(
                 f"{model.folder} does not hold the sketch that it was fitted to",
                 column=model.manifest.column,
-                remedy="Fit it again with `gmm-pipeline run --refit`",
+                remedy=f"Fit it again: {RECOMPUTE}",
             )
         stored = read_model(model.checked_file(MODEL_FILE))
         ranking = rank_modes(stored.model, read_sketch(model.file(FITTED_SKETCH_FILE)))

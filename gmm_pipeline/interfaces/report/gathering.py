@@ -20,6 +20,7 @@ from gmm_pipeline.fits.verdicts import round_trip_in_words
 from gmm_pipeline.interfaces.report.contents import ColumnReport, FitReport, ModesShown
 from gmm_pipeline.pictures.column import column_picture, column_thumbnail
 from gmm_pipeline.pictures.markdown import mode_rows
+from gmm_pipeline.pictures.units import Units
 from gmm_pipeline.store.fit_view import FitView
 from gmm_pipeline.store.manifest import Manifest
 from gmm_pipeline.store.ranking_files import ranking_table
@@ -128,8 +129,8 @@ def _modes_shown(status: ColumnStatus, view: FitView) -> ModesShown:
         if fitted is None:
             return ModesShown(missing="It is not fitted.")
         modes = ranking_table(fitted.stored, fitted.ranking)
-        rows = mode_rows(modes)
         model, sketch = fitted.stored.model, fitted.sketch()
+        rows = mode_rows(modes, Units.of(model.coordinate, fitted.stored.field))
         return ModesShown(
             small="" if sketch is None else column_thumbnail(model, sketch, fitted.ranking),
             rows=""
