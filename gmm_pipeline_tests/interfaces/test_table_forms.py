@@ -119,7 +119,7 @@ def test_a_lazy_frame_is_read_once_a_call_and_never_held_in_memory(
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "Duplicate column names"),
         (pa.table({"x": pa.array([], pa.int64())}).to_reader(), "has no rows"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_table_is_refused_with_what_to_give(table: Any, says: str) -> None:
     with pytest.raises(SourceError) as refused:
