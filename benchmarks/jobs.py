@@ -67,9 +67,7 @@ def make_column(
     def last(stage: Stage) -> Result | None:
         return None if refit else column.result(stage.name)
 
-    raw = column.publish(
-        recipes.raw(source, ledger.digests(spec.csv_nulls), settings, engine, last(RAW))
-    )
+    raw = column.publish(recipes.raw(source, ledger.digests(spec.csv), settings, engine, last(RAW)))
     sketch = column.publish(recipes.sketch(raw, settings, engine, last(SKETCH)))
     model = column.publish(
         recipes.model(raw, sketch, settings, last(MODEL), engine.rows_fitter(source))

@@ -34,6 +34,7 @@ from workplace import PROJECT
 from gmm_pipeline.fits.settings import ColumnSettings
 from gmm_pipeline.interfaces.cli.main import cli, main
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 
 NOT_HERE = {"torch", "ctgan", "pyspark"}
 """Packages that blocks may import which do not run here."""
@@ -281,7 +282,7 @@ def described(model: type[ColumnSettings] | type[DatasetSettings]) -> dict[str, 
     ("page", "model", "apart"),
     [
         ("settings.md", ColumnSettings, {"value_dtype": "by need"}),
-        ("dagster.md", DatasetSettings, {"columns": "all"}),
+        ("dagster.md", DatasetSettings, {"columns": "all", "csv": "found"}),
     ],
 )
 def test_tables_of_settings_are_those_of_the_code(
@@ -294,6 +295,12 @@ def test_tables_of_settings_are_those_of_the_code(
     }
 
     assert shown == {**described(model), **apart}
+
+
+def test_every_option_of_csv_is_described() -> None:
+    shown = {cells[0].strip("`") for cells in rows(PROJECT / "docs" / "csv.md")}
+
+    assert set(CsvDialect.model_fields) - {"types"} <= shown
 
 
 def commands_of(group: click.Group, before: str = "") -> dict[str, click.Command]:

@@ -36,6 +36,12 @@ def decoded_schema(codecs: Codecs) -> pa.Schema:
     return pa.schema([codec.field for codec in codecs.values()])
 
 
+def schema_to_decode(codecs: Codecs) -> pa.Schema:
+    """Return the types of all columns that narrow and wide rows may have."""
+    fields = {field.name: field for field in (*encoded_schema(codecs), *wide_schema(codecs))}
+    return pa.schema(list(fields.values()))
+
+
 def encode_arrays(
     arrays: Mapping[str, Iterator[pa.Array]], codecs: Codecs, pool: Executor
 ) -> Iterator[pa.RecordBatch]:

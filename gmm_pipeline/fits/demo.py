@@ -11,6 +11,7 @@ from gmm_pipeline.errors import SourceError
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import FitSpec, save_spec
 from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 
 DEMO_FIT = "flights"
 DEMO_COLUMNS = (
@@ -49,7 +50,9 @@ def demo_spec(store: Path) -> FitSpec:
     target = (store / ".demo" / "flights.csv").absolute()
     if not target.exists():
         _unpack(target)
-    spec = FitSpec(name=DEMO_FIT, source=str(target), columns=DEMO_COLUMNS, csv_nulls=("NA",))
+    spec = FitSpec(
+        name=DEMO_FIT, source=str(target), columns=DEMO_COLUMNS, csv=CsvDialect(nulls=("NA",))
+    )
     folder = Store(store).fit(DEMO_FIT)
     # The file was renamed into place, so it is complete: there is nothing to wait for.
     update_ledger(spec.source, folder, accept=lambda _: True)

@@ -120,7 +120,7 @@ def column_statuses(
     spec: FitSpec, results: FitFolder | FitView, ledger: SourceLedger
 ) -> list[ColumnStatus]:
     """Return the state of each column of a fit by a ledger, which is empty if no file is left."""
-    digests = ledger.digests(spec.csv_nulls)
+    digests = ledger.digests(spec.csv)
     return [
         column_status(name, results.column(name), spec.settings.of(name), digests)
         for name in spec.columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from gmm_pipeline.fits.spec import (
     FitSpec,
     default_fit_name,
     is_same_source,
+    known_of_csv,
     known_source,
     last_spec,
     save_spec,
@@ -31,6 +32,7 @@ from gmm_pipeline.fits.spec import (
 )
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.files import looks_complete
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_batches
@@ -77,8 +79,8 @@ class FitRequest:
     patterns : tuple of str
         Names and globs that select columns; none selects all.
     settings : TableSettings
-    csv_nulls : tuple of str
-        Texts that mean null in CSV files, besides the empty field.
+    csv : CsvDialect
+        What is told of how CSV files are written.
     engine : EngineChoice
     """
 
@@ -86,7 +88,7 @@ class FitRequest:
     fit: str | None = None
     patterns: tuple[str, ...] = ()
     settings: TableSettings = field(default_factory=TableSettings)
-    csv_nulls: tuple[str, ...] = ()
+    csv: CsvDialect = field(default_factory=CsvDialect)
     engine: EngineChoice = EngineChoice()
 
     @property
@@ -94,8 +96,8 @@ class FitRequest:
         """The name of the fit."""
         return self.fit or default_fit_name(self.source)
 
-    def spec(self, columns: Sequence[str]) -> FitSpec:
-        """Return the fit of a table with the given columns.
+    def spec(self, table: LocalTable) -> FitSpec:
+        """Return the fit of a table.
 
         Raises
         ------
@@ -104,7 +106,7 @@ class FitRequest:
         SettingsError
             If a setting is unknown, not allowed, or of a column that is not selected.
         """
-        selected = select_columns(columns, self.patterns)
+        selected = select_columns(table.schema.names, self.patterns)
         self.settings.check(selected)
         return FitSpec(
             name=self.name,
@@ -113,7 +115,8 @@ class FitRequest:
             patterns=self.patterns,
             engine=self.engine.name,
             spark_config=dict(self.engine.spark_config),
-            csv_nulls=self.csv_nulls,
+            csv=self.csv,
+            csv_found=table.dialect,
             settings=self.settings,
         )
 
@@ -147,7 +150,7 @@ class Prepared:
     @cached_property
     def digests(self) -> tuple[str, ...]:
         """Digests of the source as it was after each batch of files."""
-        return self.ledger.digests(self.spec.csv_nulls)
+        return self.ledger.digests(self.spec.csv)
 
     def statuses(self) -> list[ColumnStatus]:
         """Return the state of each column, by the source as it was opened."""
@@ -228,13 +231,9 @@ def prepare(request: FitRequest, store: Path, staging: Path | None = None) -> Pr
     folder = Store(store).fit(request.name)
     _refuse_fit_of_another_source(request, folder)
     ledger = current_ledger(request.source, folder, accept=lambda _: True)
-    table = open_batches(
-        request.source,
-        ledger.source_files,
-        staging or folder.staging,
-        csv_nulls=request.csv_nulls,
-    )
-    return Prepared(request.spec(table.schema.names), folder, ledger, table)
+    known = known_of_csv(last_spec(folder), request.csv)
+    table = open_batches(request.source, ledger.source_files, staging or folder.staging, known)
+    return Prepared(request.spec(table), folder, ledger, table)
 
 
 def _refuse_fit_of_another_source(request: FitRequest, folder: FitFolder) -> None:
@@ -262,6 +261,7 @@ def prepare_stored(spec: FitSpec, folder: FitFolder) -> Prepared:
     try:
         ledger = update_ledger(spec.source, folder, accept=looks_complete)
         opening = spec.open(ledger, folder.staging)
+        spec = spec.model_copy(update={"csv_found": opening.dialect})
     except SourceError as error:
         opening = error
     return Prepared(spec, folder, ledger, opening)

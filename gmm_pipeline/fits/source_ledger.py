@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import IncompleteFileError, MissingSourceError, SourceError
 from gmm_pipeline.store.manifest import FileFacts, digest
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.files import (
     SETTLE_SECONDS,
     FileStamp,
@@ -112,11 +113,14 @@ class SourceLedger(BaseModel):
         """The files of each batch."""
         return [SourceFiles(tuple(file.stamp for file in batch)) for batch in self.batches]
 
-    def digests(self, csv_nulls: tuple[str, ...]) -> tuple[str, ...]:
-        """Return digests of the table as it was after each batch, read with these null texts."""
+    def digests(self, csv: CsvDialect) -> tuple[str, ...]:
+        """Return digests of the table as it was after each batch, read as is told of CSV."""
         totals = [self.batches[: n + 1] for n in range(len(self.batches))]
         facts = [[file.identity for batch in batches for file in batch] for batches in totals]
-        return tuple(digest([[*files], [*csv_nulls]]) for files in facts)
+        # Digests of stores that know no other option than null texts stay as they are.
+        others = csv.model_dump(mode="json", exclude_defaults=True, exclude={"nulls"})
+        told = [others] if others else []
+        return tuple(digest([[*files], [*csv.nulls], *told]) for files in facts)
 
 
 def current_ledger(source: str, folder: FitFolder, accept: Callable[[Path], bool]) -> SourceLedger:

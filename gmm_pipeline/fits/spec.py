@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from gmm_pipeline.atomic_write import atomic_write
 from gmm_pipeline.errors import SettingsError, SourceError, StoreError, did_you_mean
 from gmm_pipeline.fits.settings import EngineName, SparkValue, TableSettings
 from gmm_pipeline.fits.source_ledger import SourceLedger
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.open_table import open_batches
@@ -43,8 +45,10 @@ class FitSpec(BaseModel):
         Where rows are processed. Results do not depend on it.
     spark_config : dict
         Spark's settings by name; `spark.master` selects the cluster.
-    csv_nulls : tuple of str
-        Texts that mean null in CSV files, besides the empty field.
+    csv : CsvDialect
+        What is told of how CSV files are written.
+    csv_found : CsvDialect, optional
+        How the first CSV files are written; it holds for later ones.
     settings : TableSettings
     """
 
@@ -56,8 +60,18 @@ class FitSpec(BaseModel):
     patterns: tuple[str, ...] | None = None
     engine: EngineName = "local"
     spark_config: dict[str, SparkValue] = {}
-    csv_nulls: tuple[str, ...] = ()
+    csv: CsvDialect = CsvDialect()
+    csv_found: CsvDialect | None = None
     settings: TableSettings = TableSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_null_texts(cls, content: Any) -> Any:
+        """Read what version 0.1.0 stored of CSV: texts for null alone."""
+        if isinstance(content, dict) and "csv_nulls" in content:
+            others = {key: value for key, value in content.items() if key != "csv_nulls"}
+            return {"csv": {"nulls": content["csv_nulls"]}, **others}
+        return content
 
     @field_validator("name")
     @classmethod
@@ -71,7 +85,13 @@ class FitSpec(BaseModel):
 
     def open(self, ledger: SourceLedger, staging: Path) -> LocalTable:
         """Open the table of a ledger; `staging` is the folder for the Parquet form of CSV files."""
-        return open_batches(self.source, ledger.source_files, staging, csv_nulls=self.csv_nulls)
+        known = Known(self.csv, self.csv_found)
+        return open_batches(self.source, ledger.source_files, staging, known)
+
+
+def known_of_csv(last: FitSpec | None, told: CsvDialect) -> Known:
+    """Return what is known of CSV files: what is told, and was found when the same was told."""
+    return Known(told, None if last is None or last.csv != told else last.csv_found)
 
 
 def save_spec(spec: FitSpec, folder: FitFolder) -> None:

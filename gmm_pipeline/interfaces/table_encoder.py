@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,6 @@ import pyarrow as pa
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.column_codec import ColumnCodec
 from gmm_pipeline.arrow.identity import check_identities
-from gmm_pipeline.arrow.rows import TableRows
 from gmm_pipeline.core.coding.decode_rows import Within
 from gmm_pipeline.core.modes.column_model import ColumnModel
 from gmm_pipeline.engines.engine import Engine
@@ -21,20 +21,21 @@ from gmm_pipeline.engines.local.engine import LocalEngine
 from gmm_pipeline.errors import StoreError, did_you_mean
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.spec import FitSpec
-from gmm_pipeline.interfaces.encode_table import encode_table
+from gmm_pipeline.interfaces.encode_table import decode_table, encode_table
 from gmm_pipeline.interfaces.spans import ColumnSpans
 from gmm_pipeline.interfaces.table_fit import fit_table, save_fit
 from gmm_pipeline.interfaces.written_tables import write_parts
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit, FitView
 from gmm_pipeline.store.ranking_files import ranking_table
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.table_forms import Table
 from gmm_pipeline.tables.table_rows import decoded_rows, encoded_rows
 from gmm_pipeline.tables.user_tables import (
     encoded_files_of,
     lazy_frame,
     open_user_table,
-    stream_user_table,
 )
 
 
@@ -52,8 +53,8 @@ class TableEncoder:
     engine : Engine, optional
         Passes over the rows in `fit` and writes folders, for example a `SparkEngine`; by default
         this process does. Results do not depend on it.
-    csv_nulls : sequence of str
-        Texts that mean null in CSV files, besides the empty field.
+    csv : mapping, optional
+        How CSV is written, as `--csv` tells: `{"nulls": ["NA"], "types": {"zip": "string"}}`.
     settings
         Settings of all columns, such as `seed` and `max_modes`.
 
@@ -71,14 +72,14 @@ class TableEncoder:
         include: Sequence[str] = (),
         threads: int | None = None,
         engine: Engine | None = None,
-        csv_nulls: Sequence[str] = (),
+        csv: Mapping[str, Any] | CsvDialect | None = None,
         **settings: Any,
     ) -> None:
         overrides = {name: dict(values) for name, values in (columns or {}).items()}
         self.settings = TableSettings(settings=settings, columns=overrides)
         self.settings.check(list(overrides))
         self._include = tuple(include)
-        self._csv_nulls = tuple(csv_nulls)
+        self._csv = Known(CsvDialect.of(csv or {}))
         self._local_engine = LocalEngine(threads)
         self._engine: Engine = engine or self._local_engine
         self._fits: dict[str, ColumnFit] = {}
@@ -94,7 +95,9 @@ class TableEncoder:
         UnsupportedTypeError, ColumnDataError
             If a column cannot be encoded; `include` can leave it out.
         """
-        self._fits = fit_table(table, self.settings, self._include, self._csv_nulls, self._engine)
+        self._fits, self._csv = fit_table(
+            table, self.settings, self._include, self._csv.told, self._engine
+        )
         self._source = str(table) if isinstance(table, str | Path) else ""
         return self
 
@@ -132,7 +135,7 @@ class TableEncoder:
         check_identities(encoded_files_of(encoded), codecs, generated=generated)
         return lazy_frame(
             tables.decoded_schema(codecs),
-            lambda: tables.decode_batches(stream_user_table(encoded), codecs),
+            lambda: decode_table(encoded, codecs),
         )
 
     def transform_to(self, table: Table, folder: str | Path) -> int:
@@ -142,14 +145,12 @@ class TableEncoder:
         before.
         """
         codecs = self.codecs()
-
-        def rows(staging: Path) -> TableRows:
-            return encoded_rows(
-                open_user_table(table, staging, self._csv_nulls, tables.decoded_schema(codecs)),
-                codecs,
-            )
-
-        return write_parts(Path(folder), rows, self._engine)
+        known = replace(self._csv, schema=tables.decoded_schema(codecs))
+        return write_parts(
+            Path(folder),
+            lambda staging: encoded_rows(open_user_table(table, staging, known), codecs),
+            self._engine,
+        )
 
     def inverse_transform_to(
         self,
@@ -162,15 +163,16 @@ class TableEncoder:
         """Write the decoded rows to a folder of Parquet parts, as `transform_to` does."""
         codecs = self.codecs(within)
         check_identities(encoded_files_of(encoded), codecs, generated=generated)
+        known = Known(schema=tables.schema_to_decode(codecs))
         return write_parts(
             Path(folder),
-            lambda staging: decoded_rows(open_user_table(encoded, staging), codecs),
+            lambda staging: decoded_rows(open_user_table(encoded, staging, known), codecs),
             self._engine,
         )
 
     def encode_batches(self, table: Table) -> Iterator[pa.RecordBatch]:
         """Yield the encoded rows, narrow, in Arrow batches."""
-        return encode_table(table, self.codecs(), self._csv_nulls, self._local_engine.threads)
+        return encode_table(table, self.codecs(), self._csv, self._local_engine.threads)
 
     def decode_batches(
         self, encoded: Table, *, generated: bool = False, within: Within | None = None
@@ -178,7 +180,7 @@ class TableEncoder:
         """Yield the decoded rows in Arrow batches; arguments as of `inverse_transform`."""
         codecs = self.codecs(within)
         check_identities(encoded_files_of(encoded), codecs, generated=generated)
-        yield from tables.decode_batches(stream_user_table(encoded), codecs)
+        yield from decode_table(encoded, codecs)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -226,7 +228,8 @@ class TableEncoder:
             name=folder.path.name,
             source=self._source,
             columns=self.columns,
-            csv_nulls=self._csv_nulls,
+            csv=self._csv.told,
+            csv_found=self._csv.found,
             settings=self.settings,
         )
         save_fit(spec, folder, self._fits)
@@ -239,7 +242,7 @@ class TableEncoder:
         generation: int | None = None,
         threads: int | None = None,
         engine: Engine | None = None,
-        csv_nulls: Sequence[str] | None = None,
+        csv: Mapping[str, Any] | CsvDialect | None = None,
     ) -> Self:
         """Return the encoder of a fit that `save` or `gmm-pipeline run` wrote into a folder.
 
@@ -249,10 +252,8 @@ class TableEncoder:
         generation : int, optional
             Of an earlier fit, as `gmm-pipeline fits` lists them; by default the newest generation
             in which all columns are of one version of the source.
-        threads, engine
-            As of the class.
-        csv_nulls : sequence of str, optional
-            Those of the fit by default.
+        threads, engine, csv
+            As of the class; what `csv` does not say is as in the files that were fitted.
 
         Raises
         ------
@@ -260,7 +261,7 @@ class TableEncoder:
             If the folder holds no fit or no such generation, or a file of it is damaged.
         """
         with FitFolder(Path(path), generation).reading() as view:
-            return cls.of_view(view, threads=threads, engine=engine, csv_nulls=csv_nulls)
+            return cls.of_view(view, threads=threads, engine=engine, csv=csv)
 
     @classmethod
     def of_view(
@@ -269,7 +270,7 @@ class TableEncoder:
         *,
         threads: int | None = None,
         engine: Engine | None = None,
-        csv_nulls: Sequence[str] | None = None,
+        csv: Mapping[str, Any] | CsvDialect | None = None,
     ) -> Self:
         """Return the encoder of the fit in one snapshot, without columns that are not fitted."""
         spec = FitSpec.model_validate(view.fit)
@@ -277,11 +278,11 @@ class TableEncoder:
             spec.settings.columns,
             threads=threads,
             engine=engine,
-            csv_nulls=spec.csv_nulls if csv_nulls is None else csv_nulls,
             **spec.settings.settings,
         )
         fits = {name: view.column_fit(name) for name in view.fitted}
         encoder._fits = {name: fit for name, fit in fits.items() if fit is not None}
+        encoder._csv = Known(CsvDialect.of(csv or {}).over(spec.csv), spec.csv_found)
         encoder._source = spec.source
         return encoder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,8 @@ from gmm_pipeline.fits.snapshots import commit_exactly
 from gmm_pipeline.fits.spec import FitSpec, save_spec, select_columns
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import ColumnFit
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.table_forms import Table
 from gmm_pipeline.tables.user_tables import open_user_table
 
@@ -31,10 +34,12 @@ def fit_table(
     table: Table,
     settings: TableSettings,
     include: Sequence[str],
-    csv_nulls: Sequence[str],
+    csv: CsvDialect,
     engine: Engine,
-) -> dict[str, ColumnFit]:
+) -> tuple[dict[str, ColumnFit], Known]:
     """Fit the columns of a table that the patterns `include` select, in the table's order.
+
+    Returned beside them is what is known of CSV files by now.
 
     Raises
     ------
@@ -44,9 +49,13 @@ def fit_table(
         If a column cannot be encoded.
     """
     with tempfile.TemporaryDirectory() as staging:
-        source = open_user_table(table, Path(staging), csv_nulls)
+        source = open_user_table(table, Path(staging), Known(csv))
         names = select_columns(source.schema.names, include)
         settings.check(names)
+        for name in names:
+            if name in source.doubts:
+                # Level 3 is the caller of `TableEncoder.fit`.
+                warnings.warn(f"column {name!r}: {source.doubts[name]}", UserWarning, stacklevel=3)
         # Before the first fit, which may take minutes.
         for name in names:
             reading_of(source.schema.field(name), settings.of(name).kind)
@@ -59,10 +68,11 @@ def fit_table(
         at_once = columns_at_once(engine.threads) if isinstance(engine, LocalEngine) else 1
         with ThreadPoolExecutor(at_once, "column") as pool:
             try:
-                return dict(zip(names, pool.map(fit, names), strict=True))
+                fits = dict(zip(names, pool.map(fit, names), strict=True))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+        return fits, Known(csv, source.dialect)
 
 
 def save_fit(spec: FitSpec, folder: FitFolder, fits: Mapping[str, ColumnFit]) -> None:

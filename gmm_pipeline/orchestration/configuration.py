@@ -21,6 +21,7 @@ from gmm_pipeline.fits.config_text.validation import validate_document
 from gmm_pipeline.fits.limits import bytes_of
 from gmm_pipeline.fits.settings import ColumnSettings, EngineName, SparkValue, TableSettings
 from gmm_pipeline.orchestration.datasets import RETRIES
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 
 STORE_VARIABLE = "GMM_PIPELINE_STORE"
 CONFIG_VARIABLE = "GMM_PIPELINE_CONFIG"
@@ -45,8 +46,9 @@ class DatasetSettings(BaseModel):
         description="names or globs of the columns to encode, ! in front leaves out; all by "
         "default (settings of single columns stand in column_settings)",
     )
-    csv_nulls: tuple[str, ...] = Field(
-        (), description="texts that mean null in CSV files, besides the empty field"
+    csv: CsvDialect = Field(
+        default_factory=CsvDialect,
+        description="how CSV files are written, where it is not found from their first bytes",
     )
     engine: EngineName = Field(
         "local", description="where rows are processed; results do not depend on it"

@@ -13,6 +13,7 @@ from gmm_pipeline.fits.demo import DEMO_FIT, demo_spec
 from gmm_pipeline.fits.source_ledger import update_ledger
 from gmm_pipeline.fits.spec import (
     FitSpec,
+    known_of_csv,
     last_spec,
     load_spec,
     matching,
@@ -23,6 +24,7 @@ from gmm_pipeline.orchestration.configuration import Configuration, DatasetSetti
 from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.files import looks_complete
 
 
@@ -46,7 +48,7 @@ class ConfiguredFit:
         if self.folder.spec_path.exists():
             with suppress(StoreError):
                 saved = load_spec(self.folder)
-                if saved == self._of(saved.columns):
+                if saved == self._of(saved.columns, saved.csv_found):
                     return saved
         return self.discover()
 
@@ -60,16 +62,16 @@ class ConfiguredFit:
         SettingsError
             If settings are given for a column that is not there.
         """
-        unknown = self._of(())
+        last = self._last()
+        unknown = self._of((), known_of_csv(last, self.settings.csv).found)
         opened = unknown.open(
             update_ledger(unknown.source, self.folder, looks_complete), self.folder.staging
         )
-        last = self._last()
         # Columns that are gone stay in the fit until they are left out.
         names = tuple(dict.fromkeys((*opened.schema.names, *(last.columns if last else ()))))
         known = last is not None and last.patterns == self.settings.columns
         patterns = matching(names, self.settings.columns) if known else self.settings.columns
-        spec = self._of(select_columns(names, patterns))
+        spec = self._of(select_columns(names, patterns), opened.dialect)
         spec.settings.check(spec.columns)
         save_spec(spec, self.folder)
         return spec
@@ -79,7 +81,7 @@ class ConfiguredFit:
         saved = load_spec(self.folder) if self.folder.spec_path.exists() else None
         return saved if saved is not None and saved.source == self.settings.source else None
 
-    def _of(self, columns: tuple[str, ...]) -> FitSpec:
+    def _of(self, columns: tuple[str, ...], csv_found: CsvDialect | None) -> FitSpec:
         return FitSpec(
             name=self.name,
             source=self.settings.source,
@@ -87,7 +89,8 @@ class ConfiguredFit:
             patterns=self.settings.columns,
             engine=self.settings.engine,
             spark_config=self.settings.spark_config,
-            csv_nulls=self.settings.csv_nulls,
+            csv=self.settings.csv,
+            csv_found=csv_found,
             settings=self.settings.table_settings(),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import sys
@@ -71,7 +72,8 @@ _EARLIER_HISTORY = {"runs.db": "history/runs.db", "event_log.db": "history/runs/
 def prepare_home(store: Path) -> Path:
     """Return the folder of `DAGSTER_HOME`, or if that is not set one in the store, ready for use.
 
-    Raises SettingsError if the variable does not name a folder.
+    Raises SettingsError if the variable does not name a folder, or Dagster cannot read its settings
+    there.
     """
     if given := os.environ.get(HOME_VARIABLE):
         home = Path(given)
@@ -82,6 +84,13 @@ def prepare_home(store: Path) -> Path:
             )
     else:
         home = (store / ".dagster").absolute()
+    if glob.escape(str(home)) != str(home):
+        raise SettingsError(
+            f"Dagster takes the path of its settings for a glob, so it cannot read them in {home}",
+            remedy=f"Give a --store whose path has no *, ? or [, or set {HOME_VARIABLE} to another "
+            "folder",
+        )
+    if not given:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / "dagster.yaml").exists():
             _write_config(home, runs_at_once(os.cpu_count() or 1, memory()))

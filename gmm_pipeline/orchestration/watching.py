@@ -102,7 +102,7 @@ def statuses_of(
     if not columns:
         return []
     spec = dataset.spec()
-    digests = complete_ledger(spec.source, folder).digests(spec.csv_nulls)
+    digests = complete_ledger(spec.source, folder).digests(spec.csv)
     return [
         column_status(name, folder.column(name), spec.settings.of(name), digests)
         for name in spec.columns
@@ -134,7 +134,7 @@ def _watched(dataset: Dataset, spec: FitSpec, folder: FitFolder) -> str:
     ledger = current_ledger(spec.source, folder, looks_complete)
     _refuse(incomplete_files(ledger, folder))
     save_ledger(add_hashes(ledger), folder)
-    return ledger.digests(spec.csv_nulls)[-1]
+    return ledger.digests(spec.csv)[-1]
 
 
 def _state(files: str, spec: FitSpec) -> str:

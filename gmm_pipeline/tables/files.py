@@ -15,6 +15,7 @@ from gmm_pipeline.tables.folders import (
     CSV,
     PARQUET,
     PARQUET_MARK,
+    TEXT,
     data_files,
     ending_of,
     matching_files,
@@ -82,7 +83,7 @@ class SourceFiles:
     @property
     def is_csv(self) -> bool:
         """Whether they are CSV; Parquet otherwise."""
-        return self.stamps[0].path.suffix.lower() in CSV
+        return ending_of(self.stamps[0].path) in CSV | TEXT
 
     def fingerprint(self) -> str:
         """Return a digest of the files' names, sizes and times of change."""
@@ -138,7 +139,7 @@ def find_files(source: str) -> SourceFiles:
             remedy="Give a Parquet or CSV file, a folder of them, or a quoted glob",
         )
     formats = set(map(ending_of, found))
-    if not (formats <= PARQUET or formats <= CSV):
+    if not (formats <= PARQUET or formats <= CSV | TEXT):
         raise SourceError(
             f"source {source!r} has files of several or unknown formats: "
             f"{', '.join(sorted(formats))}",

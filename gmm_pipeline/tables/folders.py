@@ -11,7 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 PARQUET = {".parquet", ".pq"}
-CSV = {".csv"}
+CSV = {".csv", ".tsv"}
+TEXT = {".txt", ".tab", ".dat", ".data"}
+"""Endings of text that may be a table: where a file is named, not where a folder is searched."""
+_COMPRESSED = {".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip"}
 PARQUET_MARK = b"PAR1"
 """The first and the last bytes of a Parquet file."""
 
@@ -19,9 +22,11 @@ PARQUET_MARK = b"PAR1"
 def ending_of(file: Path) -> str:
     """Return the ending of a file, in lower case; that of Parquet for part files of that content.
 
-    Spark and Hive give part files no ending, or one of their own.
+    Spark and Hive give part files no ending, or one of their own. That of a compression is none.
     """
     ending = file.suffix.lower()
+    if ending in _COMPRESSED:
+        return Path(file.stem).suffix.lower()
     is_part = not ending or file.name.startswith("part-")
     if is_part and ending not in PARQUET | CSV and _begins_as_parquet(file):
         return ".parquet"

@@ -14,6 +14,8 @@ from gmm_pipeline.arrow.parquet_column import BATCH_ROWS, ParquetColumn
 from gmm_pipeline.arrow.parquet_rows import Footers
 from gmm_pipeline.errors import SourceError
 from gmm_pipeline.tables.column_names import require_column
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.report import CsvReport
 from gmm_pipeline.tables.files import SourceFiles
 
 
@@ -37,6 +39,8 @@ class LocalTable:
         The files as they were when the table was opened.
     footers : Footers
         Of the files, for all columns.
+    csv : CsvReport, optional
+        How the files were read, if they are the Parquet form of CSV.
     """
 
     schema: pa.Schema
@@ -46,6 +50,17 @@ class LocalTable:
     conflicts: Mapping[str, SourceError]
     versions: SourceFiles
     footers: Footers
+    csv: CsvReport | None = None
+
+    @property
+    def dialect(self) -> CsvDialect | None:
+        """How the files are written, if they are CSV."""
+        return None if self.csv is None else self.csv.dialect
+
+    @property
+    def doubts(self) -> Mapping[str, str]:
+        """What is doubtful in how columns of CSV were read, by name."""
+        return {} if self.csv is None else self.csv.doubts
 
     @property
     def rows(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -43,6 +44,15 @@ class MemoryTable:
     def schema(self) -> pa.Schema:
         """Names and types of the columns."""
         return self.table.schema
+
+    @property
+    def dialect(self) -> None:
+        """None: it is no CSV."""
+
+    @property
+    def doubts(self) -> Mapping[str, str]:
+        """Nothing: types of tables in memory are known."""
+        return {}
 
     @property
     def rows(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from gmm_pipeline.arrow.identity import EncodedFile, identities_in
 from gmm_pipeline.arrow.output_types import batch_in, in_polars, schema_in
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP, batches
 from gmm_pipeline.arrow.parquet_rows import Footers
-from gmm_pipeline.tables.csv import header
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import NOTHING_KNOWN, Known
+from gmm_pipeline.tables.csv.rows import CsvFile
 from gmm_pipeline.tables.forked import refuse_where_polars_hangs
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
-from gmm_pipeline.tables.open_table import open_batches, read_table_footer
+from gmm_pipeline.tables.open_parquet import read_table_footer
+from gmm_pipeline.tables.open_table import open_batches
 from gmm_pipeline.tables.table_forms import (
     Table,
     files_of,
@@ -30,7 +34,7 @@ from gmm_pipeline.tables.table_forms import (
 
 
 def open_user_table(
-    table: Table, staging: Path, csv_nulls: Sequence[str] = (), csv_schema: pa.Schema | None = None
+    table: Table, staging: Path, csv: Known = NOTHING_KNOWN
 ) -> LocalTable | MemoryTable:
     """Open a table to read its columns one by one.
 
@@ -40,10 +44,8 @@ def open_user_table(
         Streams are read once, into `staging`.
     staging : Path
         A folder for the Parquet form of CSV files, and for rows that come in a stream.
-    csv_nulls : sequence of str
-        Texts that mean null in CSV files, besides the empty field.
-    csv_schema : pyarrow.Schema, optional
-        Known types of columns of CSV files.
+    csv : Known, optional
+        What is known of CSV files: how they are written, and types of columns.
 
     Raises
     ------
@@ -57,9 +59,7 @@ def open_user_table(
     if files is not None:
         if files.is_csv:
             refuse_where_polars_hangs()
-        return open_batches(
-            _name_of(table), [files], staging, csv_nulls=csv_nulls, csv_schema=csv_schema
-        )
+        return open_batches(_name_of(table), [files], staging, csv)
     known = table_in_memory(table)
     return MemoryTable.of(map_stream(stream_of(table), staging) if known is None else known)
 
@@ -72,7 +72,8 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
     found = files_of(table)
     if found is not None:
         if found.is_csv:
-            return [EncodedFile(frozenset(header(file)), {}) for file in found.files]
+            names = [CsvFile.open(file, CsvDialect()).names for file in found.files]
+            return [EncodedFile(frozenset(each), {}) for each in names]
         opened = map(partial(read_table_footer, Footers()), found.files)
         return [EncodedFile.of(file.metadata.schema.to_arrow_schema()) for file in opened]
     if isinstance(table, pa.Table | pa.RecordBatch | pa.RecordBatchReader | pa_dataset.Dataset):
@@ -80,14 +81,26 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
     return []
 
 
-def stream_user_table(table: Table) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a table in batches; files are streamed, not loaded."""
+def stream_user_table(table: Table, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
+    """Yield the rows of a table in batches; files are streamed, not loaded.
+
+    Parameters
+    ----------
+    table : Table
+    schema : pyarrow.Schema
+        Types of columns, which CSV files do not tell.
+    """
     files = files_of(table)
     if files is not None and not files.is_csv:
         yield from batches(files.files)
         return
     if files is not None:
-        table = pl.scan_csv(list(files.files))
+        with tempfile.TemporaryDirectory() as staging:
+            opened = open_batches(_name_of(table), [files], Path(staging), Known(schema=schema))
+            for conflict in opened.conflicts.values():
+                raise conflict
+            yield from batches(opened.files)
+        return
     known = table_in_memory(table)
     yield from stream_of(table) if known is None else known.to_batches(ROWS_PER_GROUP)
 

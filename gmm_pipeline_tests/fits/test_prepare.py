@@ -27,7 +27,10 @@ from gmm_pipeline.fits.prepare import (
 )
 from gmm_pipeline.fits.settings import TableSettings
 from gmm_pipeline.fits.spec import load_spec
-from gmm_pipeline.tables import csv, files
+from gmm_pipeline.tables import files
+from gmm_pipeline.tables.csv.convert import convert
+from gmm_pipeline.tables.csv.known import NOTHING_KNOWN
+from gmm_pipeline.tables.csv.rows import CsvFile
 from gmm_pipeline.tables.files import find_files
 
 Change = Callable[[pathlib.Path], None]
@@ -256,17 +259,16 @@ def test_csv_that_changes_while_it_is_converted_is_refused_and_nothing_of_it_is_
 ) -> None:
     file = tmp_path / "t.csv"
     table_of(0).write_csv(file)
-    real = csv.header
+    real = CsvFile.batches
     stamps = find_files(str(file))
 
-    def header(path: pathlib.Path) -> list[str]:
-        names = real(path)
+    def batches(opened: CsvFile) -> Iterator[pl.DataFrame]:
+        yield from real(opened)
         table_of(1, rows=50).write_csv(file)
-        return names
 
-    monkeypatch.setattr(csv, "header", header)
+    monkeypatch.setattr(CsvFile, "batches", batches)
     with pytest.raises(SourceError, match=r"t\.csv was changed, .* while it was read"):
-        csv.convert(stamps, tmp_path / "staged.parquet", (), None)
+        convert(stamps, tmp_path / "staged.parquet", NOTHING_KNOWN)
 
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 

@@ -20,6 +20,7 @@ from gmm_pipeline.fits.source_ledger import (
     update_ledger,
 )
 from gmm_pipeline.store.fit_folder import FitFolder
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 from gmm_pipeline.tables.files import looks_complete
 
 WHOLE = b"PAR1" + b"." * 20 + (4).to_bytes(4, "little") + b"PAR1"
@@ -89,10 +90,12 @@ def test_digests_tell_what_the_table_was_after_each_batch(batches: list[list[str
             folder.put(*new)
             ledgers.append(folder.update_ledger())
 
-        last = ledgers[-1].digests(())
-        assert all(ledger.digests(()) == last[: len(ledger.batches)] for ledger in ledgers)
+        last = ledgers[-1].digests(CsvDialect())
+        assert all(
+            ledger.digests(CsvDialect()) == last[: len(ledger.batches)] for ledger in ledgers
+        )
         assert len(set(last)) == len(last)
-        assert set(last).isdisjoint(ledgers[-1].digests(("NA",)))
+        assert set(last).isdisjoint(ledgers[-1].digests(CsvDialect(nulls=("NA",))))
 
 
 FILES = st.lists(
@@ -107,10 +110,12 @@ def test_digests_depend_on_the_files_and_their_order_alone(
 ) -> None:
     one = SourceLedger(batches=(tuple(files),))
     other = SourceLedger(batches=(tuple(files[:cut]), tuple(files[cut:])))
-    assert one.digests(()) == other.digests(())[1:]
+    assert one.digests(CsvDialect()) == other.digests(CsvDialect())[1:]
     assert one.files == other.files
     if len(files) > 1:
-        assert one.digests(()) != SourceLedger(batches=(tuple(files[1:] + files[:1]),)).digests(())
+        assert one.digests(CsvDialect()) != SourceLedger(
+            batches=(tuple(files[1:] + files[:1]),)
+        ).digests(CsvDialect())
 
 
 @given(BATCHES, st.data())

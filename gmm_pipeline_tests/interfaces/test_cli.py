@@ -525,7 +525,7 @@ def test_csv_goes_in_with_its_own_word_for_null(workplace: Workplace) -> None:
         'x,"a, b",y\n1,NA,p\n-,2.5,\n3,2.5,NA\n', encoding="utf-8-sig"
     )
 
-    run = workplace.call("run", "t.csv", "--csv-null", "NA", "--csv-null", "-")
+    run = workplace.call("run", "t.csv", "--csv", "nulls=NA", "--csv", "nulls=-")
 
     assert run.status == 0, run.err
     assert workplace.call("export", "--fit", "t", "--out", "e.parquet").status == 0

@@ -72,8 +72,8 @@ MISTAKES = {
         ],
     ),
     "a number where text belongs": (
-        "datasets:\n  sales:\n    source: t.parquet\n    csv_nulls:\n    - NA\n    - -999\n",
-        ["line 6: datasets.sales.csv_nulls[1]: -999 is not allowed: it should be a valid string"],
+        "datasets:\n  sales:\n    source: t.parquet\n    csv:\n      nulls:\n      - NA\n      - -999\n",
+        ["line 7: datasets.sales.csv.nulls[1]: -999 is not allowed: it should be a valid string"],
     ),
     "nothing where something belongs": (
         "datasets:\n  sales:\n    source: t.parquet\n    watch:\n",

@@ -74,6 +74,17 @@ def test_a_home_that_is_no_folder_is_told(
         open_instance(tmp_path / "store")
 
 
+def test_a_home_whose_path_is_a_glob_is_refused_as_dagster_would_not_read_its_settings(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    with pytest.raises(SettingsError, match=r"for a glob.*\[1\]/store.* Give a --store"):
+        open_instance(tmp_path / "data[1]" / "store")
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_home_that_cannot_be_used_is_told(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

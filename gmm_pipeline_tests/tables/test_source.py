@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmm_pipeline.errors import SourceError
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.known import Known
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.local_table import LocalTable
 from gmm_pipeline.tables.memory_table import MemoryTable
@@ -333,7 +335,9 @@ def test_csv_types_come_from_all_rows_of_all_files(tmp_path: pathlib.Path) -> No
     (tmp_path / "a.csv").write_text("x,y\n" + "1,NA\n" * 5000 + "1,7\n")
     (tmp_path / "b.csv").write_text("x,y\n" + "1,7\n" * 5000 + "1.5,NA\n")
 
-    table = open_table(str(tmp_path / "*.csv"), tmp_path / "staging", csv_nulls=["NA"])
+    table = open_table(
+        str(tmp_path / "*.csv"), tmp_path / "staging", Known(CsvDialect(nulls=("NA",)))
+    )
 
     assert table.schema == pa.schema({"x": pa.float64(), "y": pa.int64()})
     assert table.rows == 10_002
@@ -343,7 +347,9 @@ def test_csv_numbers_stay_numbers_when_one_file_holds_none_of_them(tmp_path: pat
     (tmp_path / "january.csv").write_text("x,y\n1,NA\n2,NA\n")
     (tmp_path / "february.csv").write_text("x,y\n3,7\n4,8\n")
 
-    table = open_table(str(tmp_path / "*.csv"), tmp_path / "staging", csv_nulls=["NA"])
+    table = open_table(
+        str(tmp_path / "*.csv"), tmp_path / "staging", Known(CsvDialect(nulls=("NA",)))
+    )
 
     assert table.schema == pa.schema({"x": pa.int64(), "y": pa.int64()})
 

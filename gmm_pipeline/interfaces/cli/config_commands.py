@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gmm_pipeline.errors import PipelineError, SettingsError, SourceError
+from gmm_pipeline.errors import PipelineError, SettingsError
 from gmm_pipeline.fits.config_text.documents import read_document
 from gmm_pipeline.fits.config_text.validation import validate_document
 from gmm_pipeline.fits.obstacles import find_obstacles, gone
@@ -16,8 +16,9 @@ from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.options import json_option
 from gmm_pipeline.orchestration.configuration import Configuration, DatasetSettings, store_of
 from gmm_pipeline.store.store import Store
-from gmm_pipeline.tables import csv
-from gmm_pipeline.tables.files import SourceFiles, find_files
+from gmm_pipeline.tables.column_names import check_names
+from gmm_pipeline.tables.csv.rows import CsvFile
+from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.open_table import open_table
 
 
@@ -102,7 +103,9 @@ def _found(dataset: DatasetSettings, last: FitSpec | None) -> dict[str, Any]:
     """
     files, settings = find_files(dataset.source), dataset.table_settings()
     table = None if files.is_csv else open_table(dataset.source, Path())
-    names = table.schema.names if table else csv.header(files.files[0])
+    opened = [CsvFile.open(file, dataset.csv) for file in files.files] if files.is_csv else []
+    names = table.schema.names if table else opened[0].names
+    check_names(f"source {dataset.source!r}", names)
     # Columns that are gone stay in the fit until they are left out.
     known = last.columns if last and last.source == dataset.source else ()
     columns = select_columns(tuple(dict.fromkeys((*names, *known))), dataset.columns)
@@ -114,22 +117,7 @@ def _found(dataset: DatasetSettings, last: FitSpec | None) -> dict[str, Any]:
     )
     return {
         "files": len(files.files),
-        "rows": table.rows if table else _rows_of_csv(files),
+        "rows": table.rows if table else sum(file.rows() for file in opened),
         "columns": len(columns) - len(obstacles),
         "left_out": {name: str(error) for name, error in obstacles.items()},
     }
-
-
-def _rows_of_csv(files: SourceFiles) -> int:
-    """Return how many rows CSV files have: a pass over them, without converting a value."""
-    import polars as pl
-
-    try:
-        return sum(
-            pl.scan_csv(file).select(pl.len()).collect(engine="streaming").item()
-            for file in files.files
-        )
-    except pl.exceptions.PolarsError as error:
-        raise SourceError(
-            f"CSV cannot be read: {error}", remedy="Repair the files, or leave them out"
-        ) from error

@@ -14,6 +14,7 @@ from gmm_pipeline.fits.limits import Limits, bytes_of
 from gmm_pipeline.fits.prepare import EngineChoice, FitRequest
 from gmm_pipeline.fits.settings import EngineName, TableSettings, parse_assignments, read_settings
 from gmm_pipeline.orchestration.configuration import CONFIG_VARIABLE, STORE_VARIABLE
+from gmm_pipeline.tables.csv.dialect import CsvDialect
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,11 +47,13 @@ fit_option = click.option(
     "--fit", required=True, help="Name of the fit; NAME@GENERATION for an earlier one."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-csv_null_option = click.option(
-    "--csv-null",
-    "csv_nulls",
+csv_option = click.option(
+    "--csv",
     multiple=True,
-    help="A text that means null in CSV files, besides the empty field.",
+    metavar="KEY=VALUE",
+    callback=lambda _context, _option, assignments: CsvDialect.parse(assignments),
+    help="How CSV files are written, where it is not found: delimiter, quote, decimal, thousands, "
+    "comment, header, skip, nulls, encoding, blanks; or COLUMN=TYPE.",
 )
 
 
@@ -124,7 +127,7 @@ def request_options(command: Callable[..., None]) -> Callable[..., None]:
         patterns: str,
         assignments: tuple[str, ...],
         config: Path | None,
-        csv_nulls: tuple[str, ...],
+        csv: CsvDialect,
         engine: EngineChoice,
         **others: Any,
     ) -> None:
@@ -134,7 +137,7 @@ def request_options(command: Callable[..., None]) -> Callable[..., None]:
             fit,
             patterns=tuple(filter(None, map(str.strip, patterns.split(",")))),
             settings=settings.merged(parse_assignments(assignments)),
-            csv_nulls=csv_nulls,
+            csv=csv,
             engine=engine,
         )
         command(request=request, **others)
@@ -160,7 +163,7 @@ def request_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--config", type=click.Path(path_type=Path), help="A TOML or YAML file of settings."
         ),
-        csv_null_option,
+        csv_option,
         engine_options,
     ]
     for option in reversed(options):

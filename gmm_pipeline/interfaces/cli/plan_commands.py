@@ -20,6 +20,7 @@ from gmm_pipeline.fits.prepare import FitRequest, prepare
 from gmm_pipeline.fits.preview import preview
 from gmm_pipeline.fits.spec import FitSpec
 from gmm_pipeline.fits.stages import MODEL, STAGES
+from gmm_pipeline.interfaces.cli.csv_report import csv_entry, print_csv
 from gmm_pipeline.interfaces.cli.display import amount, print_json, print_table, stdout
 from gmm_pipeline.interfaces.cli.lost_columns import lost_columns, print_lost_columns
 from gmm_pipeline.interfaces.cli.options import (
@@ -59,6 +60,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         ]
         passes = _passes(spec, table, entries, limits)
     if as_json:
+        csv = csv_entry(table.csv)
         print_json(
             {
                 "fit": spec.name,
@@ -66,6 +68,7 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
                 "columns": entries,
                 "lost": lost_columns(spec, prepared.folder),
                 "engine": passes,
+                **({} if csv is None else {"csv": csv}),
             }
         )
         return
@@ -76,6 +79,8 @@ def plan(request: FitRequest, limits: Limits, store: Path, *, as_json: bool) -> 
         title=title,
     )
     print_lost_columns(spec, prepared.folder)
+    if table.csv is not None:
+        print_csv(table.csv)
     (print_spark_passes if spec.engine == "spark" else _print_passes)(passes)
 
 

@@ -18,6 +18,7 @@ from gmm_pipeline.fits.run_record import RunRecord, last_run
 from gmm_pipeline.fits.snapshots import commit
 from gmm_pipeline.fits.spec import FitSpec, load_spec
 from gmm_pipeline.fits.stages import Stage
+from gmm_pipeline.interfaces.cli.csv_report import warn_of_csv
 from gmm_pipeline.interfaces.cli.display import print_json, print_table, stderr
 from gmm_pipeline.interfaces.cli.lost_columns import print_lost_columns
 from gmm_pipeline.interfaces.cli.options import (
@@ -69,11 +70,12 @@ def run(request: FitRequest, limits: Limits, store: Path, *, refit: bool, as_jso
     \b
     Examples:
       gmm-pipeline run sales.parquet
-      gmm-pipeline run 'sales/2025-*.csv' --fit sales --csv-null NA
+      gmm-pipeline run 'sales/2025-*.csv' --fit sales --csv nulls=NA
       gmm-pipeline run sales.parquet --engine spark --spark-config spark.master=spark://HOST:7077
       gmm-pipeline run sales.parquet --columns 'amount,price_*' --set amount.max_modes=5
     """
     prepared = prepare(request, store)
+    warn_of_csv(prepared.table.csv)
     print_lost_columns(prepared.spec, prepared.folder)
     start(prepared if refit else prepared.with_adopted(), limits, refit=refit, as_json=as_json)
 

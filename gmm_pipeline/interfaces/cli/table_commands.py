@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mode
 
 import click
+import pyarrow as pa
 
 from gmm_pipeline.arrow import encoded_tables as tables
 from gmm_pipeline.arrow.column_codec import Codecs
@@ -16,12 +17,12 @@ from gmm_pipeline.engines.engine import Engine
 from gmm_pipeline.errors import SourceError, StoreError
 from gmm_pipeline.fits.prepare import EngineChoice
 from gmm_pipeline.fits.snapshots import view_remarks
-from gmm_pipeline.fits.spec import known_source, source_files
+from gmm_pipeline.fits.spec import FitSpec, known_source, source_files
 from gmm_pipeline.fits.stages import TRANSFORMED
 from gmm_pipeline.fits.stored_columns import stored_columns
 from gmm_pipeline.interfaces.cli.display import stderr
 from gmm_pipeline.interfaces.cli.options import (
-    csv_null_option,
+    csv_option,
     engine_options,
     fit_option,
     out_option,
@@ -34,6 +35,8 @@ from gmm_pipeline.interfaces.written_tables import is_folder, write_parts
 from gmm_pipeline.store.fit_folder import FitFolder
 from gmm_pipeline.store.fit_view import FitView
 from gmm_pipeline.store.store import Store
+from gmm_pipeline.tables.csv.dialect import CsvDialect
+from gmm_pipeline.tables.csv.write import write_csv
 from gmm_pipeline.tables.files import find_files
 from gmm_pipeline.tables.table_rows import narrow_rows, wide_rows
 from gmm_pipeline.tables.user_tables import encoded_files_of
@@ -46,7 +49,7 @@ _MAX_WIDTH = 2000
 @click.argument("source")
 @fit_option
 @out_option("The encoded rows, narrow")
-@csv_null_option
+@csv_option
 @engine_options
 @store_option
 @threads_option
@@ -54,7 +57,7 @@ def transform(
     source: str,
     fit: str,
     out: Path,
-    csv_nulls: tuple[str, ...],
+    csv: CsvDialect,
     engine: EngineChoice,
     store: Path,
     threads: int,
@@ -69,7 +72,7 @@ def transform(
     folder = Store(store).require_fit(fit)
     _check_output(out, folder, engine, source)
     with open_engine(engine, threads) as row_engine, folder.reading() as view:
-        encoder = _encoder(view, threads, csv_nulls, row_engine)
+        encoder = _encoder(view, threads, csv, row_engine)
         if is_folder(out):
             rows = encoder.transform_to(source, out)
         else:
@@ -126,9 +129,8 @@ def inverse(
         if is_folder(out):
             rows = encoder.inverse_transform_to(encoded, out, generated=generated, within=within)
         else:
-            schema = tables.decoded_schema(encoder.codecs())
             batches = encoder.decode_batches(encoded, generated=generated, within=within)
-            rows = write_file(out, schema, batches)
+            rows = _write_decoded(out, encoder, batches, FitSpec.model_validate(view.fit))
     stderr().print(f"{rows:,} rows decoded in {out}", markup=False)
 
 
@@ -167,7 +169,7 @@ def export(
     folder = Store(store.absolute()).require_present_fit(fit)
     _check_output(out, folder, engine)
     with open_engine(engine, threads) as row_engine, folder.reading() as view:
-        codecs = _encoder(view, threads, ()).codecs()
+        codecs = _encoder(view, threads).codecs()
         encoded = {name: view.require(name, TRANSFORMED.name) for name in codecs}
         _check_rows({name: result.manifest.rows for name, result in encoded.items()})
         columns = [column for result in encoded.values() for column in stored_columns(result)]
@@ -204,6 +206,16 @@ def _check_width(codecs: Codecs, most: int) -> None:
         )
 
 
+def _write_decoded(
+    out: Path, encoder: TableEncoder, batches: Iterator[pa.RecordBatch], spec: FitSpec
+) -> int:
+    """Write decoded rows to a file; CSV in the form of the CSV that was fitted, if it was CSV."""
+    schema = tables.decoded_schema(encoder.codecs())
+    if out.suffix.lower() == ".csv" and spec.csv_found is not None:
+        return write_csv(out, schema, batches, spec.csv_found)
+    return write_file(out, schema, batches)
+
+
 def _check_rows(rows: Mapping[str, int]) -> None:
     """Raise StoreError if columns have different numbers of rows.
 
@@ -220,12 +232,10 @@ def _check_rows(rows: Mapping[str, int]) -> None:
 
 
 def _encoder(
-    view: FitView, threads: int, csv_nulls: tuple[str, ...], engine: Engine | None = None
+    view: FitView, threads: int, csv: CsvDialect | None = None, engine: Engine | None = None
 ) -> TableEncoder:
     """Return the encoder of a fit; print which columns it lacks or has from an earlier fit."""
-    encoder = TableEncoder.of_view(
-        view, threads=threads or None, engine=engine, csv_nulls=csv_nulls or None
-    )
+    encoder = TableEncoder.of_view(view, threads=threads or None, engine=engine, csv=csv)
     for remark in view_remarks(view):
         stderr().print(remark, markup=False)
     return encoder
@@ -236,7 +246,7 @@ def _decoder(view: FitView, encoded: str, threads: int, engine: Engine) -> Table
 
     Columns that the fit no longer has are decoded as well.
     """
-    encoder = _encoder(view, threads, (), engine)
+    encoder = _encoder(view, threads, engine=engine)
     codecs = encoder.codecs()
     named: dict[str, set[str]] = {}
     for file in encoded_files_of(encoded):
