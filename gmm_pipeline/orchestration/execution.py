@@ -21,6 +21,7 @@ from gmm_pipeline.orchestration.datasets import Dataset
 from gmm_pipeline.orchestration.instance import open_instance
 from gmm_pipeline.orchestration.lost_runs import process_tag, report_lost_runs
 from gmm_pipeline.orchestration.resources import resources_of
+from gmm_pipeline.orchestration.shown_fits import note_shown
 from gmm_pipeline.orchestration.sync import Synced, sync_missing
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class DagsterRunner:
 
     def show_results(self, prepared: Prepared) -> Synced:
         """Let Dagster show the results of a fit that it does not know."""
-        return sync_missing(_dataset_of(prepared.spec), prepared.folder, self._instance)
+        synced = sync_missing(_dataset_of(prepared.spec), prepared.folder, self._instance)
+        note_shown(Path(self._instance.root_directory), prepared.folder)
+        return synced
 
     def run(
         self,

@@ -27,6 +27,15 @@ FRAME = pl.DataFrame(
 )
 KEYS = {"amount", "a b"}
 
+LOADED_BY_MAIN = """
+import sys
+from gmm_pipeline.interfaces.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("dagster" in sys.modules)
+"""
+
 
 @pytest.fixture(scope="module")
 def finished(new_workplace: Callable[[], Workplace]) -> Workplace:
@@ -126,6 +135,13 @@ def test_a_run_that_has_nothing_to_do_shows_the_fit_in_a_new_instance(
     assert shown(unknown) == ALL
     assert unknown.runs() == 0
     assert "reported" not in unknown.call("run", finished.path / "t.parquet").err
+
+
+def test_a_run_that_has_nothing_to_do_does_not_load_dagster(finished: Workplace) -> None:
+    again = finished.finish("python", "-c", LOADED_BY_MAIN, "run", finished.path / "t.parquet")
+
+    assert "Everything is up to date" in again.err
+    assert again.out.splitlines()[-1] == "False"
 
 
 def test_wiped_materialisations_come_back(unknown: Workplace, finished: Workplace) -> None:

@@ -30,6 +30,8 @@ from gmm_pipeline.interfaces.cli.options import (
 )
 from gmm_pipeline.interfaces.cli.progress import run_progress
 from gmm_pipeline.interfaces.cli.summary import FIELDS, summary_row
+from gmm_pipeline.orchestration.instance import prepare_home
+from gmm_pipeline.orchestration.shown_fits import is_shown
 from gmm_pipeline.store.store import Store
 
 
@@ -180,9 +182,12 @@ def _execute(
 
 def _show_results(prepared: Prepared, limits: Limits) -> None:
     """Let Dagster show the results that are up to date: its history may be new, or wiped."""
+    store = prepared.folder.path.parent
+    if is_shown(prepare_home(store), prepared.folder):
+        return
     from gmm_pipeline.orchestration.execution import DagsterRunner
 
-    runner = DagsterRunner(prepared.folder.path.parent, limits.threads, limits.memory)
+    runner = DagsterRunner(store, limits.threads, limits.memory)
     synced = runner.show_results(prepared)
     if synced.is_new:
         stderr().print(f"Dagster did not know all of the fit: {synced}.", markup=False)
