@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import pyarrow as pa
 
 from gmm_pipeline.arrow.identity import join_identities
@@ -24,6 +23,7 @@ from gmm_pipeline.store.snapshot import belonging
 from gmm_pipeline.tables.row_batches import JoinedColumns
 
 if TYPE_CHECKING:
+    import polars as pl
     from pyspark.ml.clustering import GaussianMixtureModel
     from pyspark.sql import DataFrame, SparkSession
 
@@ -70,7 +70,7 @@ class StageResults:
         StoreError
             If columns have different numbers of rows, or a file is damaged.
         """
-        kind = kind or _DEFAULTS.get(self.stage, pl.LazyFrame)
+        kind = kind or self._default()
         read = self._reader(kind)
         if read is None:
             raise SettingsError(
@@ -92,6 +92,11 @@ class StageResults:
             for name, result in self.results.items()
         }
 
+    def _default(self) -> type:
+        import polars as pl
+
+        return _DEFAULTS.get(self.stage, pl.LazyFrame)
+
     def _kinds(self) -> tuple[str, ...]:
         if self.stage is MODEL:
             return "ColumnModel", "Spark's GaussianMixtureModel"
@@ -99,6 +104,8 @@ class StageResults:
 
     def _reader(self, kind: type) -> Callable[[], Any] | None:
         """Return what reads the results as a type."""
+        import polars as pl
+
         readers: dict[type, Callable[[], Any]]
         in_spark: Callable[[], Any]
         if self.stage is MODEL:
@@ -133,6 +140,8 @@ class StageResults:
         return read_sketch(self._only().checked_file(SKETCH_FILE))
 
     def _scan(self) -> pl.LazyFrame:
+        import polars as pl
+
         scans = [pl.scan_parquet(result.tables()) for result in self.results.values()]
         return scans[0] if len(scans) == 1 else pl.concat(scans, how="horizontal")
 

@@ -155,7 +155,12 @@ def served(new_workplace: Callable[[], Workplace]) -> Iterator[Served]:
 def test_ui_shows_the_datasets_of_the_file(served: Served) -> None:
     assets = served.query("{ assetNodes { assetKey { path } } }")["assetNodes"]
 
-    assert {asset["assetKey"]["path"][0] for asset in assets} == {"finished", "sales"}
+    assert {asset["assetKey"]["path"][0] for asset in assets} == {
+        "finished",
+        "finished_source",
+        "sales",
+        "sales_source",
+    }
     assert served.url in served.log.read_text()
     assert (served.log.parent / "store" / ".dagster" / "dagster.yaml").exists()
     assert not (served.log.parent / "elsewhere").exists()
