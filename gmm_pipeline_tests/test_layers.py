@@ -40,6 +40,12 @@ def test_the_package_alone_loads_no_framework() -> None:
     assert not loaded & (FRAMEWORKS | {"numba", "numpy"})
 
 
+def test_the_encoder_is_loaded_without_what_only_some_tables_need() -> None:
+    loaded = loaded_by("from gmm_pipeline import TableEncoder")
+    assert "polars" in loaded
+    assert not loaded & {"dagster", "numba", "pandas", "pyspark"}
+
+
 def test_the_encoder_fits_and_transforms_without_dagster_spark_and_pandas() -> None:
     # PyArrow imports pandas by itself wherever that is installed; so it is not, here.
     loaded = loaded_by(

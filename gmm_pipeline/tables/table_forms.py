@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as pa_dataset
 from numpy.typing import NDArray
 
 from gmm_pipeline.arrow.parquet import ROWS_PER_GROUP
@@ -31,6 +30,16 @@ class ArrowArray(Protocol):
     def __arrow_c_array__(self, requested_schema: object | None = None) -> object: ...
 
 
+class ArrowDataset(Protocol):
+    """A dataset of PyArrow."""
+
+    schema: pa.Schema
+
+    def scanner(self) -> Any:
+        """Return what reads its rows."""
+        ...
+
+
 Table: TypeAlias = (
     str
     | Path
@@ -38,7 +47,7 @@ Table: TypeAlias = (
     | ArrowStream
     | ArrowArray
     | pl.LazyFrame
-    | pa_dataset.Dataset
+    | ArrowDataset
     | Mapping[str, Any]
     | NDArray[np.void]
 )
@@ -94,6 +103,11 @@ def table_in_memory(table: Table) -> pa.Table | None:
     return None
 
 
+def is_dataset(table: object) -> TypeGuard[ArrowDataset]:
+    """Whether a table is a dataset of PyArrow, without its module, which loads pandas."""
+    return type(table).__module__.startswith("pyarrow.") and hasattr(table, "scanner")
+
+
 def stream_of(table: Table) -> pa.RecordBatchReader:
     """Return the rows of a table as a stream, which can be read once.
 
@@ -106,8 +120,9 @@ def stream_of(table: Table) -> pa.RecordBatchReader:
     """
     if isinstance(table, pl.LazyFrame):
         return _of_lazy_frame(table)
-    if isinstance(table, pa_dataset.Dataset):
-        return table.scanner().to_reader()
+    if is_dataset(table):
+        rows: pa.RecordBatchReader = table.scanner().to_reader()
+        return rows
     if hasattr(table, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(table)
     raise _no_table(table)

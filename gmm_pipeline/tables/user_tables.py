@@ -9,7 +9,6 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as pa_dataset
 from polars.io.plugins import register_io_source
 
 from gmm_pipeline.arrow.identity import EncodedFile, identities_in
@@ -27,6 +26,7 @@ from gmm_pipeline.tables.open_table import open_batches
 from gmm_pipeline.tables.table_forms import (
     Table,
     files_of,
+    is_dataset,
     map_stream,
     stream_of,
     table_in_memory,
@@ -76,7 +76,7 @@ def encoded_files_of(table: Table) -> list[EncodedFile]:
             return [EncodedFile(frozenset(each), {}) for each in names]
         opened = map(partial(read_table_footer, Footers()), found.files)
         return [EncodedFile.of(file.metadata.schema.to_arrow_schema()) for file in opened]
-    if isinstance(table, pa.Table | pa.RecordBatch | pa.RecordBatchReader | pa_dataset.Dataset):
+    if isinstance(table, pa.Table | pa.RecordBatch | pa.RecordBatchReader) or is_dataset(table):
         return [EncodedFile.of(table.schema)] if identities_in(table.schema.metadata) else []
     return []
 
