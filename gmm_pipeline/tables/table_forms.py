@@ -17,6 +17,9 @@ from gmm_pipeline.errors import SourceError, UnsupportedTypeError
 from gmm_pipeline.tables.files import SourceFiles, find_files
 from gmm_pipeline.tables.forked import refuse_where_polars_hangs
 
+_UNNAMED_INDEX = "__index_level_"
+"""How Arrow calls an index of pandas without a name, before its number."""
+
 
 class ArrowStream(Protocol):
     """Rows by the Arrow C stream interface: a frame of pandas, a query of DuckDB or Ibis."""
@@ -97,7 +100,7 @@ def table_in_memory(table: Table) -> pa.Table | None:
             return pa.table(dict(table))
         # What has a length and can be an array, such as a frame of pandas, is in memory already.
         if hasattr(table, "__arrow_c_stream__") and {"__len__", "__array__"} <= set(dir(table)):
-            return pa.table(table)
+            return _without_row_numbers(pa.table(table))
         if hasattr(table, "__arrow_c_array__"):
             return pa.Table.from_batches([pa.record_batch(table)])
     return None
@@ -106,6 +109,15 @@ def table_in_memory(table: Table) -> pa.Table | None:
 def is_dataset(table: object) -> TypeGuard[ArrowDataset]:
     """Whether a table is a dataset of PyArrow, without its module, which loads pandas."""
     return type(table).__module__.startswith("pyarrow.") and hasattr(table, "scanner")
+
+
+def _without_row_numbers(table: pa.Table) -> pa.Table:
+    """Leave out the index of a frame of pandas if it has no name: it numbers the rows.
+
+    Only frames that were filtered, sorted or sampled bring it to Arrow at all.
+    """
+    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    return table.drop_columns([name for name in index if str(name).startswith(_UNNAMED_INDEX)])
 
 
 def stream_of(table: Table) -> pa.RecordBatchReader:

@@ -169,3 +169,19 @@ def test_a_forked_process_is_told_what_to_do_where_polars_would_hang() -> None:
     assert "spawn or forkserver" in outcome.get(timeout=60)
     child.kill()
     child.join()
+
+
+def test_the_row_numbers_of_a_part_of_a_pandas_frame_are_no_column() -> None:
+    frame = pd.DataFrame({"amount": np.linspace(0.0, 1.0, 60), "label": ["a", "b", "c"] * 20})
+    part = frame.sample(frac=0.5, random_state=0)
+
+    encoder = TableEncoder().fit(part)
+
+    assert encoder.columns == ("amount", "label")
+    assert encoder.transform(frame.loc[part.index].reset_index(drop=True)).collect().height == 30
+
+
+def test_an_index_of_pandas_with_a_name_is_a_column() -> None:
+    frame = pd.DataFrame({"amount": [1.0, 2.0, 3.0]}, index=pd.Index([7, 8, 10], name="day"))
+
+    assert TableEncoder().fit(frame).columns == ("amount", "day")
