@@ -85,7 +85,7 @@ def refuse_out_of_range(x: NDArray[np.float64], model: ColumnModel) -> None:
         "holds numbers outside of the range of the fitted rows",
         column=model.column,
         rows=int(np.count_nonzero((x < low) | (x > high))),
-        remedy="Fit again on rows that include them, or set out_of_range to clip or keep",
+        remedy="Fit again on rows that include them, or with out_of_range set to clip or keep",
     )
 
 
@@ -97,6 +97,6 @@ def refuse_without_mode(rows: int, model: ColumnModel) -> None:
             "which is a mode of its own",
             column=model.column,
             rows=rows,
-            remedy="Fit again on rows that include them, or set out_of_range = clip, which writes "
-            "the nearest fitted number",
+            remedy="Fit again on rows that include them, or with out_of_range set to clip, which "
+            "writes the nearest fitted number",
         )
