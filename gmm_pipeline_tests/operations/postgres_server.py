@@ -25,7 +25,7 @@ def postgres_server() -> Iterator[int]:
     installed = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     found = str(installed[-1]) if installed else shutil.which("initdb")
     if found is None:
-        pytest.skip("PostgreSQL is not installed")
+        pytest.skip("no PostgreSQL server: install it, on Debian by `apt-get install postgresql`")
     programs = pathlib.Path(found).parent
     # It refuses to run as root, and its user cannot look into root's temporary folders.
     owner = "nobody" if os.geteuid() == 0 else None

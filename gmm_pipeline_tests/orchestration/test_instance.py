@@ -242,7 +242,7 @@ def test_a_live_run_in_its_own_process_namespace_goes_on(
         shutil.which("unshare") is None
         or subprocess.run([*isolate, "true"], check=False).returncode
     ):
-        pytest.skip("this machine makes no namespaces for us")
+        pytest.skip("`unshare --pid` needs Linux and root, as in CI: run the tests as root")
     with subprocess.Popen(
         [*isolate, sys.executable, "-c", KILLED, "waiting"], cwd=tmp_path, stdin=subprocess.PIPE
     ) as waiting:
